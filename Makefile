@@ -1,0 +1,58 @@
+# Everything a newcomer needs: `make demo`, `make test`. Needs Python >= 3.12 and make, nothing else.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+LOCK := requirements/dev.txt
+
+.PHONY: demo setup test lint smoke check lock db-start db-stop db-reset clean
+
+demo: setup ## Two tenants with real documents at http://localhost:8000/
+	PORT=$(PORT) $(PY) -m project.demo
+
+setup: $(VENV)/installed .env ## The virtual environment and the development settings
+
+$(VENV)/installed: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
+		{ echo "Python >= 3.12 is needed; this is `$(PYTHON) --version`. Try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null; then \
+		uv pip sync --quiet --python $(PY) --require-hashes $(LOCK); \
+	else \
+		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK); \
+	fi
+	@touch $@
+
+.env:
+	cp .env.example .env
+
+test: setup ## All tests
+	$(PY) -m pytest
+
+lint: setup ## Style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+check: setup ## Migrations complete, fit for deployment
+	$(PY) manage.py makemigrations --check --dry-run
+	SITE_URL=https://example.com EMAIL_URL=smtp+tls://mail.example.com:587 DEBUG=False SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		$(PY) manage.py check --deploy --fail-level WARNING --database default
+
+smoke: setup ## The demo with few documents on a free port, searched over HTTP
+	$(PY) -m tests.smoke
+
+lock: setup ## Renew the lock files from pyproject.toml
+	$(VENV)/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.12 --generate-hashes \
+		--no-header -o requirements/base.txt
+	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
+		--no-header -c requirements/base.txt -o requirements/dev.txt
+
+db-start db-stop db-reset: setup ## The embedded PostgreSQL; reset deletes its data
+	$(PY) -m project.embedded_postgres $(@:db-%=%)
+
+clean: ## Stop the database; delete the environment, all data and all caches
+	-@test -x $(PY) && $(PY) -m project.embedded_postgres stop
+	rm -rf $(VENV) .postgres var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

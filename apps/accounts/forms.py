@@ -1,0 +1,93 @@
+"""Forms for signing in, for passwords and for a member's own page."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth import forms as auth_forms
+from django.core.validators import MaxLengthValidator
+from django.utils import timezone
+
+from apps.accounts.models import ApiKey, User
+
+MAX_PASSWORD_LENGTH = 1024
+LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "No expiry")]
+
+
+class LimitPasswords(forms.Form):
+    """A mixin that refuses passwords of more than MAX_PASSWORD_LENGTH characters.
+
+    The inputs get no maxlength attribute: a browser would cut a pasted password without a word.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        message = f"A password may have at most {MAX_PASSWORD_LENGTH:,} characters."
+        for field in self.fields.values():
+            if isinstance(field.widget, forms.PasswordInput):
+                field.validators.append(MaxLengthValidator(MAX_PASSWORD_LENGTH, message))
+
+
+class SignInForm(LimitPasswords, auth_forms.AuthenticationForm):
+    """E-mail address and password. Django's view wants the first field's name to be `username`."""
+
+    username = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
+    )
+    error_messages = {
+        **auth_forms.AuthenticationForm.error_messages,
+        "invalid_login": "This e-mail address and password do not belong to an active account here. "
+        "Mind upper and lower case in the password.",
+    }
+
+
+class ResetPasswordForm(auth_forms.PasswordResetForm):
+    """Asks for the address to which the link is sent."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "email"}),
+    )
+
+
+class SetPasswordForm(LimitPasswords, auth_forms.SetPasswordForm):
+    """A new password, twice, for whoever came by a link."""
+
+
+class ChangePasswordForm(LimitPasswords, auth_forms.PasswordChangeForm):
+    """The old password, and a new one twice."""
+
+
+class NameForm(forms.ModelForm):
+    """A member's own name."""
+
+    class Meta:
+        model = User
+        fields = ["name"]
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+
+class IssueKeyForm(forms.ModelForm):
+    """What a new API key is for and how long it is valid."""
+
+    lifetime = forms.TypedChoiceField(
+        label="Valid for",
+        choices=LIFETIMES,
+        initial="90",
+        required=False,
+        coerce=lambda days: timedelta(days=int(days)),
+        empty_value=None,
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name"]
+
+    def issue(self, user: User) -> tuple[ApiKey, str]:
+        """Issue the key for the user; return its row and the plain key. The form must be valid."""
+        lifetime = self.cleaned_data["lifetime"]
+        expires_at = timezone.now() + lifetime if lifetime else None
+        return ApiKey.objects.issue(user, self.cleaned_data["name"], expires_at)

@@ -1,0 +1,65 @@
+"""Invitations: a mail with a link by which a new account sets its first password."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from apps.accounts.models import User
+from apps.accounts.tokens import tenant_token_generator
+
+
+def create_owner(email: str, *, base_url: str) -> str:
+    """Make the first account of the bound tenant, with all rights there, invite it, and return the link.
+
+    An account that has the address already gets the rights and a new invitation.
+    Raises ValidationError for an invalid address, and what `invite` raises.
+    """
+    user = User.objects.filter(email=email).first() or User.objects.create_superuser(email)
+    if not (user.is_active and user.is_staff and user.is_superuser):
+        user.is_active = user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+    return invite(user, base_url=base_url)
+
+
+def invite(user: User, *, base_url: str) -> str:
+    """Mail the user a link to set a password on the bound tenant's site; return the link.
+
+    `base_url` is the site's address, such as "https://acme.example.com". The link works once, until
+    PASSWORD_RESET_TIMEOUT seconds have passed. Raises ValueError for an inactive user or a `base_url` without
+    http:// or https://, OSError when the mail cannot be sent.
+    """
+    if not user.is_active:
+        raise ValueError(f"{user} is not active; only an active account can be invited.")
+    link = base_url.rstrip("/") + _set_password_path(user)
+    context = {
+        "user": user,
+        "site": _host_of(base_url),
+        "link": link,
+        "expires": timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+    }
+    subject = render_to_string("registration/invitation_subject.txt", context).strip()
+    send_mail(subject, render_to_string("registration/invitation_email.txt", context), None, [user.email])
+    return link
+
+
+def _set_password_path(user: User) -> str:
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    arguments = {"uidb64": uid, "token": tenant_token_generator.make_token(user)}
+    # Named, because a request to the operators' site has its own URLconf.
+    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+
+
+def _host_of(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(
+            f"base_url {base_url!r} is no site's address; http://host or https://host is allowed."
+        )
+    return parts.netloc

@@ -1,0 +1,9 @@
+"""The example app: copy it, then delete it."""
+
+from django.apps import AppConfig
+
+
+class ArticlesConfig(AppConfig):
+    """Articles of a tenant."""
+
+    name = "apps.articles"

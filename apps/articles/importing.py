@@ -1,0 +1,57 @@
+"""Records into articles: an upsert by key, with the indexing tasks in the same transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import batched
+
+from django.db import transaction
+
+from apps.articles.models import Article
+from apps.articles.records import Record
+from apps.search.tasks import enqueue_indexing
+
+BATCH = 200
+
+
+@dataclass
+class Summary:
+    """How many records were new, changed an article, or were as stored already."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+def import_records(records: Iterable[Record]) -> Summary:
+    """Create or update the bound tenant's articles; of equal keys the last wins.
+
+    Each batch is one transaction that also writes the tasks which index what is new or changed, so a stopped
+    import leaves whole batches behind, and importing again goes on from there.
+    """
+    summary = Summary()
+    for batch in batched(records, BATCH):
+        _import_batch({record.key: record for record in batch}, summary)
+    return summary
+
+
+def _import_batch(records: dict[str, Record], summary: Summary) -> None:
+    with transaction.atomic():
+        stored = {article.key: article for article in Article.objects.filter(key__in=records)}
+        changed = [record for record in records.values() if not _is_same(record, stored.get(record.key))]
+        articles = Article.objects.bulk_create(
+            [Article(key=r.key, title=r.title, body=r.body, source=r.source) for r in changed],
+            update_conflicts=True,
+            unique_fields=["key"],
+            update_fields=["title", "body", "source", "updated_at"],
+        )
+        enqueue_indexing(Article, [article.pk for article in articles])
+    updated = sum(record.key in stored for record in changed)
+    summary.updated += updated
+    summary.created += len(changed) - updated
+    summary.unchanged += len(records) - len(changed)
+
+
+def _is_same(record: Record, article: Article | None) -> bool:
+    if article is None:
+        return False
+    return (article.title, article.body, article.source) == (record.title, record.body, record.source)

@@ -1,0 +1,66 @@
+"""An indexed model and a custom embedding table."""
+
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+from pgvector.django import HnswIndex, VectorField
+
+from apps.search.indexed import Indexed
+from apps.search.storage.pgvector.models import BasePgVectorEmbedding
+
+
+class Article(Indexed):
+    """A text with a title; saving it has it indexed."""
+
+    index_name = "articles"
+    index_fields = ("title", "body")
+
+    key = models.CharField(
+        max_length=200,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="Its name where it comes from; importing the same key again updates it.",
+    )
+    title = models.CharField(max_length=300)
+    body = models.TextField()
+    source = models.CharField(max_length=500, blank=True, help_text="Where it comes from: a file, a page.")
+    upload = models.FileField(upload_to="articles/%Y/", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-updated_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Return the article's page on the tenant's site."""
+        return reverse("article", args=[self.pk])
+
+    def get_index_metadata(self) -> dict[str, Any]:
+        """Return title and source, to filter by."""
+        return {"title": self.title, "source": self.source}
+
+    def get_index_key(self) -> str:
+        """Return the import's key."""
+        return self.key or ""
+
+
+class ArticleEmbedding(BasePgVectorEmbedding):
+    """A table for one embedder: fixed dimensions, so that an index can serve its searches."""
+
+    vector = VectorField(dimensions=384)
+
+    class Meta:
+        indexes = [
+            HnswIndex(
+                name="article_embedding_hnsw",
+                fields=["vector"],
+                m=16,
+                ef_construction=64,
+                opclasses=["vector_cosine_ops"],
+            )
+        ]

@@ -1,0 +1,91 @@
+"""System checks of settings.EMBEDDINGS and of the models it names. Ids begin with `search.`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from pgvector.django import HnswIndex
+
+from apps.search.embedders import validate_embedding_settings
+from apps.search.indexes import get_indexed_models
+from apps.search.spaces import get_space
+from apps.search.storage.pgvector.distance import get_metric
+
+HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
+
+
+@register()
+def check_spaces(**kwargs: Any) -> list[CheckMessage]:
+    """E001 to E004: each space's embedder, table, dimensions and operator class."""
+    if "default" not in settings.EMBEDDINGS:
+        hint = "Add the alias 'default': new tenants use it."
+        return [Error("EMBEDDINGS['default']: there is no such alias.", hint=hint, id="search.E001")]
+    return [message for alias in settings.EMBEDDINGS for message in _check_space(alias)]
+
+
+@register()
+def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
+    """E005: an indexed model must say what is indexed, and under which name."""
+    return [
+        Error(
+            f"{model._meta.label} is Indexed, but sets no {name}.",
+            hint='Set both, such as index_name = "notes" and index_fields = ("title", "text").',
+            obj=model,
+            id="search.E005",
+        )
+        for model in get_indexed_models()
+        for name in ("index_name", "index_fields")
+        if not getattr(model, name, None)
+    ]
+
+
+def _check_space(alias: str) -> list[CheckMessage]:
+    try:
+        embedder = validate_embedding_settings(alias)
+    except ImproperlyConfigured as error:
+        hint = "Correct the entry; docs/how-to/another-embedder.md shows a complete one."
+        return [Error(str(error), hint=hint, id="search.E001")]
+    try:
+        model = get_space(alias).model
+    except ImproperlyConfigured as error:
+        hint = "Name a subclass of BasePgVectorEmbedding, such as 'pgvector.PgVectorEmbedding'."
+        return [Error(str(error), hint=hint, id="search.E002")]
+    return [*_check_dimensions(alias, embedder.dimensions, model), *_check_metric(alias, model)]
+
+
+def _check_dimensions(alias: str, dimensions: int, model: Any) -> list[CheckMessage]:
+    field = model._meta.get_field("vector")
+    if field.dimensions not in (None, dimensions):
+        return [
+            Error(
+                f"EMBEDDINGS[{alias!r}]: the embedder makes {dimensions} dimensions, but "
+                f"{model._meta.label}.vector has {field.dimensions}.",
+                hint=f"Use VectorField(dimensions={dimensions}) in a table of its own, or another embedder.",
+                obj=model,
+                id="search.E003",
+            )
+        ]
+    return []
+
+
+def _check_metric(alias: str, model: Any) -> list[CheckMessage]:
+    try:
+        get_metric(model)
+    except ImproperlyConfigured as error:
+        hint = "Give the index one operator class, such as opclasses=['vector_cosine_ops']."
+        return [Error(f"EMBEDDINGS[{alias!r}]: {error}", hint=hint, obj=model, id="search.E004")]
+    field = model._meta.get_field("vector")
+    has_hnsw = any(isinstance(index, HnswIndex) for index in model._meta.indexes)
+    limit = HNSW_LIMIT.get(type(field).__name__, 0)
+    if has_hnsw and (field.dimensions is None or field.dimensions > limit):
+        return [
+            Error(
+                f"EMBEDDINGS[{alias!r}]: {model._meta.label} has an HnswIndex, but its vector field has "
+                f"{field.dimensions or 'no fixed'} dimensions; 1 to {limit:,} can be indexed.",
+                hint="Fix the dimensions; above 2,000 use HalfVectorField, which can be indexed up to 4,000.",
+                obj=model,
+                id="search.E006",
+            )
+        ]
+    return []

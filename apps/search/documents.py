@@ -1,0 +1,69 @@
+"""What an embedding table stores, as plain data."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.search.embedders.options import find_bad_character
+
+MAX_KEY_LENGTH = 512
+ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class InvalidDocumentError(ValueError):
+    """A document cannot be stored; the message names its key and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One chunk of text with its key.
+
+    `document_key` is unique within an index of a space (1 to 512 characters), `metadata` is a JSON object.
+    """
+
+    document_key: str
+    content: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedDocument(Document):
+    """A document with its vector, a sequence or an array of shape (dimensions,)."""
+
+    vector: Sequence[float] = ()
+
+
+def embed(document: Document, vector: Sequence[float]) -> EmbeddedDocument:
+    """Return the document with a vector."""
+    return EmbeddedDocument(document.document_key, document.content, document.metadata, vector)
+
+
+def encode_text(text: object, name: str) -> bytes:
+    """Return the text in UTF-8.
+
+    Raises ValueError, which begins with `name`, for what is no str or holds NUL bytes or lone surrogates.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"{name} must be a str, not {type(text).__name__}.")
+    if reason := find_bad_character(text):
+        raise ValueError(f"{name} {reason}. Remove it.")
+    return text.encode()
+
+
+def encode_metadata(metadata: object, name: str) -> bytes:
+    """Return the metadata as JSON in UTF-8.
+
+    Raises ValueError, which begins with `name`, for what is no mapping, not representable in JSON (NaN and
+    infinity included), or holds text that `encode_text` refuses.
+    """
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"{name} must be a mapping, not {type(metadata).__name__}.")
+    try:
+        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}.") from error
+    if ESCAPED_NUL.search(text):
+        raise ValueError(f"{name} contains a NUL byte. Remove it.")
+    return encode_text(text, name)

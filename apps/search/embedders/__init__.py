@@ -1,0 +1,22 @@
+"""Embedders turn texts into vectors. `settings.EMBEDDINGS` names them; `get_embedder(alias)` returns one.
+
+Importing this package is cheap: every embedder imports its library when it embeds its first text.
+"""
+
+from .base import BaseEmbedder, EmbeddingError, InvalidTextError
+from .factory import get_embedder, get_embedder_class, validate_embedding_settings
+from .minilm import MiniLMEmbedder
+from .openai_compatible import OpenAICompatibleEmbedder
+from .wordllama import WordLlamaEmbedder
+
+__all__ = [
+    "BaseEmbedder",
+    "EmbeddingError",
+    "InvalidTextError",
+    "MiniLMEmbedder",
+    "OpenAICompatibleEmbedder",
+    "WordLlamaEmbedder",
+    "get_embedder",
+    "get_embedder_class",
+    "validate_embedding_settings",
+]

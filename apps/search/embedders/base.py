@@ -1,0 +1,146 @@
+"""BaseEmbedder: what every embedder promises, and the checks that hold it to the promise.
+
+A new embedder subclasses BaseEmbedder, sets `dimensions` and `model_id`, and writes `embed_batch`. It is then
+named as BACKEND in settings.EMBEDDINGS, and `tests/embedders/contract.py` tells whether it keeps the promise.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .options import find_bad_character, require_int, require_text
+
+type Vectors = npt.NDArray[np.float32]
+
+
+class EmbeddingError(Exception):
+    """An embedder could not do its work: weights missing or wrong, service failed, result not usable."""
+
+
+class InvalidTextError(ValueError):
+    """A text cannot be embedded. `position` counts from 0 in the iterable given, `reason` says why."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"Text at position {position} (counted from 0) {reason}.")
+        self.position = position
+        self.reason = reason
+
+
+class BaseEmbedder(ABC):
+    """Turns texts into vectors of length 1; one vector for each text, in the order of the texts.
+
+    Subclasses set three attributes, on the class or in `__init__`:
+
+    - `dimensions`: how many numbers a vector has.
+    - `model_id`: names model and dimensions. Two embedders with the same model_id give the same vector for
+      the same text with its prefix, so that vectors may be cached by it.
+    - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
+
+    An instance lives as long as its process and serves all threads. Making one must be cheap, because system
+    checks do it: load weights on first use, with `weights.once_per_process`.
+    """
+
+    dimensions: int
+    model_id: str
+    max_words: int | None = None
+
+    def __init__(self, *, query_prefix: str = "", document_prefix: str = "", batch_size: int = 32) -> None:
+        """Check and keep the options that all embedders share. Raises ValueError naming the option.
+
+        The prefixes are put before every text (e5, bge and nomic were trained with them). `batch_size` is the
+        number of texts in one call of `embed_batch`.
+        """
+        self.query_prefix = require_text("query_prefix", query_prefix, allow_empty=True)
+        self.document_prefix = require_text("document_prefix", document_prefix, allow_empty=True)
+        self.batch_size = require_int("batch_size", batch_size, minimum=1)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.model_id}>"
+
+    @abstractmethod
+    def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:
+        """Return one vector for each text, in order: shape (len(texts), dimensions), any length but 0.
+
+        `texts` holds 1 to batch_size texts, checked and with their prefix. Called by many threads at once.
+        Raise InvalidTextError with the position in `texts` for a text that has no vector, EmbeddingError for
+        everything else.
+        """
+
+    def check_requirements(self) -> None:
+        """Raise EmbeddingError saying what to install if something is missing. Cheap: loads no weights."""
+        return
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return the vector of a search text: float32, shape (dimensions,), length 1.
+
+        Raises InvalidTextError for a text that is not a str, blank, or holds a NUL byte or a lone surrogate,
+        and EmbeddingError when the embedder fails.
+        """
+        return self._embed([text], self.query_prefix, start=0)[0]
+
+    def embed_documents(
+        self, texts: Iterable[str], *, progress: Callable[[int], object] | None = None
+    ) -> Vectors:
+        """Return the vectors of documents: float32, shape (number of texts, dimensions), each of length 1.
+
+        `texts` may be a generator; it is read, checked and embedded batch by batch. `progress` is called
+        after each batch with the number of texts in that batch, as `tqdm.update` takes it. Raises as
+        embed_query, and TypeError for a single str.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts must be an iterable of str, not one str: put it into a list.")
+        parts = [np.empty((0, self.dimensions), dtype=np.float32)]
+        start = 0
+        for batch in itertools.batched(texts, self.batch_size):
+            parts.append(self._embed(batch, self.document_prefix, start=start))
+            start += len(batch)
+            if progress is not None:
+                progress(len(batch))
+        return np.concatenate(parts)
+
+    def _embed(self, texts: Sequence[str], prefix: str, *, start: int) -> Vectors:
+        for position, text in enumerate(texts, start):
+            _check_text(text, position)
+        try:
+            result = self.embed_batch([prefix + text for text in texts])
+        except InvalidTextError as error:
+            raise InvalidTextError(start + error.position, error.reason) from error
+        return self._check_vectors(result, len(texts), start)
+
+    def _check_vectors(self, result: npt.ArrayLike, count: int, start: int) -> Vectors:
+        vectors = self._read_numbers(result, count)
+        if vectors.shape != (count, self.dimensions):
+            raise self._unexpected(count, f"an array of shape {vectors.shape}")
+        largest = np.abs(vectors).max(axis=1, keepdims=True)
+        self._refuse_first(~np.isfinite(largest), "holds NaN or an infinite number", count, start)
+        self._refuse_first(largest == 0, "is all zeros", count, start)
+        # Divided by its largest number first, no vector over- or underflows when it is squared.
+        scaled = vectors / largest
+        return (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
+
+    def _read_numbers(self, result: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
+        try:
+            return np.asarray(result, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise self._unexpected(count, f"something else ({str(error)[:120]})") from error
+
+    def _refuse_first(self, faulty: npt.NDArray[np.bool_], fault: str, count: int, start: int) -> None:
+        if faulty.any():
+            position = start + int(faulty.argmax())
+            raise self._unexpected(count, f"for the text at position {position} a vector that {fault}")
+
+    def _unexpected(self, count: int, got: str) -> EmbeddingError:
+        expected = f"{count} x {self.dimensions} finite numbers, no vector all zeros"
+        return EmbeddingError(f"{type(self).__name__} ({self.model_id}): expected {expected}; got {got}.")
+
+
+def _check_text(text: object, position: int) -> None:
+    if not isinstance(text, str):
+        raise InvalidTextError(position, f"must be a str, not {type(text).__name__}")
+    if not text.strip():
+        raise InvalidTextError(position, "is empty or blank")
+    if reason := find_bad_character(text):
+        raise InvalidTextError(position, reason)

@@ -1,0 +1,197 @@
+"""OpenAICompatibleEmbedder: any service with OpenAI's /embeddings endpoint (OpenAI, Ollama, vLLM, TEI, ...).
+
+Protocol and limits: https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from .base import BaseEmbedder, EmbeddingError
+from .options import require_bool, require_int, require_seconds, require_text
+from .weights import find_package_file, once_per_process
+
+if TYPE_CHECKING:
+    import openai
+
+MAX_INPUTS = 2_048
+# A token is at least one byte, so these keep a request below 300,000 tokens and a text below 8,192.
+MAX_REQUEST_BYTES = 300_000
+DEFAULT_INPUT_BYTES = 8_000
+
+URL = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#@]*)?")
+
+ADVICE = {
+    400: "check model, dimensions, send_dimensions and max_input_bytes",
+    401: "check api_key, or the environment variable that api_key_env names",
+    403: "check that this api_key may use the model",
+    404: "check base_url (most end in /v1) and model",
+    413: "lower batch_size or max_input_bytes",
+    422: "check model, dimensions, send_dimensions and max_input_bytes",
+    429: "the rate limit or the quota is used up: try again later, lower batch_size or raise max_retries",
+}
+
+
+class OpenAICompatibleEmbedder(BaseEmbedder):
+    """Asks a service for vectors; retries 408, 409, 429 and 5xx as its Retry-After header says.
+
+    Options beside those of BaseEmbedder:
+
+    - `base_url`: address of the API without `/embeddings`, such as `http://localhost:11434/v1`.
+    - `model`, `dimensions`: the service's name for the model, and how many numbers its vectors have.
+    - `send_dimensions`: ask the service to shorten its vectors to `dimensions`; some services refuse that.
+    - `api_key`, or `api_key_env`: the key, or the environment variable that holds it. A service that wants no
+      key takes any.
+    - `timeout`: seconds to wait for connection or answer at each attempt; `max_retries`: attempts after the
+      first.
+    - `max_input_bytes`: a text is cut after so many bytes of UTF-8, as services refuse what is too long.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        dimensions: int,
+        api_key: str | None = None,
+        api_key_env: str = "OPENAI_API_KEY",
+        send_dimensions: bool = False,
+        query_prefix: str = "",
+        document_prefix: str = "",
+        timeout: float = 30.0,
+        max_retries: int = 3,
+        batch_size: int = 128,
+        max_input_bytes: int = DEFAULT_INPUT_BYTES,
+    ) -> None:
+        """Check and keep the options; connects to nothing. Raises ValueError naming the option at fault."""
+        require_int("batch_size", batch_size, minimum=1, maximum=MAX_INPUTS)
+        super().__init__(query_prefix=query_prefix, document_prefix=document_prefix, batch_size=batch_size)
+        self.base_url = _require_url(base_url)
+        self.model = require_text("model", model)
+        self.dimensions = require_int("dimensions", dimensions, minimum=1)
+        self.send_dimensions = require_bool("send_dimensions", send_dimensions)
+        self.timeout = require_seconds("timeout", timeout)
+        self.max_retries = require_int("max_retries", max_retries, minimum=0)
+        # At least one character is left of every text: none has more than four bytes.
+        self.max_input_bytes = require_int(
+            "max_input_bytes", max_input_bytes, minimum=4, maximum=MAX_REQUEST_BYTES
+        )
+        self.max_words = max(1, self.max_input_bytes // 8)
+        self.model_id = f"{self.model}:{self.dimensions}:{self.max_input_bytes}@{self.base_url}"
+        self._api_key = _require_key(api_key, api_key_env)
+        self._get_client = once_per_process(self._open_client)
+
+    def check_requirements(self) -> None:
+        """Raise EmbeddingError if the client library is not installed; asks the service nothing."""
+        find_package_file("openai", "__init__.py", install="openai>=3.54")
+
+    def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:
+        """Return the service's vectors in the order of the texts, shape (len(texts), dimensions)."""
+        cut = [text.encode()[: self.max_input_bytes].decode(errors="ignore") for text in texts]
+        return [vector for request in _split(cut) for vector in self._request(request)]
+
+    def _open_client(self) -> "openai.OpenAI":
+        import openai  # heavy, and not needed until the first text
+
+        return openai.OpenAI(
+            base_url=self.base_url, api_key=self._api_key, timeout=self.timeout, max_retries=self.max_retries
+        )
+
+    def _request(self, texts: list[str]) -> list[Any]:
+        import openai
+
+        dimensions = self.dimensions if self.send_dimensions else openai.omit
+        try:
+            answer = self._get_client().embeddings.create(
+                input=texts, model=self.model, encoding_format="float", dimensions=dimensions
+            )
+        except (openai.OpenAIError, ValueError) as error:
+            reason = self._explain(error)
+        else:
+            return self._read_vectors(answer, len(texts))
+        # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
+        raise self._failure(reason)
+
+    def _read_vectors(self, answer: object, count: int) -> list[Any]:
+        items = getattr(answer, "data", None)
+        if not isinstance(items, list):
+            raise self._failure("the answer holds no list 'data': check base_url (most end in /v1)")
+        indexes: list[Any] = [getattr(item, "index", None) for item in items]
+        if not all(isinstance(index, int) for index in indexes) or sorted(indexes) != list(range(count)):
+            expected = f"expected {count} vectors with the indexes 0 to {count - 1}"
+            raise self._failure(f"{expected}, got {len(items)} with the indexes {_shorten(str(indexes))}")
+        in_order = sorted(items, key=lambda item: item.index)
+        return [self._check_length(getattr(item, "embedding", None)) for item in in_order]
+
+    def _check_length(self, vector: object) -> list[Any]:
+        if isinstance(vector, list) and len(vector) == self.dimensions:
+            return vector
+        got = f"{len(vector)}" if isinstance(vector, list) else f"a {type(vector).__name__}"
+        advice = (
+            "set dimensions to what the model gives, or send_dimensions if the service can shorten vectors"
+        )
+        raise self._failure(f"expected vectors of {self.dimensions} numbers, got {got}: {advice}")
+
+    def _explain(self, error: Exception) -> str:
+        import openai
+
+        tries = f"tried {self.max_retries + 1} times"
+        if isinstance(error, openai.APIStatusError):
+            advice = ADVICE.get(error.status_code, f"{tries}, the service is at fault: try again later")
+            said = _shorten(error.message.replace(self._api_key, "***"))
+            return f"status {error.status_code}: {advice}. The service said: {said}"
+        if isinstance(error, openai.APITimeoutError):
+            return f"no answer within {self.timeout} s, {tries}: raise timeout or lower batch_size"
+        if isinstance(error, openai.APIConnectionError):
+            return f"no connection, {tries}: check base_url and that the service runs"
+        return f"an answer that cannot be read ({type(error).__name__}): check base_url (most end in /v1)"
+
+    def _failure(self, reason: str) -> EmbeddingError:
+        return EmbeddingError(f"{type(self).__name__} {self.base_url} model {self.model!r}: {reason}")
+
+
+def _require_url(value: object) -> str:
+    # The whole of it, so no user, password or query can hide in it; nor is it repeated, as it may hold them.
+    url = require_text("base_url", value)
+    if URL.fullmatch(url):
+        return url.rstrip("/")
+    raise ValueError(
+        "base_url must be http://host:port/path or https://host:port/path (the port may be left out), "
+        "without user, password, query, fragment or spaces."
+    )
+
+
+def _require_key(api_key: object, api_key_env: object) -> str:
+    name = "api_key"
+    if api_key is None:
+        name = f"The environment variable {require_text('api_key_env', api_key_env)}"
+        api_key = os.environ.get(str(api_key_env))
+    if not api_key:
+        raise ValueError(
+            f"{name} is not set. Set it, or the option api_key; "
+            f"a service that wants no key takes any, such as 'none'."
+        )
+    # The value is not repeated: an error message is no place for a key.
+    if not isinstance(api_key, str) or not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise ValueError(f"{name} must be printable ASCII without spaces or line ends.")
+    return api_key
+
+
+def _split(texts: list[str]) -> Iterator[list[str]]:
+    request: list[str] = []
+    size = 0
+    for text in texts:
+        length = len(text.encode())
+        if request and size + length > MAX_REQUEST_BYTES:
+            yield request
+            request, size = [], 0
+        request.append(text)
+        size += length
+    yield request
+
+
+def _shorten(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}..."

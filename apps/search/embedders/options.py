@@ -1,0 +1,58 @@
+"""The options every embedder takes, and the checks of an option's value."""
+
+from typing import TypedDict
+
+
+class EmbedderOptions(TypedDict, total=False):
+    """Options of BaseEmbedder, for the signature of a subclass: `**options: Unpack[EmbedderOptions]`."""
+
+    query_prefix: str
+    document_prefix: str
+    batch_size: int
+
+
+def require_int(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:
+    """Return `value` if it is a whole number in the range; raise ValueError naming the option otherwise."""
+    # bool is a subclass of int: True would pass for 1.
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole and value >= minimum and (maximum is None or value <= maximum):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    upper = "" if maximum is None else f" and at most {maximum}"
+    raise ValueError(f"{name} must be a whole number of at least {minimum}{upper}, not {value!r}.")
+
+
+def require_seconds(name: str, value: object) -> float:
+    """Return `value` as a float if it is a positive, finite number; raise ValueError otherwise."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 < value < float("inf"):  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise ValueError(f"{name} must be a positive number of seconds, not {value!r}.")
+
+
+def require_bool(name: str, value: object) -> bool:
+    """Return `value` if it is True or False; raise ValueError naming the option otherwise."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{name} must be True or False, not {value!r}.")
+
+
+def require_text(name: str, value: object, *, allow_empty: bool = False) -> str:
+    """Return `value` if it is a str that can be sent on; raise ValueError naming the option otherwise."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a str, not {type(value).__name__}.")
+    if not allow_empty and not value.strip():
+        raise ValueError(f"{name} must not be blank.")
+    if reason := find_bad_character(value):
+        raise ValueError(f"{name} {reason}.")
+    return value
+
+
+def find_bad_character(text: str) -> str | None:
+    """Say which character neither PostgreSQL nor UTF-8 can hold, or return None if there is none."""
+    if "\0" in text:
+        return f"contains a NUL byte at character {text.index(chr(0))}"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"contains a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"
+    return None

@@ -1,0 +1,58 @@
+"""Find, verify and load the weights that installed packages carry."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from .base import EmbeddingError
+
+
+def once_per_process[**P, T](load: Callable[P, T]) -> Callable[P, T]:
+    """Wrap `load` so that it runs once for the same arguments, whichever thread comes first.
+
+    A forked child loads anew: it has none of its parent's threads and must not share its connections.
+    A failed load is tried again by the next call.
+    """
+    lock = threading.Lock()
+    loaded: dict[tuple[object, ...], T] = {}
+
+    @functools.wraps(load)
+    def load_once(*args: P.args, **kwargs: P.kwargs) -> T:
+        key = (os.getpid(), args, tuple(sorted(kwargs.items())))
+        with lock:
+            if key not in loaded:
+                loaded[key] = load(*args, **kwargs)
+            return loaded[key]
+
+    return load_once
+
+
+def find_package_file(package: str, path: str, *, install: str) -> Path:
+    """Return where an installed top-level package keeps a file, without importing the package.
+
+    Raises EmbeddingError that says to install `install` if the package or the file is missing.
+    """
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        if (file := Path(folder, path)).is_file():
+            return file
+    raise EmbeddingError(
+        f"The file {path!r} of the Python package {package!r} is missing: "
+        f"install it with `pip install {install}`."
+    )
+
+
+def read_verified(file: Path, sha256: str, *, install: str) -> bytes:
+    """Return the content of `file`. Raises EmbeddingError unless its SHA-256 (FIPS 180-4) is `sha256`."""
+    content = file.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise EmbeddingError(
+            f"{file} is not the file this embedder was made for: its sha256 must be {sha256}, "
+            f"but it is {found}. Install it again with `pip install --force-reinstall {install}`."
+        )
+    return content

@@ -1,0 +1,120 @@
+"""Objects into documents into vectors: what changed is embedded, the rest is left as it is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.search.documents import Document, EmbeddedDocument, embed
+from apps.search.factory import get_provider
+from apps.search.indexed import Indexed
+from apps.search.indexes import get_indexed_models
+from apps.search.sources import Source, make_documents
+from apps.search.storage.pgvector.provider import PgVectorProvider
+
+BATCH = 32  # objects
+
+
+def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None = None) -> int:
+    """Bring the documents of these objects up to date and return how many rows changed.
+
+    Objects that no longer exist lose their documents; chunks that an object no longer has are deleted.
+    Texts that did not change are not embedded again. No transaction is open while the embedder works.
+    Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's.
+    """
+    provider = get_provider(model.index_name, space=space)
+    objects = model._default_manager.filter(pk__in=pks)
+    documents = [document for obj in objects for document in make_documents(obj)]
+    embedded = _embed_changed(provider, documents)
+    prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
+    kept = [document.document_key for document in documents]
+    with transaction.atomic():
+        removed = _of_prefixes(provider, prefixes).exclude(document_key__in=kept).delete()[0]
+        return provider.add(embedded) + removed
+
+
+def rebuild_index(
+    index_name: str, *, space: str | None = None, progress: Callable[[int], object] = lambda count: None
+) -> int:
+    """Bring a whole index up to date and return how many rows changed.
+
+    Goes through the objects in batches, in the order of their keys, and calls `progress` with the number of
+    objects of each; stopped and started again it skips what is up to date. Last, it deletes the documents
+    whose object is gone.
+    """
+    changed = 0
+    for model in get_indexed_models(index_name):
+        for pks in _pages(model):
+            changed += index_objects(model, pks, space=space)
+            progress(len(pks))
+    return changed + _delete_orphans(index_name, space)
+
+
+def count_objects(index_name: str) -> int:
+    """Return how many objects an index is made of."""
+    return sum(model._default_manager.count() for model in get_indexed_models(index_name))
+
+
+def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:
+    """Return the documents that are not stored as they are, each with its vector."""
+    stored = _stored(provider, documents)
+    changed = [document for document in documents if stored.get(document.document_key) != _value(document)]
+    new = [document for document in changed if not _has_same_content(document, stored)]
+    vectors = dict(zip(_keys(new), provider.embedder.embed_documents(d.content for d in new), strict=True))
+    missing = [key for key in _keys(changed) if key not in vectors]
+    vectors |= dict(provider.objects.filter(document_key__in=missing).values_list("document_key", "vector"))
+    return [embed(document, vectors[document.document_key]) for document in changed]
+
+
+def _stored(provider: PgVectorProvider, documents: list[Document]) -> dict[str, tuple[str, Any]]:
+    rows = provider.objects.filter(document_key__in=_keys(documents))
+    return {key: (content, metadata) for key, content, metadata in _values(rows)}
+
+
+def _values(rows: Any) -> Any:
+    return rows.values_list("document_key", "content", "metadata")
+
+
+def _value(document: Document) -> tuple[str, Any]:
+    return document.content, dict(document.metadata)
+
+
+def _has_same_content(document: Document, stored: dict[str, tuple[str, Any]]) -> bool:
+    return stored.get(document.document_key, (None,))[0] == document.content
+
+
+def _keys(documents: list[Document]) -> list[str]:
+    return [document.document_key for document in documents]
+
+
+def _of_prefixes(provider: PgVectorProvider, prefixes: Sequence[str]) -> Any:
+    condition = Q(pk__in=[])
+    for prefix in prefixes:
+        condition |= Q(document_key__startswith=prefix)
+    return provider.objects.filter(condition)
+
+
+def _pages(model: type[Indexed]) -> Iterator[list[Any]]:
+    """Primary keys in pages of BATCH, each found after the last one, so that inserts do not shift them."""
+    objects = model._default_manager.order_by("pk").values_list("pk", flat=True)
+    page = list(objects[:BATCH])
+    while page:
+        yield page
+        page = list(objects.filter(pk__gt=page[-1])[:BATCH])
+
+
+def _delete_orphans(index_name: str, space: str | None) -> int:
+    provider = get_provider(index_name, space=space)
+    keys = provider.objects.order_by("document_key").values_list("document_key", flat=True)
+    alive = {
+        model._meta.label_lower: {str(pk) for pk in model._default_manager.values_list("pk", flat=True)}
+        for model in get_indexed_models(index_name)
+    }
+    orphans = [key for key in keys.iterator() if _is_orphan(key, alive)]
+    return provider.delete(orphans)
+
+
+def _is_orphan(key: str, alive: dict[str, set[str]]) -> bool:
+    source = Source.from_key(key)
+    return source is not None and source.pk not in alive.get(source.model, set())

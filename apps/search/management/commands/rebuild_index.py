@@ -1,0 +1,39 @@
+"""manage.py rebuild_index"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from apps.search.factory import UnknownIndexError, get_provider
+from apps.search.indexes import get_index_names
+from apps.search.indexing import count_objects, rebuild_index
+from apps.search.management.tenants import add_schema_arguments, each_tenant
+
+
+class Command(BaseCommand):
+    """Bring indexes up to date, in this process. Stopped and started again, it skips what is done."""
+
+    help = "Index what is missing or changed, and remove what is gone. Can be stopped and run again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare which tenants, which index and which space."""
+        add_schema_arguments(parser)
+        parser.add_argument("--index", help="one index only (default: all)")
+        parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Go through the tenants and their indexes, with a progress bar."""
+        indexes = [options["index"]] if options["index"] else get_index_names()
+        for tenant in each_tenant(options):
+            for index in indexes:
+                changed = self._rebuild(tenant.schema_name, index, options["space"])
+                self.stdout.write(f"{tenant.schema_name}: index {index}: {changed} documents changed")
+
+    def _rebuild(self, schema: str, index: str, space: str | None) -> int:
+        try:
+            get_provider(index, space=space)
+        except UnknownIndexError as error:
+            raise CommandError(f"--index: {error}") from error
+        with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
+            return rebuild_index(index, space=space, progress=bar.update)

@@ -1,0 +1,44 @@
+"""manage.py search"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from apps.search.embedders import EmbeddingError
+from apps.search.forms import SearchForm
+from apps.search.management.tenants import add_schema_arguments, each_tenant
+from apps.search.results import search_objects
+
+
+class Command(BaseCommand):
+    """Search one tenant from the terminal."""
+
+    help = "Search a tenant and print a table of the best results."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the tenant, the query, the index and the number of rows."""
+        add_schema_arguments(parser, allow_all=False)
+        parser.add_argument("query")
+        parser.add_argument("--index", default="articles")
+        parser.add_argument("--limit", type=int, default=10)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print score, title and snippet of each result."""
+        form = SearchForm({"q": options["query"], "index": options["index"], "limit": options["limit"]})
+        if not form.is_valid():
+            lines = [f"{field}: {' '.join(map(str, messages))}" for field, messages in form.errors.items()]
+            raise CommandError("\n".join(lines))
+        for _ in each_tenant(options):
+            self._print(form.cleaned_data)
+
+    def _print(self, data: dict[str, Any]) -> None:
+        try:
+            results = search_objects(data["q"], data["index"], data["limit"])
+        except EmbeddingError as error:
+            raise CommandError(str(error)) from error
+        if not results:
+            self.stdout.write("Nothing is indexed yet. Is a worker running, or `manage.py rebuild_index`?")
+        for rank, result in enumerate(results, 1):
+            self.stdout.write(
+                f"{rank:>3}  {result.score:.3f}  {result.title[:48]:<48}  {result.snippet[:80]}"
+            )

@@ -1,0 +1,58 @@
+"""Documents and the objects they were made from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.apps import apps
+from django.db.models import Model
+
+from apps.search.documents import Document
+from apps.search.indexed import Indexed
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which object a document was made from: the model's label and the primary key as text."""
+
+    model: str
+    pk: str
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of all its documents begin with."""
+        return f"{self.model}:{quote(self.pk, safe='')}:"
+
+    @classmethod
+    def of(cls, obj: Model) -> "Source":
+        """Return the source that an object is."""
+        return cls(obj._meta.label_lower, str(obj.pk))
+
+    @classmethod
+    def from_key(cls, document_key: str) -> "Source | None":
+        """Return the source that a document's key names, None for a document that has no object."""
+        parts = document_key.split(":")
+        if len(parts) != 3 or "." not in parts[0]:
+            return None
+        return cls(parts[0], unquote(parts[1]))
+
+
+def make_documents(obj: Indexed) -> list[Document]:
+    """Return the documents of an object: one a chunk, with keys `app.model:pk:number`."""
+    prefix = Source.of(obj).prefix
+    metadata = obj.get_index_metadata()
+    chunks = obj.chunker.chunk(obj.get_index_content())
+    return [Document(f"{prefix}{number}", chunk, metadata) for number, chunk in enumerate(chunks)]
+
+
+def get_source_objects(sources: Iterable[Source | None]) -> dict[Source, Any]:
+    """Return the objects of these sources that still exist, with one query a model."""
+    keys: dict[str, set[str]] = {}
+    for source in filter(None, sources):
+        keys.setdefault(source.model, set()).add(source.pk)
+    found: dict[Source, Any] = {}
+    for label, pks in keys.items():
+        for obj in apps.get_model(label)._default_manager.filter(pk__in=pks):
+            found[Source.of(obj)] = obj
+    return found

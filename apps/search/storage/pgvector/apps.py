@@ -1,0 +1,11 @@
+"""The app of the default embedding table."""
+
+from django.apps import AppConfig
+
+
+class PgVectorConfig(AppConfig):
+    """The storage app; its label names the default model, `pgvector.PgVectorEmbedding`."""
+
+    name = "apps.search.storage.pgvector"
+    label = "pgvector"
+    verbose_name = "pgvector storage"

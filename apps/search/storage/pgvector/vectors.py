@@ -1,0 +1,60 @@
+"""Vectors checked before PostgreSQL sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_DIMENSIONS = 16_000
+LARGEST = {"vector": float(np.finfo(np.float32).max), "halfvec": 65_504.0}
+
+
+class InvalidVectorError(ValueError):
+    """A vector cannot be stored or searched for; the message says why and what is allowed."""
+
+
+@dataclass
+class VectorCheck:
+    """Turns what callers pass as a vector into a float32 array of shape (dimensions,), or refuses it.
+
+    `dimensions` None allows 1 to 16,000, as pgvector does, and the first vector fixes it for the next ones.
+    """
+
+    dimensions: int | None = None
+    vector_type: str = "vector"
+    allow_zero: bool = True
+
+    def __call__(self, value: Sequence[float] | np.ndarray, name: str) -> np.ndarray:
+        """Return the array.
+
+        Raises InvalidVectorError, which begins with `name`, for a wrong shape or length, for numbers that
+        are not finite or too large for the column's type, and for a zero vector unless `allow_zero`.
+        """
+        vector = _to_array(value, name)
+        if self.dimensions is None:
+            self.dimensions = len(vector)
+        if len(vector) != self.dimensions:
+            raise InvalidVectorError(f"{name} has {len(vector)} dimensions; {self.dimensions} are needed.")
+        limit = LARGEST[self.vector_type]
+        if not np.all(np.abs(vector) <= limit):  # false for NaN, too
+            raise InvalidVectorError(
+                f"{name} holds NaN, infinity or a number beyond {limit:g}; use finite numbers."
+            )
+        if not self.allow_zero and not vector.any():
+            raise InvalidVectorError(
+                f"{name} is all zeros, which has no direction; cosine distance needs one."
+            )
+        return vector
+
+
+def _to_array(value: Sequence[float] | np.ndarray, name: str) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):
+            vector = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidVectorError(f"{name} must be a sequence of numbers: {error}.") from error
+    if vector.ndim != 1 or not 1 <= len(vector) <= MAX_DIMENSIONS:
+        raise InvalidVectorError(
+            f"{name} has the shape {vector.shape}; use one dimension of 1 to {MAX_DIMENSIONS:,} numbers."
+        )
+    return vector

@@ -1,0 +1,26 @@
+"""The search page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.search.access import search_access_required
+from apps.search.embedders import EmbeddingError
+from apps.search.forms import SearchForm
+from apps.search.results import search_objects
+
+
+@search_access_required
+def search(request: HttpRequest) -> HttpResponse:
+    """Show the ranked results of `?q=`; 400 with the reason for bad input, 503 when the embedder fails."""
+    form = SearchForm(request.GET or None)
+    context = {"form": form, "query": request.GET.get("q", ""), "results": None, "failure": ""}
+    status = 200
+    if form.is_valid():
+        query, index, limit = (form.cleaned_data[name] for name in ("q", "index", "limit"))
+        try:
+            context["results"] = search_objects(query, index, limit)
+        except EmbeddingError:
+            context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503
+    elif form.is_bound:
+        status = 400
+    return render(request, "search/search.html", context, status=status)

@@ -1,0 +1,33 @@
+"""The JSON API of a tenant's site, under /api/, with its documentation at /api/docs."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+
+auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("apps.search.api.public_search")]
+api = NinjaAPI(title="Tenant search", version="1", auth=auth, docs_url="/docs")
+api.add_router("", "apps.search.api.router")
+api.add_router("", "apps.articles.api.router")
+
+
+@api.exception_handler(ValidationError)
+def answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer 422 with the fields at fault, in the form that every endpoint of ours uses."""
+    errors: dict[str, list[str]] = {}
+    for fault in error.errors:
+        errors.setdefault(str(fault["loc"][-1]), []).append(fault["msg"])
+    return api.create_response(request, {"errors": errors}, status=422)
+
+
+@api.exception_handler(AuthenticationError)
+def answer_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    """Answer 401 and say how to sign in."""
+    message = "Sign in, or send `Authorization: Bearer <API key>`."
+    return api.create_response(request, {"errors": {"authorization": [message]}}, status=401)
+
+
+@api.exception_handler(Http404)
+def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    """Answer 404 in the same form."""
+    return api.create_response(request, {"errors": {"path": ["There is nothing here."]}}, status=404)

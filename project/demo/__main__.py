@@ -1,0 +1,139 @@
+"""The demo's command: prepares, starts a worker and a web server, and stops them again.
+
+`PORT` is the port of the web server (8000), `DEMO_ARTICLES` the number of articles of a tenant (900).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import django
+
+from project import embedded_postgres
+
+PORT = int(os.environ.get("PORT") or 8000)
+ARTICLES = int(os.environ.get("DEMO_ARTICLES") or 900)
+
+
+def main() -> None:
+    """Run until interrupted, then stop what was started."""
+    addresses = _free_addresses()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    os.environ |= {"SITE_URL": f"http://localhost:{PORT}", "EMAIL_URL": "dummymail://", "DEBUG": "True"}
+    found_running = bool(os.environ.get("DATABASE_URL")) or embedded_postgres.status()
+    processes: list[subprocess.Popen] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        django.setup()
+        _run(addresses, processes)
+    except KeyboardInterrupt:
+        print("\nStopping ...", flush=True)
+    finally:
+        _stop(processes)
+        if not found_running:
+            _stop_database()
+
+
+def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
+    from project.demo.data import prepare
+
+    print("Preparing the database and the documents ...", flush=True)
+    prepare(ARTICLES)
+    worker = [
+        sys.executable,
+        "manage.py",
+        "db_worker",
+        "--interval",
+        "0.5",
+        "--no-reload",
+        "--verbosity",
+        "0",
+    ]
+    web = [sys.executable, "-m", "gunicorn", "project.wsgi", "--threads", "4", "--log-level", "warning"]
+    binds = [part for address in addresses for part in ("--bind", address)]
+    processes += [subprocess.Popen(command) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
+    _await_indexing(processes)
+    _print_addresses()
+    while all(process.poll() is None for process in processes):
+        time.sleep(0.5)
+    sys.exit("A process of the demo ended; its messages are above.")
+
+
+def _await_indexing(processes: list[subprocess.Popen]) -> None:
+    """Show how far the worker is, until nothing waits."""
+    from django.tasks import TaskResultStatus
+    from django_tasks_db.models import DBTaskResult
+    from tqdm import tqdm
+
+    waiting = DBTaskResult.objects.filter(status__in=[TaskResultStatus.READY, TaskResultStatus.RUNNING])
+    total = waiting.count()
+    with tqdm(total=total, desc="indexing", unit=" batches") as bar:
+        while (count := waiting.count()) and all(process.poll() is None for process in processes):
+            bar.update(max(0, total - count - bar.n))
+            time.sleep(0.3)
+        bar.update(total - bar.n)
+
+
+def _print_addresses() -> None:
+    from project.demo.data import OPERATOR, TENANTS, read_password
+    from tenants.models import Tenant
+
+    lines = [f"  http://localhost:{PORT}/  the operators' site; its admin: http://localhost:{PORT}/admin/"]
+    for tenant in Tenant.objects.filter(subdomain__in=TENANTS):
+        lines.append(f"  {tenant.url}  {tenant.name}, space {tenant.space}; member {tenant.owner_email}")
+    print("\n".join(["", "Ready.", *lines]))
+    print(f"  Operator: {OPERATOR}  Password of all three accounts: {read_password()}")
+    print('  Try "read settings from a config file" in both. Ctrl-C stops.', flush=True)
+
+
+def _free_addresses() -> list[str]:
+    """The loopback addresses to listen on: browsers resolve *.localhost to either family."""
+    addresses = []
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, PORT))
+        except OSError as error:
+            if family == socket.AF_INET:
+                sys.exit(f"PORT: {PORT} is not free ({error.strerror}). Try another: PORT=8123 make demo")
+            continue
+        addresses.append(f"[{host}]:{PORT}" if ":" in host else f"{host}:{PORT}")
+    return addresses
+
+
+def _stop(processes: list[subprocess.Popen]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _stop_database() -> None:
+    """Stop PostgreSQL, unless somebody else uses it by now."""
+    from django.db import connection
+
+    if not embedded_postgres.status():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        others = cursor.fetchone()[0]
+    connection.close()
+    if others:
+        print("PostgreSQL keeps running: somebody else uses it. `make db-stop` stops it.")
+    else:
+        embedded_postgres.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the demo shows: an operator, two tenants, their articles. Making it twice changes nothing."""
+
+import json
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.utils.module_loading import import_string
+
+from project.demo.docstrings import write_docstrings
+from tenants.context import tenant_context
+from tenants.models import Tenant
+from tenants.provisioning import provision, register_tenant
+
+TENANTS = {
+    "python": {"name": "Python library", "space": "default"},
+    "django": {"name": "Django", "space": "fast"},
+}
+OPERATOR = "operator@example.com"
+FOLDER = Path(settings.VAR_DIR) / "demo"
+
+
+def prepare(article_count: int) -> None:
+    """Migrate, and make the operator, the tenants and their articles, as far as they are missing."""
+    call_command("migrate_schemas", verbosity=0)
+    _make_superuser(OPERATOR)
+    for subdomain, options in TENANTS.items():
+        tenant = _make_tenant(subdomain, **options)
+        with tenant_context(tenant):
+            _make_superuser(tenant.owner_email)
+            _import_articles(tenant, article_count)
+
+
+def read_password() -> str:
+    """Return the password of all the demo's accounts: random, made once, kept below var/."""
+    file = FOLDER / "password"
+    if not file.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(12))
+    return file.read_text()
+
+
+def _make_superuser(email: str) -> None:
+    users = get_user_model().objects
+    user = users.filter(email=email).first() or users.create_superuser(email)
+    if not user.has_usable_password():
+        user.set_password(read_password())
+        user.save()
+
+
+def _make_tenant(subdomain: str, *, name: str, space: str) -> Tenant:
+    tenant = Tenant.objects.filter(subdomain=subdomain).first() or register_tenant(
+        name=name,
+        subdomain=subdomain,
+        space=space,
+        owner_email=f"owner@{subdomain}.example.com",
+        search_is_public=True,
+    )
+    provision(tenant)
+    return tenant
+
+
+def _import_articles(tenant: Tenant, count: int) -> None:
+    articles = import_string("apps.articles.models.Article").objects
+    file = FOLDER / f"{tenant.subdomain}.jsonl"
+    if not file.exists() or len(file.read_text().splitlines()) != count:
+        write_docstrings(file, tenant.subdomain, count)
+    keys = [json.loads(line)["key"] for line in file.read_text().splitlines()]
+    if articles.filter(key__in=keys).count() < len(keys):
+        call_command("import_articles", str(file), schema=tenant.schema_name)

@@ -1,0 +1,225 @@
+"""The only settings file: the environment decides, and .env.example names every variable."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.utils.csp import CSP
+
+from project import embedded_postgres
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# --- The site ----------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env("SECRET_KEY")
+SITE_NAME = env("SITE_NAME", default="Tenant Search")
+SITE_URL = env("SITE_URL", default="http://localhost:8000")
+BASE_DOMAIN = urlsplit(SITE_URL).hostname or "localhost"
+HTTPS = urlsplit(SITE_URL).scheme == "https"
+
+# The registry of domains is the list of allowed hosts: TenantMiddleware answers 404 to any other.
+ALLOWED_HOSTS = ["*"]
+
+ROOT_URLCONF = "project.urls"
+PUBLIC_SCHEMA_URLCONF = "project.urls_public"
+WSGI_APPLICATION = "project.wsgi.application"
+ASGI_APPLICATION = "project.asgi.application"
+
+# --- Apps: SHARED_APPS have tables in `public`, TENANT_APPS in the schema of every tenant ---------------
+
+SHARED_APPS = [
+    "tenants",
+    "django_tenants",
+    "django_tasks_db",
+    "project.admin.MembersAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "ninja",
+    "apps.accounts",
+]
+TENANT_APPS = [
+    "project.admin.MembersAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "apps.accounts",
+    "apps.search",
+    "apps.search.storage.pgvector",
+    "apps.articles",
+]
+INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
+
+TENANT_MODEL = "tenants.Tenant"
+TENANT_DOMAIN_MODEL = "tenants.Domain"
+TENANT_OWNER_FACTORY = "apps.accounts.invitations.create_owner"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Database ------------------------------------------------------------------------------------------
+
+DATABASE_URL = env("DATABASE_URL", default="") or embedded_postgres.start()
+DATABASES = {
+    "default": env.db_url_config(DATABASE_URL)
+    | {
+        "ENGINE": "tenants.postgresql",
+        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+        # Without an iterative scan, an HNSW search under a filter returns too few rows.
+        "OPTIONS": {"options": "-c hnsw.iterative_scan=strict_order"},
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+TENANT_LIMIT_SET_CALLS = True
+
+# --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
+
+EMBEDDINGS = {
+    "default": {
+        "BACKEND": "apps.search.embedders.minilm.MiniLMEmbedder",
+        "MODEL": "pgvector.PgVectorEmbedding",
+        "OPTIONS": {},
+    },
+    "fast": {
+        "BACKEND": "apps.search.embedders.wordllama.WordLlamaEmbedder",
+        "MODEL": "pgvector.PgVectorEmbedding",
+        "OPTIONS": {},
+    },
+    "custom": {
+        "BACKEND": "apps.search.embedders.minilm.MiniLMEmbedder",
+        "MODEL": "articles.ArticleEmbedding",
+        "OPTIONS": {},
+    },
+}
+if openai_url := env("OPENAI_BASE_URL", default=""):
+    EMBEDDINGS["openai"] = {
+        "BACKEND": "apps.search.embedders.openai_compatible.OpenAICompatibleEmbedder",
+        "MODEL": "pgvector.PgVectorEmbedding",
+        "OPTIONS": {
+            "base_url": openai_url,
+            "model": env("OPENAI_MODEL", default="text-embedding-3-small"),
+            "dimensions": env.int("OPENAI_DIMENSIONS", default=1536),
+        },
+    }
+
+# --- Requests --------------------------------------------------------------------------------------------
+
+MIDDLEWARE = [
+    "tenants.middleware.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tenants.middleware.TenantMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "project.context_processors.site",
+            ]
+        },
+    }
+]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+
+# --- Tasks, cache, files, mail, logs -----------------------------------------------------------------------
+
+TASKS = {"default": {"BACKEND": "tenants.task_backend.TenantDatabaseBackend", "QUEUES": []}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "KEY_FUNCTION": "django_tenants.cache.make_key",
+    }
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
+MEDIA_URL = "media/"
+MEDIA_ROOT = VAR_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django_tenants.files.storage.TenantFileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+mail = env.email_url("EMAIL_URL", default="consolemail://")
+MAILERS = {
+    "default": {
+        "BACKEND": mail["EMAIL_BACKEND"],
+        "OPTIONS": {
+            "host": mail["EMAIL_HOST"],
+            "port": mail["EMAIL_PORT"],
+            "username": mail["EMAIL_HOST_USER"],
+            "password": mail["EMAIL_HOST_PASSWORD"],
+            "use_tls": mail.get("EMAIL_USE_TLS"),
+            "use_ssl": mail.get("EMAIL_USE_SSL"),
+        }
+        if mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+        else {},
+    }
+}
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{BASE_DOMAIN}")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"tenant": {"()": "tenants.log.TenantFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True

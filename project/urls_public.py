@@ -1,0 +1,16 @@
+"""Addresses of the operators' site."""
+
+from django.contrib.auth import get_user_model
+from django.urls import path
+from django.utils.module_loading import import_string
+
+from project.views import public_home
+
+operators = import_string("tenants.admin.site")
+if not operators.is_registered(get_user_model()):
+    operators.register(get_user_model(), import_string("apps.accounts.admin.UserAdmin"))
+
+urlpatterns = [
+    path("", public_home, name="public_home"),
+    path("admin/", operators.urls),
+]

@@ -1,0 +1,21 @@
+"""Wires the checks and the edges of a request."""
+
+from django.apps import AppConfig
+from django.core.signals import request_finished, request_started
+
+
+class TenantsConfig(AppConfig):
+    """The registry of tenants and what binds a request to one of them."""
+
+    name = "tenants"
+
+    def ready(self) -> None:
+        """Register the system checks, and unbind the tenant at both edges of every request.
+
+        The edges are signals and not the middleware's end: a streaming body is still to come by then.
+        """
+        from tenants import checks  # noqa: F401
+        from tenants.middleware import unbind_tenant
+
+        request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
+        request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

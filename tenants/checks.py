@@ -1,0 +1,91 @@
+"""System checks of the database and its pgvector extension. Ids begin with `tenants.`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connections
+
+MINIMUM_POSTGRESQL = 150_000
+MINIMUM_PGVECTOR = (0, 8)
+ENGINE = "tenants.postgresql"
+
+
+@register(Tags.security)
+def check_engine(**kwargs: Any) -> list[CheckMessage]:
+    """E001: the default database must be PostgreSQL through our engine, or nothing separates tenants."""
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if engine == ENGINE:
+        return []
+    return [
+        Error(
+            f"DATABASES['default']['ENGINE'] is {engine!r}; tenants need PostgreSQL.",
+            hint=f"Set it to {ENGINE!r}, with a PostgreSQL >= 15 that has pgvector >= 0.8.",
+            id="tenants.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """E002 to E005: version of the server, pgvector installed, in `public`, and recent enough."""
+    if "default" not in (databases or ()) or connections["default"].vendor != "postgresql":
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        server_version = int(cursor.fetchone()[0])
+        cursor.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
+        available = cursor.fetchone()
+        cursor.execute(
+            "SELECT extnamespace::regnamespace::text, extversion FROM pg_extension WHERE extname = 'vector'"
+        )
+        installed = cursor.fetchone()
+    return [*_server_version(server_version), *_extension(available, installed)]
+
+
+def _server_version(number: int) -> list[CheckMessage]:
+    if number >= MINIMUM_POSTGRESQL:
+        return []
+    return [
+        Error(
+            f"The server is PostgreSQL {number // 10_000}; 15 or newer is needed.",
+            hint="Upgrade the server, or point DATABASE_URL to another one.",
+            id="tenants.E002",
+        )
+    ]
+
+
+def _extension(available: tuple[str] | None, installed: tuple[str, str] | None) -> list[CheckMessage]:
+    if installed is None and available is None:
+        return [
+            Error(
+                "The server does not have the pgvector extension.",
+                hint="Install pgvector >= 0.8 on the database server (package postgresql-NN-pgvector).",
+                id="tenants.E003",
+            )
+        ]
+    schema, version = installed or ("public", available[0] if available else "0")
+    messages: list[CheckMessage] = []
+    if schema != "public":
+        messages.append(
+            Error(
+                f"The extension vector is in the schema {schema!r}; only there can its type be found, and "
+                "dropping that schema would drop every tenant's vectors.",
+                hint="Run: ALTER EXTENSION vector SET SCHEMA public;  (data and indexes stay)",
+                id="tenants.E004",
+            )
+        )
+    if _parse(version) < MINIMUM_PGVECTOR:
+        messages.append(
+            Error(
+                f"The server's pgvector is {version}; 0.8 or newer is needed, for iterative index scans.",
+                hint="Install a newer pgvector on the server, then run: ALTER EXTENSION vector UPDATE;",
+                id="tenants.E005",
+            )
+        )
+    return messages
+
+
+def _parse(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

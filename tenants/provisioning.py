@@ -1,0 +1,148 @@
+"""From a row of the registry to a tenant that is served, and back.
+
+Provisioning may be killed at any point and run again: what is half made is dropped first, and the domain
+comes last, so no request reaches a half-made tenant.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from zlib import crc32
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_tasks_db.models import DBTaskResult
+from django_tenants.utils import quote_schema_name, schema_exists
+
+from tenants.context import connection, tenant_context
+from tenants.models import Domain, Tenant
+from tenants.task_backend import SCHEMA_KEY
+
+logger = logging.getLogger(__name__)
+
+LOCK_SPACE = 0x7E4A  # the first key of the two-key advisory locks of this module
+
+
+class ProvisioningError(RuntimeError):
+    """A tenant could not be provisioned; the message is also in its `state_reason`."""
+
+
+def register_tenant(
+    *, name: str, subdomain: str, owner_email: str, space: str = "default", search_is_public: bool = False
+) -> Tenant:
+    """Write a tenant into the registry, in the state `provisioning`, and return it.
+
+    Raises ValidationError with the fields at fault; nothing is written then.
+    """
+    tenant = Tenant(
+        name=name,
+        subdomain=subdomain,
+        owner_email=owner_email,
+        space=space,
+        search_is_public=search_is_public,
+    )
+    tenant.full_clean(exclude=["schema_name"])
+    tenant.schema_name = choose_schema_name(subdomain)
+    tenant.save()
+    return tenant
+
+
+def choose_schema_name(subdomain: str) -> str:
+    """Return a free schema name for a new tenant: the subdomain's own, with a number when that is taken.
+
+    The name never changes afterwards, whatever becomes of the subdomain.
+    """
+    stem = subdomain.replace("-", "_")
+    taken = set(Tenant.objects.filter(schema_name__startswith=stem).values_list("schema_name", flat=True))
+    names = (stem if number == 1 else f"{stem[:44]}_{number}" for number in range(1, 1000))
+    for name in names:
+        if name not in taken and not schema_exists(name):
+            return name
+    raise ValidationError({"subdomain": f"No schema name is free for {subdomain!r}."})
+
+
+def provision(tenant: Tenant) -> str:
+    """Make the tenant's schema, its first user and its domain; return the first user's invitation link.
+
+    Does nothing and returns "" when it is active already. Raises ProvisioningError, with the tenant's state
+    set to `failed` and the reason beside it; running it again starts afresh.
+    """
+    with _locked(tenant):
+        tenant.refresh_from_db()
+        if tenant.provisioned_at is not None:
+            return ""
+        try:
+            return _provision(tenant)
+        except Exception as error:  # whatever a migration raises, the operator must see it on the tenant
+            _drop_schema(tenant)
+            reason = f"{type(error).__name__}: {error}".strip()
+            _set_state(tenant, Tenant.State.FAILED, reason)
+            logger.exception("Provisioning of %s failed", tenant.schema_name)
+            raise ProvisioningError(f"Tenant {tenant.schema_name!r} was not provisioned. {reason}") from error
+
+
+def suspend(tenant: Tenant, reason: str = "") -> None:
+    """Stop serving an active tenant; its data stays. Raises ValidationError in any other state."""
+    _move(tenant, Tenant.State.ACTIVE, Tenant.State.SUSPENDED, reason)
+
+
+def resume(tenant: Tenant) -> None:
+    """Serve a suspended tenant again. Raises ValidationError in any other state."""
+    _move(tenant, Tenant.State.SUSPENDED, Tenant.State.ACTIVE, "")
+
+
+def delete_tenant(tenant: Tenant) -> None:
+    """Remove the tenant: domains, schema with all data, waiting tasks and the row; all or nothing."""
+    with _locked(tenant), transaction.atomic():
+        DBTaskResult.objects.filter(args_kwargs__kwargs__contains={SCHEMA_KEY: tenant.schema_name}).delete()
+        _drop_schema(tenant)
+        tenant.delete()
+
+
+def _provision(tenant: Tenant) -> str:
+    _drop_schema(tenant)
+    _set_state(tenant, Tenant.State.PROVISIONING, "")
+    tenant.create_schema(check_if_exists=False, verbosity=0)
+    with transaction.atomic():
+        with tenant_context(tenant):
+            link = import_string(settings.TENANT_OWNER_FACTORY)(tenant.owner_email, base_url=tenant.url)
+        Domain.objects.create(domain=tenant.hostname, tenant=tenant)
+        tenant.provisioned_at = timezone.now()
+        _set_state(tenant, Tenant.State.ACTIVE, "")
+    return link
+
+
+def _move(tenant: Tenant, before: str, after: str, reason: str) -> None:
+    changed = Tenant.objects.filter(pk=tenant.pk, state=before).update(state=after, state_reason=reason)
+    if not changed:
+        raise ValidationError(f"{tenant} is not {before}, so it cannot become {after}.")
+    tenant.refresh_from_db()
+
+
+def _set_state(tenant: Tenant, state: str, reason: str) -> None:
+    tenant.state, tenant.state_reason = state, reason
+    tenant.save()
+
+
+def _drop_schema(tenant: Tenant) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(tenant.schema_name)} CASCADE")
+
+
+@contextmanager
+def _locked(tenant: Tenant) -> Iterator[None]:
+    """Hold a lock of the session, so that two workers never provision or delete the same tenant at once."""
+    connection.set_schema_to_public()
+    keys = [LOCK_SPACE, crc32(tenant.schema_name.encode()) - 2**31]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
+    try:
+        yield
+    finally:
+        connection.set_schema_to_public()
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", keys)

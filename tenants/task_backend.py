@@ -1,0 +1,66 @@
+"""Tasks that carry their tenant.
+
+The queue is one table in `public`. A task written while a tenant is bound runs with that tenant bound; a
+task written while none is bound runs with none. A worker is unbound before and after every task.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.tasks.base import Task
+from django_tasks_db.backend import DatabaseBackend
+from django_tasks_db.models import DBTaskResult
+from django_tenants.utils import get_public_schema_name, get_tenant_model
+
+from tenants.context import connection
+
+SCHEMA_KEY = "_tenant_schema"
+
+
+class TenantGoneError(RuntimeError):
+    """The tenant of a task was deleted before the task ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantTask(Task):
+    """A task whose function runs with the tenant bound that was bound when it was written."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function, a plain one or a coroutine function.
+
+        Raises TenantGoneError when the tenant no longer exists.
+        """
+        with _bound_to(kwargs.pop(SCHEMA_KEY, get_public_schema_name())):
+            return super(TenantTask, self).call(*args, **kwargs)
+
+
+class TenantDatabaseBackend(DatabaseBackend):
+    """django-tasks-db's backend, with the bound schema written into each task."""
+
+    task_class = TenantTask
+
+    def _task_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
+        return super()._task_to_db_task(task, args, _with_schema(kwargs))
+
+    async def _atask_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
+        return await super()._atask_to_db_task(task, args, _with_schema(kwargs))
+
+
+def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**kwargs, SCHEMA_KEY: kwargs.get(SCHEMA_KEY, connection.schema_name)}
+
+
+@contextmanager
+def _bound_to(schema: str) -> Iterator[None]:
+    connection.set_schema_to_public()
+    try:
+        if schema != get_public_schema_name():
+            tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+            if tenant is None:
+                raise TenantGoneError(f"The tenant with the schema {schema!r} no longer exists.")
+            connection.set_tenant(tenant)
+        yield
+    finally:
+        connection.set_schema_to_public()

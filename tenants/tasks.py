@@ -1,0 +1,13 @@
+"""What a worker does for the registry."""
+
+from django.tasks import task
+
+from tenants.models import Tenant
+from tenants.provisioning import provision
+
+
+@task
+def provision_tenant(tenant_pk: int) -> None:
+    """Provision the tenant, if it still exists."""
+    if tenant := Tenant.objects.filter(pk=tenant_pk).first():
+        provision(tenant)

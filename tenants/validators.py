@@ -1,0 +1,64 @@
+"""Which names a tenant may have."""
+
+import re
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+RESERVED_SUBDOMAINS = frozenset(
+    """
+    admin api app assets auth billing blog cdn dashboard docs ftp help imap localhost mail media ns1 ns2
+    operators pop public root smtp static status support tenant tenants test webmail www
+    """.split()  # noqa: SIM905
+)
+SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
+SUBDOMAIN = re.compile(r"[a-z]([a-z0-9-]{0,46}[a-z0-9])?")
+HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def validate_schema_name(value: str) -> None:
+    """Refuse all but lower-case letters, digits and underscores, and the schemas that are taken.
+
+    Raises ValidationError. PostgreSQL would take almost anything; a strict name needs no quoting anywhere.
+    """
+    if not SCHEMA_NAME.fullmatch(value) or value in ("public", "information_schema"):
+        raise ValidationError(
+            f"{value!r} is no schema name: use 1 to 48 lower-case letters, digits and underscores, "
+            "beginning with a letter, and neither 'public', 'information_schema' nor 'pg_...'."
+        )
+
+
+def validate_subdomain(value: str) -> None:
+    """Refuse what is no single host label, and the labels an operator wants for other uses.
+
+    Raises ValidationError.
+    """
+    if not SUBDOMAIN.fullmatch(value) or "--" in value:
+        raise ValidationError(
+            f"{value!r} is no subdomain: use 1 to 48 lower-case letters, digits and single hyphens, "
+            "beginning with a letter and not ending with a hyphen."
+        )
+    if value in RESERVED_SUBDOMAINS:
+        raise ValidationError(f"The subdomain {value!r} is reserved. Choose another.")
+
+
+def validate_domain(value: str) -> None:
+    """Refuse what is no host name in the form that requests are compared in (RFC 1123, lower case).
+
+    Raises ValidationError.
+    """
+    labels = value.split(".")
+    if len(value) > 253 or not all(HOST_LABEL.fullmatch(label) for label in labels):
+        raise ValidationError(
+            f"{value!r} is no host name: use lower-case labels of letters, digits and hyphens, "
+            "without a scheme, a port or a trailing dot."
+        )
+    if value in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
+        raise ValidationError(f"{value!r} is the operators' own site.")
+
+
+def validate_space(value: str) -> None:
+    """Refuse an alias that settings.EMBEDDINGS does not have. Raises ValidationError."""
+    if value not in settings.EMBEDDINGS:
+        known = ", ".join(sorted(settings.EMBEDDINGS))
+        raise ValidationError(f"{value!r} is no space of settings.EMBEDDINGS. Choose one of: {known}.")

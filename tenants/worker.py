@@ -1,0 +1,91 @@
+"""A worker that picks up what killed workers left behind.
+
+A task whose worker was killed would stay `RUNNING` for ever. So a thread of every worker holds an advisory
+lock of its own database session, named after the worker's id; PostgreSQL gives the lock back when the
+process is gone, and any other worker that can take it makes the tasks of the dead one ready again. A task
+may run twice, which is harmless: tasks take keys and re-read rows.
+"""
+
+import logging
+import threading
+from zlib import crc32
+
+from django.db import Error, connection, transaction
+from django.tasks import TaskResultStatus
+from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
+
+logger = logging.getLogger(__name__)
+
+LOCK_SPACE = 0x7A5C  # the first key of the two-key advisory locks of this module
+INTERVAL = 15  # seconds between two looks for orphaned tasks
+MAX_ATTEMPTS = 3
+
+
+class WorkerDiedError(RuntimeError):
+    """A task was given up because every worker that ran it died."""
+
+
+class RecoveringWorker(Worker):
+    """django-tasks-db's worker, with recovery of orphaned tasks."""
+
+    def run(self) -> None:
+        """Work until stopped, while a thread says that this worker lives and recovers others' tasks."""
+        ready, stop = threading.Event(), threading.Event()
+        args = (self.worker_id, ready, stop)
+        threading.Thread(target=_keep_watch, args=args, name="task recovery", daemon=True).start()
+        ready.wait()
+        try:
+            super().run()
+        finally:
+            stop.set()
+
+
+def recover_orphans(own_id: str = "") -> int:
+    """Make the tasks of dead workers other than `own_id` ready again; return how many there were.
+
+    A task that has outlived MAX_ATTEMPTS workers has probably killed them: it fails instead.
+    """
+    running = DBTaskResult.objects.running().only("pk", "worker_ids")
+    return sum(_recover(task) for task in running if task.worker_ids[-1:] != [own_id])
+
+
+def _recover(task: DBTaskResult) -> bool:
+    worker_id = task.worker_ids[-1] if task.worker_ids else ""
+    with transaction.atomic():
+        locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
+        if locked is None or not _take_lock("pg_try_advisory_xact_lock", worker_id):
+            return False
+        if len(locked.worker_ids) >= MAX_ATTEMPTS:
+            locked.set_failed(
+                WorkerDiedError(f"{len(locked.worker_ids)} workers died while they ran this task.")
+            )
+            return False
+        locked.status = TaskResultStatus.READY
+        locked.save(update_fields=["status"])
+    logger.warning("Task %s (%s) is ready again: worker %s died", task.id, task.task_path, worker_id)
+    return True
+
+
+def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -> None:
+    locked_session = None
+    while not stop.is_set():
+        try:
+            connection.ensure_connection()
+            if locked_session is not connection.connection:
+                _take_lock("pg_advisory_lock", worker_id)
+                locked_session = connection.connection
+            ready.set()
+            recover_orphans(worker_id)
+        except Error as error:
+            logger.warning("The task recovery lost its connection and goes on with a new one: %s", error)
+            connection.close()
+        stop.wait(INTERVAL)
+    connection.close()
+
+
+def _take_lock(function: str, worker_id: str) -> bool:
+    key = crc32(worker_id.encode()) - 2**31
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, key])
+        return bool(cursor.fetchone()[0])

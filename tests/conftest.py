@@ -1,0 +1,45 @@
+"""Two real tenants on a real PostgreSQL, made once a session; each test is rolled back."""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from tenants.context import tenant_context
+from tenants.models import Tenant
+from tenants.provisioning import provision, register_tenant
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        for name in ("Acme", "Globex"):
+            if not Tenant.objects.filter(name=name).exists():
+                tenant = register_tenant(
+                    name=name, subdomain=name.lower(), owner_email=f"owner@{name.lower()}.example"
+                )
+                provision(tenant)
+            else:
+                call_command("migrate_schemas", schema_name=name.lower(), verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _start_unbound():
+    connection.set_schema_to_public()
+    yield
+    connection.set_schema_to_public()
+
+
+@pytest.fixture
+def acme(db):
+    return Tenant.objects.get(schema_name="acme")
+
+
+@pytest.fixture
+def globex(db):
+    return Tenant.objects.get(schema_name="globex")
+
+
+@pytest.fixture
+def in_acme(acme):
+    with tenant_context(acme):
+        yield acme

@@ -1,0 +1,37 @@
+import pytest
+from django.db import connection
+
+from tenants.context import tenant_context
+from tests.search.embedder import BACKEND, HashingEmbedder
+
+
+@pytest.fixture
+def embedder(settings):
+    settings.EMBEDDINGS = {
+        "default": {"BACKEND": BACKEND, "MODEL": "pgvector.PgVectorEmbedding"},
+        "other": {"BACKEND": BACKEND, "MODEL": "pgvector.PgVectorEmbedding", "OPTIONS": {"dimensions": 16}},
+        "custom": {
+            "BACKEND": BACKEND,
+            "MODEL": "articles.ArticleEmbedding",
+            "OPTIONS": {"dimensions": 384},
+        },
+    }
+    HashingEmbedder.reset()
+    yield HashingEmbedder
+    HashingEmbedder.reset()
+
+
+@pytest.fixture
+def make_table(acme, globex):
+    def make(model):
+        for tenant in (acme, globex):
+            with tenant_context(tenant), connection.schema_editor() as editor:
+                editor.create_model(model)
+        return model
+
+    return make
+
+
+@pytest.fixture
+def models_app(settings):
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.models_app"]

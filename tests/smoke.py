@@ -1,0 +1,75 @@
+"""`make smoke`: start the demo as a newcomer does, search both tenants over HTTP, stop it.
+
+It has a port and a PostgreSQL of its own, so that a running demo is not disturbed.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+QUERY = "read settings from a config file"
+EXPECTED = {"python": ("configparser", "default"), "django": ("django.conf", "fast")}
+TIMEOUT = 600  # seconds until the demo is ready
+
+
+def main() -> None:
+    """Exit non-zero when the demo does not come up, finds the wrong thing, or leaves something behind."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder, _demo(port, folder):
+        for subdomain, (expected, space) in EXPECTED.items():
+            answer = json.loads(_get(port, f"{subdomain}.localhost", f"/api/search?limit=10&q={quote(QUERY)}"))
+            keys = [result["source"]["key"] for result in answer["results"]]
+            assert answer["space"] == space, answer["space"]
+            assert any(key.startswith(expected) for key in keys), keys
+            assert all(key.startswith("django") == (subdomain == "django") for key in keys), keys
+            page = _get(port, f"{subdomain}.localhost", f"/search/?q={quote(QUERY)}")
+            assert expected in page
+            print(f"{subdomain}: {', '.join(keys[:3])}")
+        assert "python.localhost" in _get(port, "localhost", "/")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)), "the web server still runs"
+    print("1 passed, 0 failed")
+
+
+@contextmanager
+def _demo(port: int, folder: str) -> Iterator[None]:
+    environment = {**os.environ, "PORT": str(port), "DEMO_ARTICLES": "300", "EMBEDDED_POSTGRES_DIR": folder}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "project.demo"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    watchdog = threading.Timer(TIMEOUT, process.kill)
+    watchdog.start()
+    try:
+        if not any(line.startswith("Ready.") for line in process.stdout):
+            sys.exit(f"The demo ended before it was ready, with {process.wait()}.")
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        process.wait()
+        watchdog.cancel()
+
+
+def _get(port: int, host: str, path: str) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": f"{host}:{port}"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return response.read().decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    main()

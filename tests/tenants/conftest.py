@@ -1,0 +1,90 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django_tasks_db.management.commands.db_worker import Worker
+
+from tenants.models import Domain, Tenant
+
+
+@pytest.fixture
+def make_tenant(db):
+    """A row and a domain without a schema: all that the middleware reads."""
+
+    def make(subdomain, *, state="active", **values):
+        schema_name = values.pop("schema_name", subdomain.replace("-", "_"))
+        values = {"name": subdomain.title(), "owner_email": f"owner@{subdomain}.example"} | values
+        tenant = Tenant.objects.create(subdomain=subdomain, schema_name=schema_name, state=state, **values)
+        Domain.objects.create(domain=tenant.hostname, tenant=tenant)
+        return tenant
+
+    return make
+
+
+@pytest.fixture
+def operator(client, db):
+    user = get_user_model().objects.create_superuser("operator@example.com")
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def run_tasks(db):
+    """Run what waits, as a worker does, but in the test's own transaction."""
+
+    def run():
+        Worker(
+            queue_names=["default"],
+            excluded_queue_names=[],
+            backend_name="default",
+            worker_id="test-worker",
+            interval=0,
+            batch=True,
+            startup_delay=False,
+            max_tasks=None,
+        ).run()
+
+    return run
+
+
+@pytest.fixture
+def committed(db):
+    """Call a function in a session of its own that commits at once, as a worker's does."""
+
+    def call(function, *args, **kwargs):
+        return pool.submit(_call_and_close, function, args, kwargs).result(timeout=120)
+
+    with ThreadPoolExecutor(1) as pool:
+        yield call
+
+
+@pytest.fixture
+def other_session(db):
+    other = connection.copy()
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def column(db):
+    """Run a query; return the values of its only column, sorted."""
+
+    def select(sql, *parameters):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return sorted(row[0] for row in cursor.fetchall())
+
+    return select
+
+
+@pytest.fixture
+def tables_of(column):
+    return lambda schema: column("SELECT tablename FROM pg_tables WHERE schemaname = %s", schema)
+
+
+def _call_and_close(function, args, kwargs):
+    try:
+        return function(*args, **kwargs)
+    finally:
+        connection.close()
