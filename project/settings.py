@@ -35,9 +35,9 @@ ASGI_APPLICATION = "project.asgi.application"
 
 SHARED_APPS = [
     "tenants",
+    "project.admin.MembersAdminConfig",  # before django_tenants, whose admin templates want a public tenant
     "django_tenants",
     "django_tasks_db",
-    "project.admin.MembersAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

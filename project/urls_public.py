@@ -1,7 +1,7 @@
 """Addresses of the operators' site."""
 
 from django.contrib.auth import get_user_model
-from django.urls import path
+from django.urls import include, path
 from django.utils.module_loading import import_string
 
 from project.views import public_home
@@ -13,4 +13,5 @@ if not operators.is_registered(get_user_model()):
 urlpatterns = [
     path("", public_home, name="public_home"),
     path("admin/", operators.urls),
+    path("accounts/", include("apps.accounts.urls")),
 ]

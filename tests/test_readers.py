@@ -460,6 +460,15 @@ def test_loops_of_symbolic_links_are_passed_over(tmp_path):
     assert [record.key for record in read_paths([tmp_path])] == ["sub/a.txt"]
 
 
+def test_a_folder_below_another_that_is_given_too_is_read_for_each(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.txt").write_text("text")
+
+    records = read_paths([tmp_path / "sub", tmp_path])
+
+    assert [record.key for record in records] == ["a.txt", "sub/a.txt"]
+
+
 def test_a_link_to_a_file_is_read_and_a_dangling_one_rejected(tmp_path):
     (tmp_path / "original").write_text("text")
     (tmp_path / "link.txt").symlink_to("original")

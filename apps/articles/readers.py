@@ -28,9 +28,9 @@ class _File(NamedTuple):
 def read_paths(paths: Iterable[Path], on_bytes: OnBytes | None = None) -> Iterator[Record | Rejected]:
     """Yield the records of files and of all files with a known suffix below folders, sorted by path.
 
-    Hidden files are left out, symbolic links are followed and each folder is read once. A file that is
-    named itself is read even if hidden, and is Rejected if its suffix is not known. Keys are relative
-    to the folder they were found from; a key may be yielded more than once.
+    Hidden files are left out, symbolic links are followed and no folder below is read twice. A file that
+    is named itself is read even if hidden, and is Rejected if its suffix is not known. Keys are relative to
+    the folder they were found from; a key may be yielded more than once.
 
     on_bytes is called with the number of bytes done since its last call, as count_bytes counts them.
     """
@@ -67,15 +67,15 @@ def _size(path: Path) -> int:
 
 
 def _find(paths: Iterable[Path]) -> Iterator[_File | Rejected]:
-    seen: set[tuple[int, int]] = set()
     for path in map(Path, paths):
         if os.path.isdir(path):
-            yield from _find_below(path, seen)
+            yield from _find_below(path)
         else:
             yield _File(path, path.name)
 
 
-def _find_below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[_File | Rejected]:
+def _find_below(folder: Path) -> Iterator[_File | Rejected]:
+    seen: set[tuple[int, int]] = set()
     waiting = [(folder, "")]
     while waiting:
         path, label = waiting.pop()

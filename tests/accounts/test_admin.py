@@ -170,3 +170,17 @@ def test_another_tenants_admin_does_not_know_the_session(admin_client, globex, a
     response = admin_client.get(USERS, **at_globex)
 
     assert response.url == f"/admin/login/?next={USERS}"
+
+
+def test_the_operators_admin_lists_accounts_and_changes_a_password(client, db):
+    client.force_login(User.objects.create_superuser("operator@example.com", PASSWORD))
+    public = {"headers": {"host": "localhost"}}
+
+    users = client.get(USERS, **public).content.decode()
+    form = client.get("/admin/password_change/", **public).content.decode()
+    done = client.get("/admin/password_change/done/", **public).content.decode()
+
+    assert "operator@example.com" in users
+    assert "send_invitation" not in users
+    assert "Change your password</h1>" in form
+    assert "Your password is changed</h1>" in done

@@ -92,7 +92,8 @@ def test_forked_process_embeds_and_loads_anew():
         import multiprocessing, os
         from apps.search.embedders import MiniLMEmbedder
         from apps.search.embedders.weights import once_per_process
-        load, embedder, context = once_per_process(os.getpid), MiniLMEmbedder(), multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("fork")
+        load, embedder = once_per_process(os.getpid), MiniLMEmbedder()
         expected, queue = embedder.embed_query("text"), context.SimpleQueue()
         assert load() == os.getpid()
         child = context.Process(target=lambda: queue.put((load(), embedder.embed_query("text"))))

@@ -19,13 +19,13 @@ class HalfCosineEmbedding(BasePgVectorEmbedding):
 
 
 class L2Embedding(BasePgVectorEmbedding):
-    """Euclidean distance, which is also pgvector's default operator class."""
+    """Euclidean distance."""
 
     vector = VectorField(dimensions=DIMENSIONS)
 
     class Meta:
         app_label = "tests_models"
-        indexes = [HnswIndex(name="plain_l2", fields=["vector"])]
+        indexes = [HnswIndex(name="plain_l2", fields=["vector"], opclasses=["vector_l2_ops"])]
 
 
 class ProductEmbedding(BasePgVectorEmbedding):
@@ -89,6 +89,26 @@ class WrongClassEmbedding(BasePgVectorEmbedding):
     class Meta:
         app_label = "tests_models"
         indexes = [HnswIndex(name="wrong_class", fields=["vector"], opclasses=["halfvec_cosine_ops"])]
+
+
+class ClasslessEmbedding(BasePgVectorEmbedding):
+    """Wrong: HNSW has no default operator class, so PostgreSQL cannot make this index."""
+
+    vector = VectorField(dimensions=DIMENSIONS)
+
+    class Meta:
+        app_label = "tests_models"
+        indexes = [HnswIndex(name="classless", fields=["vector"])]
+
+
+class ClasslessIvfflatEmbedding(BasePgVectorEmbedding):
+    """Right: the default operator class of this kind of index is that of the Euclidean distance."""
+
+    vector = VectorField(dimensions=DIMENSIONS)
+
+    class Meta:
+        app_label = "tests_models"
+        indexes = [IvfflatIndex(name="classless_lists", fields=["vector"], lists=1)]
 
 
 class UnfixedEmbedding(BasePgVectorEmbedding):

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
 
 from tenants.models import Domain, Tenant
 
@@ -31,19 +32,22 @@ def operator(client, db):
 
 @pytest.fixture
 def run_tasks(db):
-    """Run what waits, as a worker does, but in the test's own transaction."""
+    """Run what waits with a worker's own method; its loop would close the test's transaction."""
+    worker = Worker(
+        queue_names=["default"],
+        excluded_queue_names=[],
+        backend_name="default",
+        worker_id="test-worker",
+        interval=0,
+        batch=True,
+        startup_delay=False,
+        max_tasks=None,
+    )
 
     def run():
-        Worker(
-            queue_names=["default"],
-            excluded_queue_names=[],
-            backend_name="default",
-            worker_id="test-worker",
-            interval=0,
-            batch=True,
-            startup_delay=False,
-            max_tasks=None,
-        ).run()
+        while task := DBTaskResult.objects.ready().get_locked():
+            task.claim(worker.worker_id)
+            worker.run_task(task)
 
     return run
 

@@ -140,7 +140,9 @@ def test_a_deleted_tenants_task_fails_and_touches_nothing(acme, make_tenant, run
 
 
 def test_the_queue_is_a_table_of_public_only(db, column):
-    schemas = column("SELECT schemaname FROM pg_tables WHERE tablename = 'django_tasks_db_dbtaskresult'")
+    table = DBTaskResult._meta.db_table
+
+    schemas = column("SELECT schemaname FROM pg_tables WHERE tablename = %s", table)
 
     assert schemas == ["public"]
 

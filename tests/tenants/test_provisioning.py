@@ -1,0 +1,285 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django_tasks_db.models import DBTaskResult
+
+from tenants.context import get_current_tenant, tenant_context
+from tenants.models import Domain, Tenant
+from tenants.provisioning import (
+    ProvisioningError,
+    choose_schema_name,
+    delete_tenant,
+    provision,
+    register_tenant,
+    resume,
+    suspend,
+)
+from tenants.validators import validate_schema_name
+
+from . import tasks
+
+INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}
+
+
+def refuse_owner(email, *, base_url):
+    get_user_model().objects.create_superuser(email)
+    raise LookupError(f"no owner {email} at {base_url}")
+
+
+def rename_meanwhile(email, *, base_url):
+    # An operator's edit in the admin, while a worker provisions.
+    Tenant.objects.filter(pk=get_current_tenant().pk).update(name="Initrode", search_is_public=True)
+    return f"{base_url}link"
+
+
+@pytest.fixture
+def initech(db):
+    tenant = register_tenant(**INITECH)
+    provision(tenant)
+    return tenant
+
+
+@pytest.fixture
+def schemas(column):
+    return lambda: column("SELECT nspname FROM pg_namespace")
+
+
+def get_faults(**values):
+    with pytest.raises(ValidationError) as caught:
+        register_tenant(**INITECH | values)
+    return caught.value.message_dict
+
+
+def test_registration_writes_a_row_and_nothing_else(db, schemas):
+    tenant = register_tenant(**INITECH, space="fast", search_is_public=True)
+
+    assert (tenant.schema_name, tenant.state, tenant.provisioned_at) == ("initech", "provisioning", None)
+    assert (tenant.space, tenant.search_is_public) == ("fast", True)
+    assert "initech" not in schemas()
+    assert not tenant.domains.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("name", "", "This field cannot be blank."),
+        ("name", "a" * 101, "Ensure this value has at most 100 characters (it has 101)."),
+        ("subdomain", "Initech", "'Initech' is no subdomain"),
+        ("subdomain", "admin", "The subdomain 'admin' is reserved."),
+        ("subdomain", "acme", "Tenant with this Subdomain already exists."),
+        ("owner_email", "bill", "Enter a valid email address."),
+        ("space", "slow", "'slow' is no space of settings.EMBEDDINGS. Choose one of: custom, default, fast"),
+    ],
+)
+def test_registration_refuses_a_bad_value_and_names_its_field(acme, field, value, fault):
+    faults = get_faults(**{field: value})
+
+    assert list(faults) == [field]
+    assert faults[field][0].startswith(fault)
+
+
+def test_registration_names_all_fields_at_fault_at_once(acme):
+    before = Tenant.objects.count()
+
+    faults = get_faults(name="", subdomain="a b", owner_email="bill", space="slow")
+
+    assert sorted(faults) == ["name", "owner_email", "space", "subdomain"]
+    assert Tenant.objects.count() == before
+
+
+def test_registration_refuses_a_host_that_is_another_tenants_further_domain(acme):
+    acme.domains.create(domain="initech.localhost", is_primary=False)
+
+    faults = get_faults()
+
+    assert "initech.localhost" in faults["subdomain"][0]
+
+
+@pytest.mark.parametrize(
+    ("subdomain", "schema_name"), [("initech", "initech"), ("a-b", "a_b"), ("information-schema", "information_schema_2")]
+)
+def test_the_schema_is_named_after_the_subdomain(db, subdomain, schema_name):
+    assert choose_schema_name(subdomain) == schema_name
+
+
+def test_a_taken_schema_name_gets_a_number(make_tenant):
+    make_tenant("first", schema_name="a_b")
+    make_tenant("second", schema_name="a_b_2")
+
+    assert choose_schema_name("a-b") == "a_b_3"
+
+
+def test_a_schema_without_a_tenant_is_not_taken_over(db):
+    connection.cursor().execute("CREATE SCHEMA initech")
+
+    assert choose_schema_name("initech") == "initech_2"
+
+
+def test_a_long_taken_schema_name_gets_a_number_within_its_length(make_tenant):
+    make_tenant("first", schema_name="a" * 48)
+    make_tenant("second", schema_name="a" * 44 + "_2")
+
+    assert choose_schema_name("a" * 48) == "a" * 44 + "_3"
+
+
+@pytest.mark.parametrize("subdomain", ["pg-acme", "pg-toast", "information-schema", "a" * 48])
+def test_every_subdomain_has_a_valid_schema_name(db, subdomain):
+    validate_schema_name(choose_schema_name(subdomain))
+
+
+def test_provisioning_makes_schema_owner_and_domain(initech, tables_of):
+    assert (initech.state, initech.state_reason) == ("active", "")
+    assert initech.provisioned_at is not None
+    assert [domain.domain for domain in initech.domains.all()] == ["initech.localhost"]
+    assert tables_of("initech") == tables_of("acme")
+
+
+def test_the_owner_is_made_in_the_tenants_schema_only_and_has_all_rights_there(initech, globex):
+    with tenant_context(initech):
+        owner = get_user_model().objects.get(email="bill@initech.example")
+
+    assert (owner.is_active, owner.is_staff, owner.is_superuser) == (True, True, True)
+    assert not owner.has_usable_password()
+    assert not get_user_model().objects.filter(email="bill@initech.example").exists()
+    with tenant_context(globex):
+        assert not get_user_model().objects.filter(email="bill@initech.example").exists()
+
+
+def test_the_owner_is_invited_to_the_tenants_own_site(db, mailoutbox):
+    tenant = register_tenant(**INITECH)
+
+    link = provision(tenant)
+
+    assert link.startswith(tenant.url)
+    assert mailoutbox[0].to == ["bill@initech.example"]
+    assert link in mailoutbox[0].body
+
+
+def test_provisioning_twice_is_harmless(initech, mailoutbox):
+    mailoutbox.clear()
+
+    link = provision(initech)
+
+    assert (link, mailoutbox) == ("", [])
+    assert Domain.objects.filter(tenant=initech).count() == 1
+    with tenant_context(initech):
+        assert get_user_model().objects.count() == 1
+
+
+def test_provisioning_does_not_resume_a_suspended_tenant(initech):
+    suspend(initech)
+
+    provision(initech)
+
+    assert initech.state == "suspended"
+
+
+def test_a_failure_leaves_its_reason_and_no_schema_and_can_be_repeated(committed, settings):
+    settings.TENANT_OWNER_FACTORY = f"{__name__}.refuse_owner"
+    tenant = committed(register_tenant, **INITECH)
+    try:
+        with pytest.raises(ProvisioningError, match="Tenant 'initech' was not provisioned. LookupError: 'no owner"):
+            committed(provision, tenant)
+
+        failed = Tenant.objects.get(pk=tenant.pk)
+        assert failed.state == "failed"
+        assert failed.state_reason == "LookupError: 'no owner bill@initech.example at http://initech.localhost:8000/'"
+        assert not committed(has_schema, "initech")
+        assert not failed.domains.exists()
+
+        settings.TENANT_OWNER_FACTORY = "apps.accounts.invitations.create_owner"
+        committed(provision, failed)
+
+        again = Tenant.objects.get(pk=tenant.pk)
+        assert (again.state, again.state_reason) == ("active", "")
+        assert committed(has_schema, "initech")
+    finally:
+        committed(delete_tenant, tenant)
+
+
+def has_schema(name):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name])
+        return cursor.fetchone() is not None
+
+
+def test_two_workers_provision_a_tenant_once(committed):
+    tenant = committed(register_tenant, **INITECH)
+    try:
+        with ThreadPoolExecutor(2) as workers:
+            runs = [workers.submit(provision_and_close, tenant.pk) for _ in range(2)]
+            links = sorted(run.result(timeout=120) for run in runs)
+
+        assert links[0] == ""
+        assert links[1].startswith("http://initech.localhost")
+        assert Tenant.objects.get(pk=tenant.pk).state == "active"
+    finally:
+        committed(delete_tenant, tenant)
+
+
+def provision_and_close(pk):
+    try:
+        return provision(Tenant.objects.get(pk=pk))
+    finally:
+        connection.close()
+
+
+def test_an_operators_edit_during_provisioning_is_kept(db, settings):
+    settings.TENANT_OWNER_FACTORY = f"{__name__}.rename_meanwhile"
+    tenant = register_tenant(**INITECH)
+
+    provision(tenant)
+
+    tenant.refresh_from_db()
+    assert (tenant.name, tenant.search_is_public, tenant.state) == ("Initrode", True, "active")
+
+
+def test_deletion_leaves_nothing_of_the_tenant_and_all_of_another(acme, globex, schemas, tables_of):
+    tables = tables_of("globex")
+    with tenant_context(acme):
+        tasks.report_binding.enqueue()
+    with tenant_context(globex):
+        kept = tasks.report_binding.enqueue()
+
+    delete_tenant(acme)
+
+    assert "acme" not in schemas()
+    assert not Tenant.objects.filter(schema_name="acme").exists()
+    assert not Domain.objects.filter(domain="acme.localhost").exists()
+    assert [str(task.pk) for task in DBTaskResult.objects.ready()] == [kept.id]
+    assert tables_of("globex") == tables
+    assert Domain.objects.filter(tenant=globex).exists()
+
+
+def test_a_suspended_tenant_keeps_its_reason_until_it_is_resumed(acme):
+    suspend(acme, "unpaid")
+    suspended = (acme.state, acme.state_reason)
+
+    resume(acme)
+
+    assert suspended == ("suspended", "unpaid")
+    assert (acme.state, acme.state_reason) == ("active", "")
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "fault"),
+    [
+        ("provisioning", suspend, "Soon is not active, so it cannot become suspended."),
+        ("failed", suspend, "Soon is not active, so it cannot become suspended."),
+        ("suspended", suspend, "Soon is not active, so it cannot become suspended."),
+        ("active", resume, "Soon is not suspended, so it cannot become active."),
+        ("failed", resume, "Soon is not suspended, so it cannot become active."),
+    ],
+)
+def test_a_move_from_the_wrong_state_is_refused(make_tenant, state, change, fault):
+    tenant = make_tenant("soon", state=state)
+
+    with pytest.raises(ValidationError) as caught:
+        change(tenant)
+
+    tenant.refresh_from_db()
+    assert caught.value.messages == [fault]
+    assert tenant.state == state
