@@ -75,8 +75,8 @@ def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -
             if locked_session is not connection.connection:
                 _take_lock("pg_advisory_lock", worker_id)
                 locked_session = connection.connection
-            ready.set()
             recover_orphans(worker_id)
+            ready.set()
         except Error as error:
             logger.warning("The task recovery lost its connection and goes on with a new one: %s", error)
             connection.close()

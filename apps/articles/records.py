@@ -6,6 +6,10 @@ from dataclasses import dataclass
 LONGEST_KEY = 200  # characters
 LONGEST_TITLE = 300  # characters; a longer one is shortened, not rejected
 LONGEST_BODY = 2_000_000  # characters
+LONGEST_SOURCE = 500  # characters
+
+FIELDS = ("key", "title", "body", "source")
+OPTIONAL = ("title", "source")
 
 # PostgreSQL stores neither: NUL ends a C string, and a lone surrogate has no UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -36,12 +40,12 @@ def reject(place: str, reason: str) -> Rejected:
 
 
 def make_record(fields: dict[str, object], place: str, source: str) -> Record | Rejected:
-    """Return the record of the fields key, title and body, or why there is none.
+    """Return the record of the fields key, title, body and source, or why there is none.
 
-    White space around key and title is dropped, a missing title is the key, a title above 300 characters
-    is shortened. Other fields are ignored.
+    White space around key, title and source is dropped, a missing title is the key, a missing source the
+    file; a title above 300 characters is shortened. Other fields are ignored.
     """
-    problem = _problem("key", fields) or _problem("title", fields) or _problem("body", fields)
+    problem = next(filter(None, (_problem(name, fields) for name in FIELDS)), "")
     if problem:
         return reject(place, problem)
     key, body = str(fields["key"]).strip(), str(fields["body"])
@@ -50,16 +54,17 @@ def make_record(fields: dict[str, object], place: str, source: str) -> Record | 
         return reject(place, f"The key has {len(key)} characters; at most {LONGEST_KEY} are allowed.")
     if len(body) > LONGEST_BODY:
         return reject(place, f"The body has {len(body):,} characters; at most {LONGEST_BODY:,} are allowed.")
+    source = str(fields.get("source") or "").strip()[:LONGEST_SOURCE] or source
     return Record(key, _shorten(title or key), body, _printable(source))
 
 
 def _problem(name: str, fields: dict[str, object]) -> str:
     value = fields.get(name)
     if value is None:
-        return "" if name == "title" else f"The {name} is missing; key and body are required."
+        return "" if name in OPTIONAL else f"The {name} is missing; key and body are required."
     if not isinstance(value, str):
         return f"The {name} is {_TYPES.get(type(value), 'no text')}; it must be a text."
-    if name != "title" and not value.strip():
+    if name not in OPTIONAL and not value.strip():
         return f"The {name} is blank; key and body are required."
     match = _UNSTORABLE.search(value)
     if match is None:

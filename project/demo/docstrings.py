@@ -42,7 +42,8 @@ def write_docstrings(path: Path, package: str, limit: int) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for _, key, title, body in found:
-            file.write(json.dumps({"key": key, "title": title, "body": body}) + "\n")
+            record = {"key": key, "title": title, "body": body, "source": key.split(".")[0]}
+            file.write(json.dumps(record) + "\n")
     return len(found)
 
 

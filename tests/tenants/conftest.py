@@ -83,6 +83,11 @@ def column(db):
 
 
 @pytest.fixture
+def schemas(column):
+    return lambda: column("SELECT nspname FROM pg_namespace")
+
+
+@pytest.fixture
 def tables_of(column):
     return lambda schema: column("SELECT tablename FROM pg_tables WHERE schemaname = %s", schema)
 

@@ -81,7 +81,9 @@ def test_a_tenants_host_binds_it_however_it_is_written(get, acme, own_urls, host
     assert response.json() == {"tenant": "acme", "schema": "acme"}
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "localhost:8123", "www.localhost", "WWW.localhost:80"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "localhost:8123", "www.localhost", "WWW.localhost:80"]
+)
 def test_the_base_domain_is_the_operators_site_and_binds_nobody(get, own_urls, host):
     response = get("/", host)
 
@@ -96,7 +98,9 @@ def test_a_further_domain_leads_to_the_same_tenant(get, acme, own_urls):
     assert response.json()["tenant"] == "acme"
 
 
-@pytest.mark.parametrize("host", ["nobody.localhost", "www.acme.localhost", "localhost.evil.example", "public.localhost"])
+@pytest.mark.parametrize(
+    "host", ["nobody.localhost", "www.acme.localhost", "localhost.evil.example", "public.localhost"]
+)
 def test_an_unknown_host_is_not_found(get, acme, own_urls, host):
     response = get("/", host)
 
@@ -146,7 +150,9 @@ def test_a_suspended_tenants_admin_and_api_are_closed_too(get, make_tenant):
     assert statuses == [403, 403]
 
 
-@pytest.mark.parametrize("host", ["localhost", "acme.localhost", "nobody.localhost", "10.0.0.7:8000", *HOSTILE_HOSTS])
+@pytest.mark.parametrize(
+    "host", ["localhost", "acme.localhost", "nobody.localhost", "10.0.0.7:8000", *HOSTILE_HOSTS]
+)
 def test_the_health_address_answers_on_any_host(get, host):
     response = get("/healthz", host)
 
@@ -227,7 +233,9 @@ def test_a_tenants_host_never_shows_the_operators_admin(operator, acme, path):
     assert (response.status_code, response.url) == (302, f"/admin/login/?next={path}")
 
 
-@pytest.mark.parametrize("path", ["/search/?q=x", "/api/search?q=x", "/api/docs", "/articles/1/", "/accounts/login/"])
+@pytest.mark.parametrize(
+    "path", ["/search/?q=x", "/api/search?q=x", "/api/docs", "/articles/1/", "/accounts/login/"]
+)
 def test_the_operators_host_never_shows_a_tenants_pages(operator, acme, path):
     response = operator.get(path, headers={"host": "localhost"})
 

@@ -82,7 +82,9 @@ def test_the_operators_own_labels_are_reserved(value):
     assert fault == f"The subdomain {value!r} is reserved. Choose another."
 
 
-@pytest.mark.parametrize("value", ["acme.localhost", "search.example.com", "a-b.example", "1.example", "intranet"])
+@pytest.mark.parametrize(
+    "value", ["acme.localhost", "search.example.com", "a-b.example", "1.example", "intranet"]
+)
 def test_host_names_in_the_form_of_requests_are_accepted(value):
     validate_domain(value)
 
@@ -111,7 +113,9 @@ def test_host_names_in_the_form_of_requests_are_accepted(value):
 def test_other_host_names_are_refused_with_the_value_and_the_rule(value):
     fault = get_fault(validate_domain, value)
 
-    assert fault.startswith(f"{value!r} is no host name: use lower-case labels of letters, digits and hyphens")
+    assert fault.startswith(
+        f"{value!r} is no host name: use lower-case labels of letters, digits and hyphens"
+    )
 
 
 @pytest.mark.parametrize("value", ["localhost", "www.localhost"])

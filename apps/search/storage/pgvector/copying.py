@@ -16,10 +16,14 @@ INT4, LENGTH, COUNT, VECTOR_HEADER = (struct.Struct(f) for f in (">ii", ">i", ">
 
 
 def copy_rows(cursor: CursorWrapper, table: str, columns: str, rows: Iterable[bytes]) -> None:
-    """Copy encoded rows into a table; `table` and `columns` are trusted SQL."""
-    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-        for block in _blocks(rows):
-            copy.write(block)
+    """Copy encoded rows into a table; `table` and `columns` are trusted SQL.
+
+    One COPY for each block, so that none is open while `rows` makes its next row: that row may come from a
+    query on the same connection, which would wait for the COPY for ever.
+    """
+    for block in _blocks(rows):
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(SIGNATURE + block + TRAILER)
 
 
 def encode_row(fields: Sequence[bytes]) -> bytes:
@@ -48,10 +52,11 @@ def encode_vector(vector: np.ndarray) -> bytes:
 
 
 def _blocks(rows: Iterable[bytes]) -> Iterator[bytes]:
-    block = bytearray(SIGNATURE)
+    block = bytearray()
     for row in rows:
         block += row
         if len(block) >= BLOCK:
             yield bytes(block)
             block.clear()
-    yield bytes(block) + TRAILER
+    if block:
+        yield bytes(block)

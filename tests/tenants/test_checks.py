@@ -1,0 +1,172 @@
+import ast
+
+import pytest
+from django.conf import settings as project_settings
+from django.core.checks import Error, run_checks
+from django.core.management import call_command
+from django.db import connection
+
+from tenants.checks import _extension, _server_version, check_engine, check_server
+
+ENGINES_THAT_DO_NOT_SEPARATE = ["django.db.backends.sqlite3", "django.db.backends.postgresql"]
+
+
+def get_only(messages):
+    (message,) = messages
+    assert isinstance(message, Error)
+    return message
+
+
+def find_extension_operations(path):
+    names = {
+        getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(ast.parse(path.read_text()))
+    }
+    return {name for name in names if name and name.endswith("Extension")}
+
+
+def test_the_real_database_has_no_fault(db):
+    assert check_engine() == []
+    assert check_server(databases=["default"]) == []
+
+
+def test_the_project_passes_all_its_checks(db, capsys):
+    call_command("check", databases=["default"], fail_level="WARNING")
+
+    assert "no issues" in capsys.readouterr().out
+
+
+def test_the_database_is_only_asked_when_it_is_named(db, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert check_server() == []
+        assert check_server(databases=["other"]) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES_THAT_DO_NOT_SEPARATE)
+def test_another_engine_is_e001(settings, engine):
+    settings.DATABASES = {"default": {"ENGINE": engine}}
+
+    message = get_only(check_engine())
+
+    assert message.id == "tenants.E001"
+    assert message.msg == f"DATABASES['default']['ENGINE'] is {engine!r}; tenants need PostgreSQL."
+    assert message.hint.startswith("Set it to 'tenants.postgresql', with a PostgreSQL >= 15")
+
+
+@pytest.mark.parametrize(("number", "shown"), [(140_011, "14"), (90_624, "9")])
+def test_an_old_server_is_e002(number, shown):
+    message = get_only(_server_version(number))
+
+    assert message.id == "tenants.E002"
+    assert message.msg == f"The server is PostgreSQL {shown}; 15 or newer is needed."
+    assert "DATABASE_URL" in message.hint
+
+
+@pytest.mark.parametrize("number", [150_000, 180_006])
+def test_a_recent_server_has_no_fault(number):
+    assert _server_version(number) == []
+
+
+def test_a_server_without_pgvector_is_e003():
+    message = get_only(_extension(None, None))
+
+    assert message.id == "tenants.E003"
+    assert message.msg == "The server does not have the pgvector extension."
+    assert message.hint.startswith("Install pgvector >= 0.8 on the database server")
+
+
+def test_an_extension_in_a_tenants_schema_is_e004(acme):
+    connection.cursor().execute("ALTER EXTENSION vector SET SCHEMA acme")
+
+    message = get_only(check_server(databases=["default"]))
+
+    assert message.id == "tenants.E004"
+    assert message.msg.startswith(
+        "The extension vector is in the schema 'acme'; only there can its type be found"
+    )
+    assert message.hint.startswith("Run: ALTER EXTENSION vector SET SCHEMA public;")
+
+
+def test_the_hint_of_e004_mends_it(acme):
+    connection.cursor().execute("ALTER EXTENSION vector SET SCHEMA acme")
+    hint = get_only(check_server(databases=["default"])).hint
+
+    connection.cursor().execute(hint.removeprefix("Run: ").split(";")[0])
+
+    assert check_server(databases=["default"]) == []
+
+
+@pytest.mark.parametrize("version", ["0.7.4", "0.5", "0"])
+def test_an_old_pgvector_is_e005_installed_or_not(version):
+    installed = get_only(_extension((version,), ("public", version)))
+    available = get_only(_extension((version,), None))
+
+    assert (installed.id, available.id) == ("tenants.E005", "tenants.E005")
+    assert installed.msg.startswith(f"The server's pgvector is {version}; 0.8 or newer is needed")
+    assert installed.hint.endswith("ALTER EXTENSION vector UPDATE;")
+
+
+def test_an_old_pgvector_in_the_wrong_schema_is_both():
+    messages = _extension(("0.7.4",), ("acme", "0.7.4"))
+
+    assert [message.id for message in messages] == ["tenants.E004", "tenants.E005"]
+
+
+@pytest.mark.parametrize("version", ["0.8.0", "0.8", "0.10.1", "1.0.0"])
+def test_a_recent_pgvector_has_no_fault(version):
+    assert _extension((version,), ("public", version)) == []
+
+
+def test_the_checks_run_with_djangos_own(db, settings):
+    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
+
+    ids = [message.id for message in run_checks(databases=["default"])]
+
+    assert "tenants.E001" in ids
+
+
+def test_no_migration_but_the_registrys_creates_an_extension():
+    root = project_settings.BASE_DIR
+    files = [
+        path for app in ("tenants", "apps", "project") for path in (root / app).glob("**/migrations/*.py")
+    ]
+
+    creating = {str(path.relative_to(root)): find_extension_operations(path) for path in files}
+
+    found = {path: names for path, names in creating.items() if names}
+    assert found == {"tenants/migrations/0001_initial.py": {"VectorExtension"}}
+
+
+def test_no_migration_runs_sql_that_creates_an_extension():
+    root = project_settings.BASE_DIR
+
+    found = [
+        path.name
+        for app in ("tenants", "apps", "project")
+        for path in (root / app).glob("**/migrations/*.py")
+        if "create extension" in path.read_text().lower()
+    ]
+
+    assert found == []
+
+
+def test_the_extension_lives_in_public(db, column):
+    schemas = column(
+        "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'"
+    )
+
+    assert schemas == ["public"]
+
+
+@pytest.mark.parametrize("schema", ["acme", "globex"])
+def test_each_tenant_has_embedding_tables_of_its_own_and_no_registry(db, tables_of, schema):
+    tables = set(tables_of(schema))
+
+    assert {"pgvector_pgvectorembedding", "articles_articleembedding", "articles_article"} <= tables
+    assert tables.isdisjoint({"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"})
+
+
+def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
+    tables = set(tables_of("public"))
+
+    assert {"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"} <= tables
+    assert [table for table in tables if table.startswith(("articles_", "pgvector_", "search_"))] == []

@@ -1,0 +1,119 @@
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from tenants.context import tenant_context
+from tenants.models import Tenant
+
+INITECH = ["--name=Initech", "--subdomain=initech", "--owner-email=bill@initech.example"]
+
+
+def refuse_owner(email, *, base_url):
+    raise LookupError(f"no owner {email}")
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    return lambda text: monkeypatch.setattr("builtins.input", lambda prompt: text)
+
+
+def test_a_tenant_is_created_at_once_and_its_address_is_printed(db, capsys, tables_of):
+    call_command("create_tenant", *INITECH, "--space=fast", "--public-search")
+
+    tenant = Tenant.objects.get(subdomain="initech")
+    assert (tenant.name, tenant.state, tenant.space, tenant.search_is_public) == (
+        "Initech",
+        "active",
+        "fast",
+        True,
+    )
+    assert tables_of("initech") == tables_of("acme")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Initech is at {tenant.url}"
+    assert lines[1].startswith(f"bill@initech.example sets a password at {tenant.url}")
+
+
+def test_space_and_public_search_may_be_left_out(db):
+    call_command("create_tenant", *INITECH, verbosity=0)
+
+    tenant = Tenant.objects.get(subdomain="initech")
+    assert (tenant.space, tenant.search_is_public) == ("default", False)
+    with tenant_context(tenant):
+        assert get_user_model().objects.get().email == "bill@initech.example"
+
+
+def test_every_bad_option_is_named_and_nothing_is_created(acme):
+    before = Tenant.objects.count()
+
+    with pytest.raises(CommandError) as caught:
+        call_command("create_tenant", "--name=", "--subdomain=a b", "--owner-email=bill", "--space=slow")
+
+    lines = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
+    assert sorted(lines) == ["--name", "--owner-email", "--space", "--subdomain"]
+    assert lines["--subdomain"].startswith("'a b' is no subdomain")
+    assert lines["--space"].endswith("Choose one of: custom, default, fast.")
+    assert Tenant.objects.count() == before
+
+
+def test_a_taken_subdomain_is_an_error(acme):
+    with pytest.raises(CommandError, match="--subdomain: Tenant with this Subdomain already exists."):
+        call_command("create_tenant", "--name=Other", "--subdomain=acme", "--owner-email=a@example.com")
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_a_missing_option_is_an_error_that_names_it(db, missing):
+    options = [option for number, option in enumerate(INITECH) if number != missing]
+    name = INITECH[missing].split("=")[0]
+
+    with pytest.raises(CommandError, match=f"the following arguments are required: {name}"):
+        call_command("create_tenant", *options)
+
+
+def test_a_failed_provisioning_is_an_error_with_its_reason(committed, settings):
+    settings.TENANT_OWNER_FACTORY = f"{__name__}.refuse_owner"
+
+    try:
+        with pytest.raises(
+            CommandError, match="Tenant 'initech' was not provisioned. LookupError: no owner bill@"
+        ):
+            committed(call_command, "create_tenant", *INITECH)
+    finally:
+        committed(call_command, "delete_tenant", "--schema=initech", "--noinput")
+
+
+def test_a_tenant_is_deleted_without_a_question(acme, globex, capsys, schemas):
+    call_command("delete_tenant", "--schema=acme", "--noinput")
+
+    assert capsys.readouterr().out.strip() == "Acme is deleted."
+    assert not Tenant.objects.filter(name="Acme").exists()
+    assert "acme" not in schemas()
+    assert "globex" in schemas()
+
+
+def test_a_tenant_is_deleted_once_its_name_is_typed(acme, answer, capsys, schemas):
+    answer("Acme")
+
+    call_command("delete_tenant", "--schema=acme")
+
+    assert (
+        "This deletes Acme (http://acme.localhost:8000/) and all its data, for ever."
+        in capsys.readouterr().out
+    )
+    assert "acme" not in schemas()
+
+
+@pytest.mark.parametrize("typed", ["", "acme", "yes", "Globex"])
+def test_another_name_deletes_nothing(acme, answer, typed, schemas):
+    answer(typed)
+
+    with pytest.raises(CommandError, match="That is not its name; nothing was deleted."):
+        call_command("delete_tenant", "--schema=acme")
+
+    assert Tenant.objects.filter(name="Acme").exists()
+    assert "acme" in schemas()
+
+
+@pytest.mark.parametrize("schema", ["nobody", "public", "ACME", ""])
+def test_a_schema_that_no_tenant_has_is_an_error(acme, schema):
+    with pytest.raises(CommandError, match=f"--schema: no tenant has the schema '{schema}'."):
+        call_command("delete_tenant", f"--schema={schema}", "--noinput")

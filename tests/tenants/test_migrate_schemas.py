@@ -1,0 +1,102 @@
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from apps.articles.models import Article
+from tenants.context import tenant_context
+
+
+@pytest.fixture
+def migrate(db):
+    return lambda *args, **options: call_command("migrate_schemas", *args, verbosity=0, **options)
+
+
+@pytest.fixture
+def unmigrated_acme(acme, migrate):
+    migrate("articles", "zero", schema_name="acme")
+    return acme
+
+
+def has_articles(tables):
+    return {"articles_article", "articles_articleembedding"} <= set(tables)
+
+
+def test_one_schema_is_migrated_and_no_other_is_touched(unmigrated_acme, globex, migrate, tables_of):
+    before = tables_of("acme")
+
+    migrate(schema_name="acme")
+
+    assert not has_articles(before)
+    assert has_articles(tables_of("acme"))
+
+
+def test_an_unapplied_migration_takes_no_other_tenants_tables(unmigrated_acme, tables_of):
+    assert not has_articles(tables_of("acme"))
+    assert has_articles(tables_of("globex"))
+
+
+def test_a_tenants_rows_are_its_own_after_a_migration(unmigrated_acme, globex, migrate):
+    with tenant_context(globex):
+        Article.objects.create(title="Kept", body="in globex")
+
+    migrate(schema_name="acme")
+
+    with tenant_context(unmigrated_acme):
+        assert not Article.objects.exists()
+    with tenant_context(globex):
+        assert Article.objects.get().title == "Kept"
+
+
+def test_tenant_migrates_every_tenant(unmigrated_acme, globex, migrate, tables_of):
+    migrate("articles", "zero", schema_name="globex")
+
+    migrate(tenant=True)
+
+    assert has_articles(tables_of("acme"))
+    assert has_articles(tables_of("globex"))
+
+
+def test_shared_migrates_public_only(unmigrated_acme, migrate, tables_of):
+    migrate("admin", "zero", shared=True)
+    before = tables_of("public")
+
+    migrate(shared=True)
+
+    assert "django_admin_log" not in before
+    assert "django_admin_log" in tables_of("public")
+    assert not has_articles(tables_of("acme"))
+
+
+def test_without_a_switch_public_and_every_tenant_are_migrated(unmigrated_acme, migrate, tables_of):
+    migrate("admin", "zero", shared=True)
+
+    migrate()
+
+    assert "django_admin_log" in tables_of("public")
+    assert has_articles(tables_of("acme"))
+
+
+def test_migrating_twice_changes_nothing(acme, migrate, column):
+    applied = "SELECT app || '.' || name || applied FROM acme.django_migrations"
+    before = column(applied)
+
+    migrate()
+
+    assert column(applied) == before
+    assert connection.schema_name == "public"
+
+
+def test_a_schema_that_is_not_there_is_an_error(migrate):
+    with pytest.raises(RuntimeError, match='Schema "nobody" does not exist'):
+        migrate(schema_name="nobody")
+
+
+def test_shared_with_a_schema_is_an_error(migrate):
+    with pytest.raises(CommandError, match="schema should only be used with the --tenant switch"):
+        migrate(schema_name="acme", shared=True)
+
+
+def test_the_command_line_takes_the_documented_switches(unmigrated_acme, tables_of):
+    call_command("migrate_schemas", "--tenant", "--schema=acme", "--executor=standard", "--verbosity=0")
+
+    assert has_articles(tables_of("acme"))

@@ -1,0 +1,246 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as project_settings
+from django.db import connection
+from django.tasks import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
+
+from tenants import worker
+from tenants.context import tenant_context
+from tenants.worker import recover_orphans
+
+from . import tasks
+
+PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
+
+
+@pytest.fixture
+def start_task(db):
+    """Write a task that the named workers claimed one after the other, the last one being at it."""
+
+    def start(*worker_ids):
+        row = DBTaskResult.objects.get(pk=tasks.report_binding.enqueue().id)
+        for worker_id in worker_ids:
+            row.claim(worker_id)
+        return row
+
+    return start
+
+
+@pytest.fixture
+def live_worker(db):
+    """Watch as a worker's thread does, in the name of a worker, until the test ends."""
+    stop = threading.Event()
+    threads = []
+
+    def start(worker_id):
+        ready = threading.Event()
+        thread = threading.Thread(target=worker._keep_watch, args=(worker_id, ready, stop))
+        thread.start()
+        threads.append(thread)
+        assert ready.wait(PATIENCE)
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def start_worker():
+    """Start `manage.py db_worker` on the test database, as a process of its own."""
+    processes = []
+
+    def start(*options):
+        command = [
+            sys.executable,
+            "-c",
+            RUN_WORKER,
+            "db_worker",
+            "--no-reload",
+            "--no-startup-delay",
+            *options,
+        ]
+        environment = os.environ | {"DATABASE_URL": get_test_database_url()}
+        process = subprocess.Popen(command, cwd=project_settings.BASE_DIR, env=environment)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+RUN_WORKER = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
+def get_test_database_url():
+    parts = urlsplit(project_settings.DATABASE_URL)
+    folder = parts.path.rsplit("/", 1)[0]
+    return parts._replace(path=f"{folder}/{connection.settings_dict['NAME']}").geturl()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"gave up waiting for {condition.__name__}"
+        time.sleep(0.05)
+
+
+def count_held_locks():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database() AND classid = %s",
+            [worker.LOCK_SPACE],
+        )
+        return cursor.fetchone()[0]
+
+
+def test_a_dead_workers_task_is_ready_again(start_task):
+    row = start_task("dead")
+
+    recovered = recover_orphans("own")
+
+    row.refresh_from_db()
+    assert recovered == 1
+    assert row.status == TaskResultStatus.READY
+    assert row.worker_ids == ["dead"]
+
+
+def test_a_recovered_task_runs_again_with_its_tenant(acme, start_task, run_tasks):
+    with tenant_context(acme):
+        row = start_task("dead")
+    recover_orphans("own")
+
+    run_tasks()
+
+    row.refresh_from_db()
+    assert row.return_value == ["acme", "acme"]
+    assert row.worker_ids == ["dead", "test-worker"]
+
+
+def test_a_live_workers_task_is_left_alone(start_task, live_worker):
+    live_worker("alive")
+    row = start_task("dead", "alive")
+
+    recovered = recover_orphans("own")
+
+    row.refresh_from_db()
+    assert (recovered, row.status) == (0, TaskResultStatus.RUNNING)
+
+
+def test_a_dead_workers_task_is_recovered_beside_a_live_ones(start_task, live_worker):
+    live_worker("alive")
+    kept, lost = start_task("alive"), start_task("dead")
+
+    recovered = recover_orphans("own")
+
+    kept.refresh_from_db()
+    lost.refresh_from_db()
+    assert (recovered, kept.status, lost.status) == (1, TaskResultStatus.RUNNING, TaskResultStatus.READY)
+
+
+def test_a_worker_does_not_take_its_own_task_for_an_orphan(start_task):
+    row = start_task("dead", "own")
+
+    recovered = recover_orphans("own")
+
+    row.refresh_from_db()
+    assert (recovered, row.status) == (0, TaskResultStatus.RUNNING)
+
+
+def test_a_worker_is_dead_when_its_session_is_gone(start_task, other_session):
+    other_session.cursor().execute("SELECT pg_advisory_lock(%s, %s)", [worker.LOCK_SPACE, get_key("alive")])
+    row = start_task("alive")
+    before = recover_orphans("own")
+
+    other_session.close()
+    wait_until(lambda: recover_orphans("own") == 1)
+
+    row.refresh_from_db()
+    assert (before, row.status) == (0, TaskResultStatus.READY)
+
+
+def get_key(worker_id):
+    return worker.crc32(worker_id.encode()) - 2**31
+
+
+def test_a_task_that_outlived_three_workers_fails(start_task):
+    row = start_task("first", "second", "third")
+
+    recovered = recover_orphans("own")
+
+    row.refresh_from_db()
+    assert (recovered, row.status) == (0, TaskResultStatus.FAILED)
+    assert row.exception_class_path == "tenants.worker.WorkerDiedError"
+    assert "3 workers died while they ran this task." in row.traceback
+
+
+@pytest.mark.parametrize(
+    "status", [TaskResultStatus.READY, TaskResultStatus.SUCCESSFUL, TaskResultStatus.FAILED]
+)
+def test_a_task_that_is_not_running_is_no_orphan(start_task, status):
+    row = start_task("dead")
+    DBTaskResult.objects.filter(pk=row.pk).update(status=status)
+
+    assert recover_orphans("own") == 0
+
+
+def test_a_worker_that_recovers_another_at_once_does_not_wait_for_it(start_task, committed):
+    row = start_task("dead")
+    recover_orphans("own")
+
+    assert committed(recover_orphans, "other") == 0
+    row.refresh_from_db()
+    assert row.status == TaskResultStatus.READY
+
+
+def test_a_watch_that_loses_its_session_goes_on_with_a_new_one(column, live_worker, monkeypatch):
+    monkeypatch.setattr(worker, "INTERVAL", 0.05)
+    live_worker("alive")
+    holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+    (pid,) = column(holder, worker.LOCK_SPACE)
+
+    column("SELECT pg_terminate_backend(%s, 10000)", pid)
+
+    wait_until(lambda: column(holder, worker.LOCK_SPACE) not in ([], [pid]))
+
+
+@pytest.mark.slow
+def test_a_killed_workers_task_is_finished_by_the_next(acme, committed, start_worker, tmp_path):
+    def write_task():
+        with tenant_context(acme):
+            return tasks.wait_for_file.enqueue(str(tmp_path)).id
+
+    began, release = tmp_path / "began", tmp_path / "release"
+    task_id = committed(write_task)
+    try:
+        first = start_worker("--worker-id=first")
+        wait_until(began.exists)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        wait_until(lambda: count_held_locks() == 0)
+        release.touch()
+
+        start_worker("--worker-id=second", "--batch").wait(PATIENCE)
+
+        row = DBTaskResult.objects.get(pk=task_id)
+        assert (row.status, row.return_value) == (TaskResultStatus.SUCCESSFUL, "acme")
+        assert row.worker_ids == ["first", "second"]
+        assert began.read_text() == "acme\nacme\n"
+    finally:
+        committed(lambda: DBTaskResult.objects.filter(pk=task_id).delete())
