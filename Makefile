@@ -22,7 +22,7 @@ $(VENV)/installed: $(LOCK)
 	else \
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK); \
 	fi
-	@touch $@
+	@mkdir -p var/static && touch $@
 
 .env:
 	cp .env.example .env

@@ -80,6 +80,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
+GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
@@ -51,6 +52,13 @@ class Tenant(TenantMixin):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a new subdomain whose host already leads to another tenant. Raises ValidationError."""
+        taken = Domain.objects.filter(domain=self.hostname).exclude(tenant__subdomain=self.subdomain)
+        if self._state.adding and taken.exists():
+            message = f"The host {self.hostname!r} leads to another tenant. Choose another subdomain."
+            raise ValidationError({"subdomain": message})
 
     @property
     def hostname(self) -> str:

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -56,7 +57,11 @@ def choose_schema_name(subdomain: str) -> str:
     The name never changes afterwards, whatever becomes of the subdomain.
     """
     stem = subdomain.replace("-", "_")
-    taken = set(Tenant.objects.filter(schema_name__startswith=stem).values_list("schema_name", flat=True))
+    if stem.startswith("pg_"):  # PostgreSQL's own
+        stem = f"t_{stem}"[:48]
+    taken = set(
+        Tenant.objects.filter(schema_name__startswith=stem[:44]).values_list("schema_name", flat=True)
+    )
     names = (stem if number == 1 else f"{stem[:44]}_{number}" for number in range(1, 1000))
     for name in names:
         if name not in taken and not schema_exists(name):
@@ -95,11 +100,29 @@ def resume(tenant: Tenant) -> None:
 
 
 def delete_tenant(tenant: Tenant) -> None:
-    """Remove the tenant: domains, schema with all data, waiting tasks and the row; all or nothing."""
-    with _locked(tenant), transaction.atomic():
+    """Remove the tenant: domains, schema with all data, waiting tasks, the row, and then its files.
+
+    What is in the database goes all at once or not at all.
+    """
+    with _locked(tenant):
+        _delete_rows(tenant)
+        with tenant_context(tenant):
+            _delete_files("")
+
+
+def _delete_rows(tenant: Tenant) -> None:
+    with transaction.atomic():
         DBTaskResult.objects.filter(args_kwargs__kwargs__contains={SCHEMA_KEY: tenant.schema_name}).delete()
         _drop_schema(tenant)
         tenant.delete()
+
+
+def _delete_files(folder: str) -> None:
+    folders, files = default_storage.listdir(folder)
+    for name in folders:
+        _delete_files(f"{folder}{name}/")
+    for name in (*files, *folders):
+        default_storage.delete(f"{folder}{name}")
 
 
 def _provision(tenant: Tenant) -> str:
@@ -124,7 +147,7 @@ def _move(tenant: Tenant, before: str, after: str, reason: str) -> None:
 
 def _set_state(tenant: Tenant, state: str, reason: str) -> None:
     tenant.state, tenant.state_reason = state, reason
-    tenant.save()
+    tenant.save(update_fields=["state", "state_reason", "provisioned_at"])
 
 
 def _drop_schema(tenant: Tenant) -> None:
@@ -136,13 +159,12 @@ def _drop_schema(tenant: Tenant) -> None:
 def _locked(tenant: Tenant) -> Iterator[None]:
     """Hold a lock of the session, so that two workers never provision or delete the same tenant at once."""
     connection.set_schema_to_public()
-    keys = [LOCK_SPACE, crc32(tenant.schema_name.encode()) - 2**31]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
+    key = crc32(tenant.schema_name.encode()) - 2**31
+    session = connection.copy()  # its own: migrating closes the connection, and a lock goes with its session
     try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_SPACE, key])
         yield
     finally:
+        session.close()
         connection.set_schema_to_public()
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", keys)

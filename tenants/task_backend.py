@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.tasks.base import Task
 from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
@@ -34,6 +35,10 @@ class TenantTask(Task):
         """
         with _bound_to(kwargs.pop(SCHEMA_KEY, get_public_schema_name())):
             return super(TenantTask, self).call(*args, **kwargs)
+
+    async def acall(self, *args: Any, **kwargs: Any) -> Any:
+        """As `call`, in a coroutine."""
+        return await sync_to_async(self.call)(*args, **kwargs)
 
 
 class TenantDatabaseBackend(DatabaseBackend):

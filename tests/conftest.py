@@ -29,6 +29,14 @@ def _start_unbound():
     connection.set_schema_to_public()
 
 
+@pytest.fixture(autouse=True)
+def own_media(settings, tmp_path):
+    """Deleting a tenant deletes its files, which no rollback brings back."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STORAGES = settings.STORAGES | {}  # the storage remembers the folder it began with
+    return settings.MEDIA_ROOT
+
+
 @pytest.fixture
 def acme(db):
     return Tenant.objects.get(schema_name="acme")

@@ -26,7 +26,8 @@ def main() -> None:
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder, _demo(port, folder):
         for subdomain, (expected, space) in EXPECTED.items():
-            answer = json.loads(_get(port, f"{subdomain}.localhost", f"/api/search?limit=10&q={quote(QUERY)}"))
+            found = _get(port, f"{subdomain}.localhost", f"/api/search?limit=10&q={quote(QUERY)}")
+            answer = json.loads(found)
             keys = [result["source"]["key"] for result in answer["results"]]
             assert answer["space"] == space, answer["space"]
             assert any(key.startswith(expected) for key in keys), keys

@@ -3,6 +3,7 @@ from django.conf import settings as project_settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
@@ -147,7 +148,7 @@ def test_a_tenant_does_not_reach_into_anothers_folder(acme, globex, own_media, n
     with tenant_context(acme):
         default_storage.save("plan.txt", ContentFile(b"acme's"))
 
-    with tenant_context(globex), pytest.raises(Exception, match="outside of the base path"):
+    with tenant_context(globex), pytest.raises(SuspiciousFileOperation, match="outside of the base path"):
         default_storage.open(name)
 
 

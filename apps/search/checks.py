@@ -1,5 +1,6 @@
 """System checks of settings.EMBEDDINGS and of the models it names. Ids begin with `search.`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,8 @@ from pgvector.django import HnswIndex
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexes import get_indexed_models
 from apps.search.spaces import get_space
-from apps.search.storage.pgvector.distance import get_metric
+from apps.search.storage.pgvector.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.provider import PgVectorProvider
 
 HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
 
@@ -18,7 +20,7 @@ HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
 @register()
 def check_spaces(**kwargs: Any) -> list[CheckMessage]:
     """E001 to E004: each space's embedder, table, dimensions and operator class."""
-    if "default" not in settings.EMBEDDINGS:
+    if not isinstance(settings.EMBEDDINGS, Mapping) or "default" not in settings.EMBEDDINGS:
         hint = "Add the alias 'default': new tenants use it."
         return [Error("EMBEDDINGS['default']: there is no such alias.", hint=hint, id="search.E001")]
     return [message for alias in settings.EMBEDDINGS for message in _check_space(alias)]
@@ -49,9 +51,18 @@ def _check_space(alias: str) -> list[CheckMessage]:
     try:
         model = get_space(alias).model
     except ImproperlyConfigured as error:
-        hint = "Name a subclass of BasePgVectorEmbedding, such as 'pgvector.PgVectorEmbedding'."
-        return [Error(str(error), hint=hint, id="search.E002")]
+        return [_bad_table(str(error))]
+    try:
+        PgVectorProvider(model)
+        get_vector_type(model)
+    except (ImproperlyConfigured, ValueError) as error:
+        return [_bad_table(f"EMBEDDINGS[{alias!r}]: {error}")]
     return [*_check_dimensions(alias, embedder.dimensions, model), *_check_metric(alias, model)]
+
+
+def _bad_table(message: str) -> Error:
+    hint = "Name a subclass of BasePgVectorEmbedding, such as 'pgvector.PgVectorEmbedding'."
+    return Error(message, hint=hint, id="search.E002")
 
 
 def _check_dimensions(alias: str, dimensions: int, model: Any) -> list[CheckMessage]:

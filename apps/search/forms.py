@@ -46,9 +46,10 @@ class SearchForm(forms.Form):
     def clean_index(self) -> str:
         """Accept a known index only; the first one when none is given."""
         known = get_index_names()
-        index = self.cleaned_data["index"] or ("articles" if "articles" in known else known[0])
+        index = self.cleaned_data["index"] or ("articles" if "articles" in known else "".join(known[:1]))
         if index not in known:
-            raise ValidationError(f"There is no index {index!r}. Known indexes: {', '.join(known)}.")
+            names = ", ".join(known) or "none"
+            raise ValidationError(f"There is no index {index!r}. Known indexes: {names}.")
         return index
 
     def clean_limit(self) -> int:

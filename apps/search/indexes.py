@@ -13,7 +13,7 @@ def get_indexed_models(index_name: str | None = None) -> "list[type[Indexed]]":
     from apps.search.indexed import Indexed  # a model: not before the apps are ready
 
     indexed = (model for model in apps.get_models() if issubclass(model, Indexed))
-    return [model for model in indexed if index_name in (None, model.index_name)]
+    return [m for m in indexed if index_name is None or getattr(m, "index_name", None) == index_name]
 
 
 def get_index_names() -> list[str]:

@@ -14,6 +14,11 @@ from apps.search.sources import Source, make_documents
 from apps.search.storage.pgvector.provider import PgVectorProvider
 
 BATCH = 32  # objects
+ATTEMPTS = 5
+
+
+class ObjectsChangedError(RuntimeError):
+    """Objects changed again and again while they were embedded."""
 
 
 def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None = None) -> int:
@@ -24,14 +29,23 @@ def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None
     Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's.
     """
     provider = get_provider(model.index_name, space=space)
-    objects = model._default_manager.filter(pk__in=pks)
-    documents = [document for obj in objects for document in make_documents(obj)]
-    embedded = _embed_changed(provider, documents)
+    objects = model._default_manager.filter(pk__in=pks).order_by("pk")
     prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
-    kept = [document.document_key for document in documents]
-    with transaction.atomic():
-        removed = _of_prefixes(provider, prefixes).exclude(document_key__in=kept).delete()[0]
-        return provider.add(embedded) + removed
+    for _ in range(ATTEMPTS):
+        documents = _make_all(objects)
+        embedded = _embed_changed(provider, documents)
+        kept = _keys(documents)
+        with transaction.atomic():
+            # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
+            # must not be overwritten with what was read before; the locks keep others out until the commit.
+            if _make_all(objects.select_for_update(of=("self",), no_key=True)) == documents:
+                removed = _of_prefixes(provider, prefixes).exclude(document_key__in=kept).delete()[0]
+                return provider.add(embedded) + removed
+    raise ObjectsChangedError(
+        f"{model._meta.label} {list(pks)}: the texts or the metadata of these objects changed each of "
+        f"{ATTEMPTS} times while they were embedded. Does get_index_content or get_index_metadata return the "
+        "same at each call?"
+    )
 
 
 def rebuild_index(
@@ -56,20 +70,31 @@ def count_objects(index_name: str) -> int:
     return sum(model._default_manager.count() for model in get_indexed_models(index_name))
 
 
+def _make_all(objects: Any) -> list[Document]:
+    return [document for obj in objects.all() for document in make_documents(obj)]
+
+
 def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:
     """Return the documents that are not stored as they are, each with its vector."""
     stored = _stored(provider, documents)
     changed = [document for document in documents if stored.get(document.document_key) != _value(document)]
-    new = [document for document in changed if not _has_same_content(document, stored)]
-    vectors = dict(zip(_keys(new), provider.embedder.embed_documents(d.content for d in new), strict=True))
-    missing = [key for key in _keys(changed) if key not in vectors]
-    vectors |= dict(provider.objects.filter(document_key__in=missing).values_list("document_key", "vector"))
+    same = [document for document in changed if _has_same_content(document, stored)]
+    vectors = _stored_vectors(provider, same)
+    new = [document for document in changed if document.document_key not in vectors]
+    vectors |= zip(_keys(new), provider.embedder.embed_documents(d.content for d in new), strict=True)
     return [embed(document, vectors[document.document_key]) for document in changed]
 
 
 def _stored(provider: PgVectorProvider, documents: list[Document]) -> dict[str, tuple[str, Any]]:
     rows = provider.objects.filter(document_key__in=_keys(documents))
     return {key: (content, metadata) for key, content, metadata in _values(rows)}
+
+
+def _stored_vectors(provider: PgVectorProvider, documents: list[Document]) -> dict[str, Any]:
+    contents = {document.document_key: document.content for document in documents}
+    rows = provider.objects.filter(document_key__in=contents)
+    stored = rows.values_list("document_key", "content", "vector")
+    return {key: vector for key, content, vector in stored if content == contents[key]}
 
 
 def _values(rows: Any) -> Any:
@@ -106,12 +131,13 @@ def _pages(model: type[Indexed]) -> Iterator[list[Any]]:
 
 def _delete_orphans(index_name: str, space: str | None) -> int:
     provider = get_provider(index_name, space=space)
-    keys = provider.objects.order_by("document_key").values_list("document_key", flat=True)
+    # Keys first: an object that is saved and indexed in between must be alive when its key is judged.
+    keys = list(provider.objects.values_list("document_key", flat=True))
     alive = {
         model._meta.label_lower: {str(pk) for pk in model._default_manager.values_list("pk", flat=True)}
         for model in get_indexed_models(index_name)
     }
-    orphans = [key for key in keys.iterator() if _is_orphan(key, alive)]
+    orphans = [key for key in keys if _is_orphan(key, alive)]
     return provider.delete(orphans)
 
 

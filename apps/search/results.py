@@ -70,18 +70,18 @@ def get_url(obj: Model | None) -> str:
 
 def _with_sources(documents: list[Any], text: str) -> list[Result]:
     sources = [Source.from_key(document.document_key) for document in documents]
-    objects: dict[Source | None, Any] = dict(get_source_objects(sources))
+    objects = get_source_objects(sources)
     return [
-        Result(document, objects[source] if source else None, _snippet(document, objects.get(source), text))
+        _make_result(document, objects[source] if source else None, text)
         for document, source in zip(documents, sources, strict=True)
         # A document whose object was deleted a moment ago is about to be removed by a worker.
         if source is None or source in objects
     ]
 
 
-def _snippet(document: Any, obj: Model | None, text: str) -> str:
+def _make_result(document: Any, obj: Model | None, text: str) -> Result:
     # The title stands above the snippet already.
-    return make_snippet(document.content.removeprefix(str(obj)), text)
+    return Result(document, obj, make_snippet(document.content.removeprefix(str(obj)), text))
 
 
 def _best_of_each(results: list[Result]) -> list[Result]:

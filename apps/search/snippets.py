@@ -16,7 +16,9 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     start = _best_start(text, {word.lower() for word in WORD.findall(query) if len(word) > 2}, length)
     end = start + length
     if end < len(text):
-        end = max(text.rfind(" ", start, end), start + 1)
+        # Chinese, Japanese and long addresses have no space to cut at.
+        space = text.rfind(" ", start + length // 2, end)
+        end = space if space > 0 else end
     return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
 
 
@@ -26,4 +28,7 @@ def _best_start(text: str, words: set[str], length: int) -> int:
     if not hits:
         return 0
     best = max(hits, key=lambda hit: sum(hit <= other < hit + length - 40 for other in hits))
-    return 0 if best < length // 2 else text.rfind(" ", 0, best - 40) + 1
+    if best < length // 2:
+        return 0
+    space = text.rfind(" ", best - length // 2, best - 40)
+    return space + 1 if space >= 0 else best - 40

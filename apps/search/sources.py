@@ -6,10 +6,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
+from apps.search.indexes import get_indexed_models
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,15 @@ class Source:
     @classmethod
     def from_key(cls, document_key: str) -> "Source | None":
         """Return the source that a document's key names, None for a document that has no object."""
-        parts = document_key.split(":")
-        if len(parts) != 3 or "." not in parts[0]:
+        label, _, rest = document_key.partition(":")
+        pk, _, number = rest.partition(":")
+        if not number.isdecimal() or label not in {m._meta.label_lower for m in get_indexed_models()}:
             return None
-        return cls(parts[0], unquote(parts[1]))
+        try:
+            apps.get_model(label)._meta.pk.to_python(unquote(pk))
+        except ValidationError:
+            return None
+        return cls(label, unquote(pk))
 
 
 def make_documents(obj: Indexed) -> list[Document]:

@@ -15,6 +15,7 @@ from .processes import is_postmaster, read_pid
 from .wheel import Identity, get_binary, get_identity
 
 START_SECONDS = 60.0
+MOST_ABSENCES = 25  # looks, 0.02 s apart
 MAINTENANCE_DATABASE = "postgres"
 
 
@@ -82,8 +83,11 @@ def wait_until_ready(places: Places, pid: int | None) -> None:
 
     """
     deadline = time.monotonic() + START_SECONDS
+    absences = 0
     while not accepts(places, MAINTENANCE_DATABASE):
-        if pid is None or not is_postmaster(pid, places.data):
+        # Between fork and exec a process has no command line for a moment.
+        absences = 0 if pid and is_postmaster(pid, places.data) else absences + 1
+        if absences > MOST_ABSENCES:
             raise EmbeddedPostgresError(f"The PostgreSQL server in {places.top} ended while it started.")
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(

@@ -181,6 +181,6 @@ def test_the_operators_admin_lists_accounts_and_changes_a_password(client, db):
     done = client.get("/admin/password_change/done/", **public).content.decode()
 
     assert "operator@example.com" in users
-    assert "send_invitation" not in users
+    assert "send_invitation" in users
     assert "Change your password</h1>" in form
     assert "Your password is changed</h1>" in done

@@ -3,9 +3,25 @@
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex, IvfflatIndex, VectorField
 
+from apps.search.indexed import Indexed
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
 DIMENSIONS = 8
+
+
+class Note(Indexed):
+    """An indexed model whose primary key is a text."""
+
+    index_name = "notes"
+    index_fields = ("slug",)
+
+    slug = models.CharField(max_length=50, primary_key=True)
+
+    class Meta:
+        app_label = "tests_models"
+
+    def __str__(self):
+        return self.slug
 
 
 class HalfCosineEmbedding(BasePgVectorEmbedding):

@@ -156,14 +156,16 @@ def test_first_vector_fixes_the_length_of_the_next():
 
 
 def test_vector_longer_than_pgvector_allows_is_refused():
-    with pytest.raises(InvalidVectorError, match=r"^v has the shape \(16001,\); use one dimension of 1 to 16"):
+    with pytest.raises(
+        InvalidVectorError, match=r"^v has the shape \(16001,\); use one dimension of 1 to 16"
+    ):
         VectorCheck()(np.ones(16_001), "v")
 
 
 @pytest.mark.parametrize("vector", [[1e-30] * 8, [1e30] * 8])
 @pytest.mark.usefixtures("embedder", "in_acme")
 def test_vector_too_small_or_large_to_have_a_cosine_is_refused(vector):
-    with pytest.raises(InvalidVectorError, match="^The query vector is too (small|large)"):
+    with pytest.raises(InvalidVectorError, match=r"^The query vector is too (small|large)"):
         PgVectorProvider().nearest(vector)
 
 
@@ -171,5 +173,5 @@ def test_vector_too_small_or_large_to_have_a_cosine_is_refused(vector):
 def test_vector_that_a_halfvec_rounds_to_zero_is_refused(make_table, in_acme):
     provider = PgVectorProvider(make_table(models.HalfCosineEmbedding))
 
-    with pytest.raises(InvalidVectorError, match="^The query vector is all zeros"):
+    with pytest.raises(InvalidVectorError, match=r"^The query vector is all zeros"):
         provider.nearest([1e-9] * 8)

@@ -76,7 +76,9 @@ def test_model_without_a_required_field_is_refused(missing):
     meta = type("Meta", (), {"app_label": "tests_models"})
     model = type("Incomplete", (models.Model,), fields | {"Meta": meta, "__module__": __name__})
 
-    with pytest.raises(ValueError, match=f"^tests_models.Incomplete must include '{missing}' field; subclass"):
+    with pytest.raises(
+        ValueError, match=f"^tests_models.Incomplete must include '{missing}' field; subclass"
+    ):
         PgVectorProvider(model=model)
 
 
@@ -93,7 +95,7 @@ def test_documents_are_found_by_their_text(in_acme):
 
     found = provider.search("red apple")
 
-    assert [row.document_key for row in found][0] == "a"
+    assert found[0].document_key == "a"
     assert found[0].score == pytest.approx(1, abs=1e-6)
     assert {"vector"} == found[0].get_deferred_fields()
 
@@ -190,10 +192,21 @@ def test_failing_embedder_leaves_nothing_written(in_acme, embedder):
         lambda provider: provider.nearest([1.0] * 8),
         lambda provider: provider.search("text"),
     ],
-    ids="space embedder objects add-nothing add delete prune_to clear nearest search".split(),
+    ids=[
+        "space",
+        "embedder",
+        "objects",
+        "add-nothing",
+        "add",
+        "delete",
+        "prune_to",
+        "clear",
+        "nearest",
+        "search",
+    ],
 )
 def test_without_a_tenant_nothing_is_asked_of_the_database(use, django_assert_num_queries):
-    with django_assert_num_queries(0), pytest.raises(NoTenantError, match="^No tenant is bound"):
+    with django_assert_num_queries(0), pytest.raises(NoTenantError, match=r"^No tenant is bound"):
         use(PgVectorProvider())
 
 

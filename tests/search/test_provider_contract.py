@@ -62,7 +62,9 @@ def make_documents(count, length, seed=0, **metadata):
 
 
 def test_documents_come_back_as_they_were_added(provider, length):
-    document = EmbeddedDocument("k/ü:1", "a\ttext\nof 漢字 \\ '\"%", {"a": [1, None, {"b": "ü\\"}]}, [0.5] * length)
+    document = EmbeddedDocument(
+        "k/ü:1", "a\ttext\nof 漢字 \\ '\"%", {"a": [1, None, {"b": "ü\\"}]}, [0.5] * length
+    )
 
     changed = provider.add([document])
 
@@ -182,9 +184,26 @@ def test_another_tenant_sees_and_touches_nothing(provider, table, length, globex
         (lambda vector: ["1.5"] * len(vector), "vector must be a sequence of numbers"),
         (lambda vector: [1j, *vector[1:]], "vector must be a sequence of numbers"),
         (lambda vector: [[1.0], *vector[1:]], "vector must be a sequence of numbers"),
+        (lambda vector: [10**400, *vector[1:]], "vector must be a sequence of numbers"),
         (lambda vector: None, "vector "),
     ],
-    ids="short long nan inf float32 none 2-d empty scalar text digits complex ragged null".split(),
+    ids=[
+        "short",
+        "long",
+        "nan",
+        "inf",
+        "float32",
+        "none",
+        "2-d",
+        "empty",
+        "scalar",
+        "text",
+        "digits",
+        "complex",
+        "ragged",
+        "huge",
+        "null",
+    ],
 )
 def test_bad_vector_is_refused_and_nothing_written(provider, length, change, message):
     documents = make_documents(9, length)
@@ -204,7 +223,9 @@ def test_zero_vector_is_refused_where_the_distance_needs_a_direction(provider, l
     if distance_of(provider.model) != "cosine":
         assert provider.add([zero]) == 1
         return
-    with pytest.raises(InvalidDocumentError, match="^Document 'zero': vector is all zeros, which has no dir"):
+    with pytest.raises(
+        InvalidDocumentError, match=r"^Document 'zero': vector is all zeros, which has no dir"
+    ):
         provider.add([zero])
 
 
@@ -214,5 +235,7 @@ def test_number_beyond_the_type_is_refused(provider, length):
     if "Half" not in provider.model.__name__:
         assert provider.add([large]) == 1
         return
-    with pytest.raises(InvalidDocumentError, match="^Document 'large': vector holds NaN, inf.* beyond 65504;"):
+    with pytest.raises(
+        InvalidDocumentError, match=r"^Document 'large': vector holds NaN, inf.* beyond 65504;"
+    ):
         provider.add([large])

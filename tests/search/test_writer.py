@@ -91,7 +91,7 @@ def test_rollback_of_the_caller_undoes_everything():
 def test_one_bad_document_among_many_writes_nothing():
     documents = (make(f"k{number}", "text" if number != 5_000 else "\0") for number in range(10_000))
 
-    with pytest.raises(InvalidDocumentError, match="^Document 'k5000': content contains a NUL byte"):
+    with pytest.raises(InvalidDocumentError, match=r"^Document 'k5000': content contains a NUL byte"):
         PgVectorProvider().add(documents)
 
     assert contents() == {}
@@ -219,7 +219,7 @@ def test_bad_key_is_refused_and_nothing_deleted(name, key):
     provider = PgVectorProvider()
     provider.add([make("a")])
 
-    with pytest.raises(InvalidDocumentError, match="^Document .*: document_key "):
+    with pytest.raises(InvalidDocumentError, match=r"^Document .*: document_key "):
         getattr(provider, name)(["a", key])
 
     assert set(contents()) == {"a"}

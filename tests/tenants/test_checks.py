@@ -150,9 +150,7 @@ def test_no_migration_runs_sql_that_creates_an_extension():
 
 
 def test_the_extension_lives_in_public(db, column):
-    schemas = column(
-        "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'"
-    )
+    schemas = column("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'")
 
     assert schemas == ["public"]
 

@@ -56,7 +56,7 @@ def test_every_bad_option_is_named_and_nothing_is_created(acme):
 
 
 def test_a_taken_subdomain_is_an_error(acme):
-    with pytest.raises(CommandError, match="--subdomain: Tenant with this Subdomain already exists."):
+    with pytest.raises(CommandError, match=r"--subdomain: Tenant with this Subdomain already exists\."):
         call_command("create_tenant", "--name=Other", "--subdomain=acme", "--owner-email=a@example.com")
 
 
@@ -74,7 +74,7 @@ def test_a_failed_provisioning_is_an_error_with_its_reason(committed, settings):
 
     try:
         with pytest.raises(
-            CommandError, match="Tenant 'initech' was not provisioned. LookupError: no owner bill@"
+            CommandError, match=r"Tenant 'initech' was not provisioned\. LookupError: no owner bill@"
         ):
             committed(call_command, "create_tenant", *INITECH)
     finally:
@@ -106,7 +106,7 @@ def test_a_tenant_is_deleted_once_its_name_is_typed(acme, answer, capsys, schema
 def test_another_name_deletes_nothing(acme, answer, typed, schemas):
     answer(typed)
 
-    with pytest.raises(CommandError, match="That is not its name; nothing was deleted."):
+    with pytest.raises(CommandError, match=r"That is not its name; nothing was deleted\."):
         call_command("delete_tenant", "--schema=acme")
 
     assert Tenant.objects.filter(name="Acme").exists()
@@ -115,5 +115,5 @@ def test_another_name_deletes_nothing(acme, answer, typed, schemas):
 
 @pytest.mark.parametrize("schema", ["nobody", "public", "ACME", ""])
 def test_a_schema_that_no_tenant_has_is_an_error(acme, schema):
-    with pytest.raises(CommandError, match=f"--schema: no tenant has the schema '{schema}'."):
+    with pytest.raises(CommandError, match=rf"--schema: no tenant has the schema '{schema}'\."):
         call_command("delete_tenant", f"--schema={schema}", "--noinput")

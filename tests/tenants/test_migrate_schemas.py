@@ -56,6 +56,17 @@ def test_tenant_migrates_every_tenant(unmigrated_acme, globex, migrate, tables_o
     assert has_articles(tables_of("globex"))
 
 
+def test_a_tenant_that_has_no_schema_yet_does_not_stop_the_others(
+    unmigrated_acme, make_tenant, migrate, tables_of
+):
+    make_tenant("aaa", state="failed")
+
+    migrate(tenant=True)
+
+    assert has_articles(tables_of("acme"))
+    assert tables_of("aaa") == []
+
+
 def test_shared_migrates_public_only(unmigrated_acme, migrate, tables_of):
     migrate("admin", "zero", shared=True)
     before = tables_of("public")

@@ -3,6 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
@@ -99,7 +101,7 @@ def test_a_failure_leaves_its_reason_and_no_schema_and_can_be_repeated(committed
     tenant = committed(register_tenant, **INITECH)
     try:
         with pytest.raises(
-            ProvisioningError, match="Tenant 'initech' was not provisioned. LookupError: no owner"
+            ProvisioningError, match=r"Tenant 'initech' was not provisioned\. LookupError: no owner"
         ):
             committed(provision, tenant)
 
@@ -134,6 +136,9 @@ def test_two_workers_provision_a_tenant_once(committed):
         assert Tenant.objects.get(pk=tenant.pk).state == "active"
     finally:
         committed(delete_tenant, tenant)
+        operators = get_user_model().objects.filter(email=INITECH["owner_email"])
+        made_operator, _ = committed(operators.all().delete)
+    assert made_operator == 0
 
 
 def test_an_operators_edit_during_provisioning_is_kept(db, settings):
@@ -161,6 +166,17 @@ def test_deletion_leaves_nothing_of_the_tenant_and_all_of_another(acme, globex, 
     assert [str(task.pk) for task in DBTaskResult.objects.ready()] == [kept.id]
     assert tables_of("globex") == tables
     assert Domain.objects.filter(tenant=globex).exists()
+
+
+def test_deletion_removes_the_tenants_files_and_no_others(acme, globex, own_media):
+    for tenant in (acme, globex):
+        with tenant_context(tenant):
+            default_storage.save("articles/2026/plan.txt", ContentFile(b"x"))
+
+    delete_tenant(acme)
+
+    files = [str(path.relative_to(own_media)) for path in own_media.rglob("*") if path.is_file()]
+    assert files == ["globex/articles/2026/plan.txt"]
 
 
 def test_a_suspended_tenant_keeps_its_reason_until_it_is_resumed(acme):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
@@ -35,5 +36,7 @@ class Command(BaseCommand):
             get_provider(index, space=space)
         except UnknownIndexError as error:
             raise CommandError(f"--index: {error}") from error
+        except ImproperlyConfigured as error:
+            raise CommandError(f"--space: {error}") from error
         with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
             return rebuild_index(index, space=space, progress=bar.update)

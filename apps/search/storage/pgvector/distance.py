@@ -89,8 +89,18 @@ def _operator_classes(model: type[Model]) -> list[str]:
         opclass
         for index in model._meta.indexes
         if isinstance(index, HnswIndex | IvfflatIndex) and "vector" in index.fields
-        for opclass in index.opclasses or [f"{get_vector_type(model)}_l2_ops"]
+        for opclass in index.opclasses or [_default_class(model, index)]
     ]
+
+
+def _default_class(model: type[Model], index: Any) -> str:
+    """PostgreSQL has one for IvfflatIndex on vector only: pg_opclass.opcdefault."""
+    if isinstance(index, HnswIndex) or get_vector_type(model) != "vector":
+        raise ImproperlyConfigured(
+            f"{model._meta.label}: its {type(index).__name__} {index.name!r} names no operator class, and "
+            f"there is no default. Write opclasses=['{get_vector_type(model)}_cosine_ops']."
+        )
+    return "vector_l2_ops"
 
 
 def _metric_of(model: type[Model], opclass: str) -> Metric:

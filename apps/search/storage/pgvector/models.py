@@ -6,7 +6,8 @@ from django.db import models
 from django.db.models.base import ModelBase
 from pgvector.django import VectorField
 
-from apps.search.storage.pgvector.queryset import EmbeddingQuerySet
+from apps.search.storage.pgvector.queryset import EmbeddingQuerySet, bound_to
+from tenants.context import connection
 
 KEY_FIELDS = ["space", "index_name", "document_key"]
 
@@ -48,11 +49,34 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
 
     objects = EmbeddingQuerySet.as_manager()
 
+    _schema_name: str | None = None
+    _tenant: Any = None
+
     class Meta:
         abstract = True
 
     def __str__(self) -> str:
         return f"{self.index_name}:{self.document_key}"
+
+    def belongs_to(self, schema_name: str | None, tenant: Any) -> None:
+        """Remember where the row was read; `tenant` is bound by itself when the row is read again."""
+        self._schema_name, self._tenant = schema_name, tenant
+
+    def save_base(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""
+        with bound_to(self._schema_name, self._tenant):
+            super().save_base(*args, **kwargs)
+            self._schema_name = connection.schema_name
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""
+        with bound_to(self._schema_name, self._tenant):
+            return super().delete(*args, **kwargs)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's, which also reads deferred fields. Raises TenantMismatchError as `save` does."""
+        with bound_to(self._schema_name, self._tenant):
+            super().refresh_from_db(*args, **kwargs)
 
 
 class PgVectorEmbedding(BasePgVectorEmbedding):

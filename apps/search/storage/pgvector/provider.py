@@ -106,7 +106,7 @@ class PgVectorProvider:
 
     def clear(self) -> int:
         """Delete all documents of this index in this space and return how many there were."""
-        return self.objects.delete()[0]
+        return self.prune_to(())
 
     def nearest(self, vector: Sequence[float] | np.ndarray) -> QuerySet:
         """Return the documents nearest to a vector of shape (dimensions,), nearest first.
@@ -131,7 +131,7 @@ class PgVectorProvider:
     def _embedded(self, documents: Iterable[Document]) -> Iterator[EmbeddedDocument]:
         for batch in batched(documents, EMBEDDING_BATCH):
             plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
-            vectors = iter(self._vectors_of(plain))
+            vectors: Iterator[Any] = iter(self._vectors_of(plain))
             for document in batch:
                 yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
 

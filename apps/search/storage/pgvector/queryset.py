@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.db import models
+from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from django_tenants.utils import get_public_schema_name
 
@@ -13,6 +14,30 @@ from tenants.context import connection, tenant_context
 
 class TenantMismatchError(RuntimeError):
     """A queryset built for one tenant was evaluated while another one, or none, was bound."""
+
+
+@contextmanager
+def bound_to(schema_name: str | None, tenant: Any) -> Iterator[None]:
+    """Run the block in the tenant, or, when that is None, in the schema if it is the one bound.
+
+    Raises TenantMismatchError when another one is bound.
+    """
+    if tenant is None:
+        check_schema(schema_name)
+        yield
+        return
+    with tenant_context(tenant):
+        yield
+
+
+def check_schema(schema_name: str | None) -> None:
+    """Raise TenantMismatchError unless the schema is None or the one that is bound."""
+    bound = connection.schema_name
+    if schema_name not in (None, bound):
+        raise TenantMismatchError(
+            f"This queryset was built for the tenant with the schema {schema_name!r}, but "
+            f"{bound!r} is bound. Evaluate it inside `with tenant_context(tenant):`."
+        )
 
 
 class TenantQuery(Query):
@@ -32,7 +57,7 @@ class TenantQuery(Query):
         """
         compiler = super().get_compiler(*args, **kwargs)
         if self.tenant is None:
-            self._check_schema()
+            check_schema(self.schema_name)
             return compiler
         execute = compiler.execute_sql
 
@@ -48,23 +73,38 @@ class TenantQuery(Query):
         with self.bound():
             return super().get_aggregation(*args, **kwargs)
 
-    @contextmanager
-    def bound(self) -> Iterator[None]:
-        """Run the block in the query's tenant, or raise TenantMismatchError."""
-        if self.tenant is None:
-            self._check_schema()
-            yield
-            return
-        with tenant_context(self.tenant):
-            yield
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """As Django's, for a subquery: it reads the schema that its outer query is bound to."""
+        check_schema(self.schema_name)
+        return super().as_sql(compiler, connection)
 
-    def _check_schema(self) -> None:
-        bound = connection.schema_name
-        if self.schema_name not in (None, bound):
+    def combine(self, rhs: Query, connector: str) -> None:
+        """As Django's. Raises TenantMismatchError when the other query was built for another tenant."""
+        self.check_same_tenant(rhs)
+        super().combine(rhs, connector)
+
+    def check_same_tenant(self, other: Query) -> None:
+        """Raise TenantMismatchError when two queries that are to become one have different tenants."""
+        schema = getattr(other, "schema_name", None)
+        if None not in (schema, self.schema_name) and schema != self.schema_name:
             raise TenantMismatchError(
-                f"This queryset was built for the tenant with the schema {self.schema_name!r}, but "
-                f"{bound!r} is bound. Evaluate it inside `with tenant_context(tenant):`."
+                f"Querysets of the schemas {self.schema_name!r} and {schema!r} cannot become one query."
             )
+
+    def bound(self) -> Any:
+        """Run a block in the query's tenant, or raise TenantMismatchError."""
+        return bound_to(self.schema_name, self.tenant)
+
+
+class TenantModelIterable(ModelIterable):
+    """Tells each object whose it is."""
+
+    def __iter__(self) -> Iterator[Any]:
+        query = self.queryset.query
+        schema_name = getattr(query, "schema_name", None) or connection.schema_name
+        for obj in super().__iter__():
+            obj.belongs_to(schema_name, getattr(query, "tenant", None))
+            yield obj
 
 
 class EmbeddingQuerySet(models.QuerySet):
@@ -78,6 +118,7 @@ class EmbeddingQuerySet(models.QuerySet):
             if connection.schema_name != get_public_schema_name():
                 query.schema_name = connection.schema_name
         super().__init__(model, query, using, hints)
+        self._iterable_class = TenantModelIterable
 
     def of_tenant(self, tenant: Any) -> "EmbeddingQuerySet":
         """Return the same rows of that tenant, whichever is bound when they are read."""
@@ -94,6 +135,21 @@ class EmbeddingQuerySet(models.QuerySet):
         """As Django's. Raises TenantMismatchError when another tenant is bound."""
         with self._bound():
             return super().delete()
+
+    def create(self, **kwargs: Any) -> Any:
+        """As Django's. Raises TenantMismatchError when another tenant is bound."""
+        with self._bound():
+            return super().create(**kwargs)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> Any:
+        """As Django's. Raises TenantMismatchError when another tenant is bound."""
+        with self._bound():
+            return super().bulk_create(*args, **kwargs)
+
+    def _combinator_query(self, combinator: str, *others: Any, **kwargs: Any) -> Any:
+        for other in others:
+            self.query.check_same_tenant(other.query)
+        return super()._combinator_query(combinator, *others, **kwargs)  # type: ignore[misc]
 
     update.alters_data = delete.alters_data = True  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_DIMENSIONS = 16_000
+SMALLEST_SQUARE = float(np.finfo(np.float32).tiny)
 LARGEST = {"vector": float(np.finfo(np.float32).max), "halfvec": 65_504.0}
 
 
@@ -35,23 +36,42 @@ class VectorCheck:
             self.dimensions = len(vector)
         if len(vector) != self.dimensions:
             raise InvalidVectorError(f"{name} has {len(vector)} dimensions; {self.dimensions} are needed.")
+        if self.vector_type == "vector" and SMALLEST_SQUARE <= _square(vector) < np.inf:
+            return vector  # finite, and with a direction: one pass over the numbers tells
         limit = LARGEST[self.vector_type]
         if not np.all(np.abs(vector) <= limit):  # false for NaN, too
             raise InvalidVectorError(
                 f"{name} holds NaN, infinity or a number beyond {limit:g}; use finite numbers."
             )
-        if not self.allow_zero and not vector.any():
-            raise InvalidVectorError(
-                f"{name} is all zeros, which has no direction; cosine distance needs one."
-            )
+        if not self.allow_zero:
+            _check_direction(vector.astype(np.float16) if self.vector_type == "halfvec" else vector, name)
         return vector
+
+
+def _check_direction(vector: np.ndarray, name: str) -> None:
+    if not vector.any():
+        raise InvalidVectorError(f"{name} is all zeros, which has no direction; cosine distance needs one.")
+    if (
+        not SMALLEST_SQUARE <= _square(vector.astype(np.float32)) < np.inf
+    ):  # pgvector adds the squares up as float32, too
+        raise InvalidVectorError(
+            f"{name} is too small or too large for a cosine distance; scale it to the length 1."
+        )
+
+
+def _square(vector: np.ndarray) -> float:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return float(vector @ vector)
 
 
 def _to_array(value: Sequence[float] | np.ndarray, name: str) -> np.ndarray:
     try:
+        numbers = np.asarray(value)
+        if numbers.dtype.kind in "SUc":  # NumPy would read numbers from texts and drop imaginary parts
+            raise TypeError(f"these are of the type {numbers.dtype}")
         with np.errstate(over="ignore"):
-            vector = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+            vector = numbers.astype(np.float32, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidVectorError(f"{name} must be a sequence of numbers: {error}.") from error
     if vector.ndim != 1 or not 1 <= len(vector) <= MAX_DIMENSIONS:
         raise InvalidVectorError(

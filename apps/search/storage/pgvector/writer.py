@@ -21,11 +21,13 @@ STAGE = "pg_temp.pgvector_stage"
 class Writer:
     """Upserts and prunes the rows of (space, index_name) in one embedding table.
 
-    Each call is one transaction, or part of the caller's. `to_vector(value, name)` checks a vector.
+    Each call is one transaction, or part of the caller's, and locks its rows in the order of their keys, so
+    that concurrent calls cannot deadlock. `to_vector(value, name)` checks a vector.
     """
 
     def __init__(self, model: Any, space: str, index_name: str, to_vector: Callable[..., Any]) -> None:
         self.table = connection.ops.quote_name(model._meta.db_table)
+        self.pk_column = connection.ops.quote_name(model._meta.pk.column)
         self.vector_column = connection.ops.quote_name(model._meta.get_field("vector").column)
         self.vector_type = model._meta.get_field("vector").db_type(connection)
         self.key = [space, index_name]
@@ -35,7 +37,7 @@ class Writer:
         """Insert or update the documents and return how many rows changed; of equal keys the last wins.
 
         Rows that would not change are not written again: each write costs an insertion into the vector
-        index. The rows are locked in the order of their keys, so concurrent calls cannot deadlock.
+        index.
         Raises InvalidDocumentError, and writes nothing, when any of them cannot be stored.
         """
         rows = self._encoded(documents)
@@ -56,12 +58,16 @@ class Writer:
         return self._delete(keys, "NOT EXISTS")
 
     def _delete(self, keys: Iterable[str], operator: str) -> int:
+        if isinstance(keys, str):
+            raise TypeError("document_keys must be an iterable of str, not one str: put it into a list.")
         rows = (copying.encode_row([copying.encode_bytes(_encode_key(key))]) for key in keys)
         with transaction.atomic(), connection.cursor() as cursor:
             self._stage(cursor, "document_key text", rows)
             cursor.execute(
-                f"DELETE FROM {self.table} t WHERE space = %s AND index_name = %s AND {operator} "
-                f"(SELECT FROM {STAGE} s WHERE s.document_key = t.document_key)",
+                f"DELETE FROM {self.table} WHERE {self.pk_column} IN "
+                f"(SELECT {self.pk_column} FROM {self.table} t WHERE space = %s AND index_name = %s "
+                f"AND {operator} (SELECT FROM {STAGE} s WHERE s.document_key = t.document_key) "
+                f'ORDER BY document_key COLLATE "C" FOR UPDATE)',
                 self.key,
             )
             deleted = cursor.rowcount

@@ -1,0 +1,33 @@
+"""`migrate_schemas` for the tenants that have a schema."""
+
+from typing import Any
+
+from django_tenants.migration_executors import get_executor as get_stock_executor
+from django_tenants.utils import get_public_schema_name
+
+from tenants.context import connection
+
+
+def get_executor(codename: str | None = None) -> type[Any]:
+    """Return django-tenants' executor of that name, for existing schemas only.
+
+    A tenant that waits to be provisioned, or whose provisioning failed, has no schema; it must not stop the
+    migration of all others, and is migrated when it is provisioned. Named in GET_EXECUTOR_FUNCTION.
+    """
+    stock: type[Any] = get_stock_executor(codename=codename)
+
+    class Executor(stock):
+        """The stock executor, which passes over tenants without a schema."""
+
+        def run_migrations(self, tenants: Any = None) -> None:
+            """Migrate these schemas, as far as they exist; `public` always does."""
+            existing = {*_list_schemas(), get_public_schema_name()}
+            super().run_migrations(tenants=[schema for schema in tenants or [] if schema in existing])
+
+    return Executor
+
+
+def _list_schemas() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nspname FROM pg_namespace")
+        return [name for (name,) in cursor.fetchall()]

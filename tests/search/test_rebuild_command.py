@@ -1,0 +1,78 @@
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.articles.models import Article, ArticleEmbedding
+from apps.search import get_provider
+from tenants.context import tenant_context
+from tenants.models import Tenant
+
+pytestmark = pytest.mark.usefixtures("embedder")
+
+
+@pytest.fixture
+def articles(acme, globex):
+    for tenant in (acme, globex):
+        with tenant_context(tenant):
+            Article.objects.bulk_create([Article(title=f"of {tenant}", body="text")])
+
+
+def indexed(tenant):
+    with tenant_context(tenant):
+        return list(get_provider("articles").objects.values_list("metadata__title", flat=True))
+
+
+@pytest.mark.usefixtures("articles")
+def test_one_schema_is_rebuilt(acme, globex, capsys):
+    call_command("rebuild_index", schema="acme")
+
+    assert "acme: index articles: 1 documents changed" in capsys.readouterr().out
+    assert (indexed(acme), indexed(globex)) == (["of Acme"], [])
+
+
+@pytest.mark.usefixtures("articles")
+def test_all_active_tenants_are_rebuilt(acme, globex, capsys):
+    call_command("rebuild_index", all=True)
+    call_command("rebuild_index", all=True)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "globex" in line] == [
+        "globex: index articles: 1 documents changed",
+        "globex: index articles: 0 documents changed",
+    ]
+    assert (indexed(acme), indexed(globex)) == (["of Acme"], ["of Globex"])
+
+
+@pytest.mark.usefixtures("articles")
+def test_another_space_can_be_filled_before_a_tenant_is_switched(acme):
+    call_command("rebuild_index", schema="acme", index="articles", space="custom")
+
+    assert indexed(acme) == []
+    with tenant_context(acme):
+        assert ArticleEmbedding.objects.get().space == "custom"
+
+
+@pytest.mark.parametrize("schema", ["nowhere", "public", "suspended"])
+def test_unknown_or_inactive_schema_is_refused(db, schema):
+    Tenant.objects.filter(schema_name="globex").update(state="suspended", schema_name="suspended")
+
+    with pytest.raises(CommandError, match=f"^--schema: no active tenant has the schema '{schema}'"):
+        call_command("rebuild_index", schema=schema)
+
+
+def test_neither_or_both_of_schema_and_all_are_refused(db):
+    with pytest.raises(CommandError, match="one of the arguments --schema --all is required"):
+        call_command("rebuild_index")
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("rebuild_index", "--all", "--schema=acme")
+
+
+def test_unknown_index_is_refused(db):
+    with pytest.raises(CommandError, match=r"^--index: There is no index 'books'. Known indexes: articles"):
+        call_command("rebuild_index", schema="acme", index="books")
+
+
+def test_unknown_space_is_refused(db):
+    with pytest.raises(
+        CommandError, match=r"^--space: EMBEDDINGS\['nope'\]: there is no such alias. Known al"
+    ):
+        call_command("rebuild_index", schema="acme", space="nope")
