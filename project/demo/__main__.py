@@ -25,7 +25,8 @@ def main() -> None:
     os.environ |= {"SITE_URL": f"http://localhost:{PORT}", "EMAIL_URL": "dummymail://", "DEBUG": "True"}
     found_running = bool(os.environ.get("DATABASE_URL")) or embedded_postgres.status()
     processes: list[subprocess.Popen] = []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job begins with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         django.setup()
         _run(addresses, processes)
