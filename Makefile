@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test lint smoke check lock db-start db-stop db-reset clean
+.PHONY: demo setup test lint smoke bench bench-peers eval check lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	PORT=$(PORT) $(PY) -m project.demo
@@ -35,6 +35,9 @@ lint: setup ## Style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+eval: setup ## How well each mode of search finds known items; about two minutes
+	$(PY) -m tests.eval
+
 check: setup ## Migrations complete, fit for deployment
 	$(PY) manage.py makemigrations --check --dry-run
 	SITE_URL=https://example.com EMAIL_URL=smtp+tls://mail.example.com:587 DEBUG=False SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') \
@@ -42,6 +45,12 @@ check: setup ## Migrations complete, fit for deployment
 
 smoke: setup ## The demo with few documents on a free port, searched over HTTP
 	$(PY) -m tests.smoke
+
+bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for a quick look
+	DEBUG=False $(PY) -m tests.bench
+
+bench-peers: setup ## The same with the peers, which go into an environment of their own
+	DEBUG=False $(PY) -m tests.bench --with-peers
 
 lock: setup ## Renew the lock files from pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.12 --generate-hashes \

@@ -74,8 +74,12 @@ DATABASES = {
         "ENGINE": "tenants.postgresql",
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,
-        # Without an iterative scan, an HNSW search under a filter returns too few rows.
-        "OPTIONS": {"options": "-c hnsw.iterative_scan=strict_order"},
+        # Without an iterative scan, an HNSW search under a filter returns too few rows. 64 candidates find
+        # 98 of 100 neighbours (make bench). The planner does not count how large vectors are; where random
+        # pages cost what they cost on a solid-state disk, it uses the index nevertheless.
+        "OPTIONS": {
+            "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=64 -c random_page_cost=1.1"
+        },
     }
 }
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]

@@ -4,6 +4,7 @@ from django.contrib.auth import get_user_model
 from django.urls import include, path
 from django.utils.module_loading import import_string
 
+from project.operators import vector_indexes
 from project.views import public_home
 
 operators = import_string("tenants.admin.site")
@@ -12,6 +13,7 @@ if not operators.is_registered(get_user_model()):
 
 urlpatterns = [
     path("", public_home, name="public_home"),
+    path("admin/vector-indexes/", operators.admin_view(vector_indexes), name="vector_indexes"),
     path("admin/", operators.urls),
     path("accounts/", include("apps.accounts.urls")),
 ]

@@ -43,7 +43,7 @@ class TenantForm(forms.ModelForm):
 
     class Meta:
         model = Tenant
-        fields = ["name", "subdomain", "owner_email", "space", "search_is_public"]
+        fields = ["name", "subdomain", "owner_email", "space", "search_language", "search_is_public"]
 
 
 class DeleteTenantForm(forms.Form):

@@ -9,6 +9,14 @@ from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.validators import validate_domain, validate_schema_name, validate_space, validate_subdomain
 
+# The text search configurations that PostgreSQL 15 and later come with.
+SEARCH_LANGUAGES = [
+    *("simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french"),
+    *("german", "greek", "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali"),
+    *("norwegian", "portuguese", "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish"),
+    "yiddish",
+]
+
 
 class Tenant(TenantMixin):
     """A customer: one schema, one space for its embeddings, one or more domains."""
@@ -38,6 +46,13 @@ class Tenant(TenantMixin):
         default="default",
         validators=[validate_space],
         help_text="The embedder and the table that serve this tenant's search, from settings.EMBEDDINGS.",
+    )
+    search_language = models.CharField(
+        max_length=20,
+        choices=[(language, language) for language in SEARCH_LANGUAGES],
+        default="english",
+        help_text="Whose word forms and stop words the search by words knows; simple knows none. "
+        "After a change: manage.py rebuild_index.",
     )
     search_is_public = models.BooleanField(
         default=False, help_text="Anyone may search and read. Otherwise members sign in."

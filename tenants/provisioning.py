@@ -32,7 +32,13 @@ class ProvisioningError(RuntimeError):
 
 
 def register_tenant(
-    *, name: str, subdomain: str, owner_email: str, space: str = "default", search_is_public: bool = False
+    *,
+    name: str,
+    subdomain: str,
+    owner_email: str,
+    space: str = "default",
+    search_language: str = "english",
+    search_is_public: bool = False,
 ) -> Tenant:
     """Write a tenant into the registry, in the state `provisioning`, and return it.
 
@@ -43,6 +49,7 @@ def register_tenant(
         subdomain=subdomain,
         owner_email=owner_email,
         space=space,
+        search_language=search_language,
         search_is_public=search_is_public,
     )
     tenant.full_clean(exclude=["schema_name"])

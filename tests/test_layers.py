@@ -13,7 +13,17 @@ PGVECTOR = "apps.search.storage.pgvector"
 RULES = {
     "apps.search.embedders": (["apps.search.embedders"], []),
     "apps.search.chunking": ([], []),
-    PGVECTOR: ([PGVECTOR, "apps.search.embedders", "apps.search.documents", "tenants.context"], []),
+    "apps.search.filters": (["apps.search.filters", "apps.search.embedders"], []),
+    PGVECTOR: (
+        [
+            PGVECTOR,
+            "apps.search.embedders",
+            "apps.search.documents",
+            "apps.search.filters",
+            "tenants.context",
+        ],
+        [],
+    ),
     "apps.search.views": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
     "apps.search.api": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
     SEARCH: ([SEARCH, "tenants.context"], []),

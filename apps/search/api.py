@@ -1,18 +1,29 @@
 """GET /api/search."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from apps.search.access import may_search
 from apps.search.embedders import EmbeddingError
-from apps.search.forms import MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
-from apps.search.results import Result, get_url, search_documents
+from apps.search.explaining import Place, explain_search, may_explain
+from apps.search.filters import OPERATORS
+from apps.search.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
+from apps.search.results import InvalidCursorError, Result, get_url, search_documents, search_page
 from apps.search.sources import Source
 from tenants.context import get_current_tenant
 
 router = Router(tags=["search"])
+
+FILTER_DESCRIPTION = f"""Which documents, by their metadata: JSON of up to {MAX_FILTER_LENGTH:,} characters.
+
+`{{"lang": "en"}}` wants this value, `{{"year": {{"gte": 2020, "lt": 2025}}}}` a range,
+`{{"author.name": {{"like": "A%"}}}}` a key within an object; several keys must all hold. Filters are
+joined by `{{"and": [...]}}`, `{{"or": [...]}}` and `{{"not": {{...}}}}`.
+Operators: {", ".join(f"`{name}`" for name in OPERATORS)}.
+A fault is answered with its path, such as `and[1].year.gte`."""
 
 
 class SearchQuery(Schema):
@@ -21,6 +32,16 @@ class SearchQuery(Schema):
     q: str = Field("", description=f"What to look for: 1 to {MAX_QUERY_LENGTH:,} characters.")
     index: str = Field("", description="The index to search; articles when left out.")
     limit: str = Field("10", description=f"How many documents: 1 to {MAX_LIMIT}.")
+    filter: str = Field(
+        "", description=FILTER_DESCRIPTION, examples=['{"lang": "en", "year": {"gte": 2020}}']
+    )
+    mode: str = Field(
+        "semantic",
+        description='semantic finds by meaning, keyword by words, hybrid by both. Of words, a "phrase" must '
+        "be there and a -word must not.",
+    )
+    explain: str = Field("", description="true: say why, to a member who may view embeddings.")
+    after: str = Field("", description="`next` of the page before, with the same `q` (semantic mode only).")
 
 
 class SourceOut(Schema):
@@ -33,14 +54,32 @@ class SourceOut(Schema):
     url: str
 
 
+class PlaceOut(Schema):
+    """A document's place in each list: ranks from 1, null where it is not among the first 100."""
+
+    semantic_rank: int | None
+    distance: float | None
+    keyword_rank: int | None
+    keyword_score: float | None
+
+
+class ExplanationOut(Schema):
+    """How the search was carried out: exactly or through which index, and the time of each stage."""
+
+    plan: str
+    matches: int | None
+    milliseconds: dict[str, float]
+
+
 class ResultOut(Schema):
-    """One document; a larger score is nearer."""
+    """One document; a larger score is better. Scores of different modes cannot be compared."""
 
     document_key: str
     score: float
     content: str
     metadata: dict[str, Any]
     source: SourceOut | None
+    explanation: PlaceOut | None
 
 
 class SearchOut(Schema):
@@ -49,7 +88,10 @@ class SearchOut(Schema):
     query: str
     index: str
     space: str
+    mode: str
     results: list[ResultOut]
+    explanation: ExplanationOut | None
+    next: str | None = Field(description="For `after`, to get the next page; null on the last one.")
 
 
 class ErrorsOut(Schema):
@@ -63,30 +105,48 @@ def public_search(request: HttpRequest) -> bool:
     return may_search(request)
 
 
-@router.get("/search", response={200: SearchOut, 401: ErrorsOut, 422: ErrorsOut, 503: ErrorsOut})
-def search(request: HttpRequest, parameters: Query[SearchQuery]) -> tuple[int, dict[str, Any]]:
-    """Search one index by meaning; the nearest documents come first."""
+@router.get(
+    "/search", response={200: SearchOut, 401: ErrorsOut, 403: ErrorsOut, 422: ErrorsOut, 503: ErrorsOut}
+)
+def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[str, Any]]:
+    """Search one index by meaning, by words or by both; the best documents come first."""
     form = SearchForm(parameters.dict())
     if not form.is_valid():
-        return 422, {
-            "errors": {
-                field: [str(message) for message in messages] for field, messages in form.errors.items()
-            }
-        }
-    query, index, limit = (form.cleaned_data[name] for name in ("q", "index", "limit"))
+        return _refuse(422, {name: list(map(str, faults)) for name, faults in form.errors.items()})
+    if form.cleaned_data["explain"] and not may_explain(request):
+        return _refuse(403, {"explain": ["This needs the permission to view embeddings."]})
     try:
-        results = search_documents(query, index, limit)
+        return Status(200, _answer(form.cleaned_data))
+    except InvalidCursorError as error:
+        return _refuse(422, {"after": [str(error)]})
     except EmbeddingError:
-        return 503, {"errors": {"q": ["The embedding service does not answer. Try again later."]}}
-    return 200, {
-        "query": query,
-        "index": index,
+        return _refuse(503, {"q": ["The embedding service does not answer. Try again later."]})
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    what = asked["q"], asked["index"], asked["limit"], asked["filter"]
+    if asked["mode"] == "semantic":
+        results, next_cursor = search_page(*what, asked["after"] or None)
+    else:
+        results, next_cursor = search_documents(*what, asked["mode"]), None
+    explanation = explain_search(asked["q"], asked["index"], asked["filter"]) if asked["explain"] else None
+    places = explanation.places if explanation else {}
+    return {
+        "query": asked["q"],
+        "index": asked["index"],
         "space": get_current_tenant().space,
-        "results": [_as_dict(result) for result in results],
+        "mode": asked["mode"],
+        "results": [_as_dict(result, places.get(result.document.pk)) for result in results],
+        "next": next_cursor,
+        "explanation": asdict(explanation) if explanation else None,
     }
 
 
-def _as_dict(result: Result) -> dict[str, Any]:
+def _refuse(status: int, errors: dict[str, list[str]]) -> Status[dict[str, Any]]:
+    return Status(status, {"errors": errors})
+
+
+def _as_dict(result: Result, place: Place | None) -> dict[str, Any]:
     document = result.document
     return {
         "document_key": document.document_key,
@@ -94,6 +154,7 @@ def _as_dict(result: Result) -> dict[str, Any]:
         "content": document.content,
         "metadata": document.metadata,
         "source": _source_as_dict(result.source) if result.source else None,
+        "explanation": asdict(place) if place else None,
     }
 
 

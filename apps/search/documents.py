@@ -9,11 +9,21 @@ from typing import Any
 from apps.search.embedders.options import find_bad_character
 
 MAX_KEY_LENGTH = 512
+MAX_KEYS_NAMED = 10  # in an error
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class InvalidDocumentError(ValueError):
     """A document cannot be stored; the message names its key and what is allowed."""
+
+
+class DuplicateDocumentError(ValueError):
+    """Documents were to be new but are stored already, or were given twice; `keys` are up to ten of them."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = list(keys[:MAX_KEYS_NAMED])
+        more = " and more" if len(keys) > MAX_KEYS_NAMED else ""
+        super().__init__(f"Stored already, or given twice: {', '.join(map(repr, self.keys))}{more}.")
 
 
 @dataclass(frozen=True, slots=True)

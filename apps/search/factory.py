@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 
-from apps.search.indexes import get_index_names
+from apps.search.indexes import get_index_names, get_indexed_models
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import NoTenantError, get_current_tenant
@@ -38,7 +38,12 @@ def get_provider(
         tenant = _tenant_of(request)
     chosen = get_space(space or (tenant or get_current_tenant()).space)
     return PgVectorProvider(
-        chosen.model, index_name=index_name, space=chosen.alias, embedder=chosen.embedder, tenant=tenant
+        chosen.model,
+        index_name=index_name,
+        space=chosen.alias,
+        embedder=chosen.embedder,
+        tenant=tenant,
+        source_models=get_indexed_models(index_name),
     )
 
 

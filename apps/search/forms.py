@@ -6,10 +6,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.search.embedders.options import find_bad_character
+from apps.search.filters import InvalidFilterError, read_filter
+from apps.search.hybrid import MODES
 from apps.search.indexes import get_index_names
 
 MAX_QUERY_LENGTH = 2_000
 MAX_LIMIT = 100
+MAX_FILTER_LENGTH = 10_000
 
 
 class QueryField(forms.CharField):
@@ -26,7 +29,9 @@ class QueryField(forms.CharField):
 
 
 class SearchForm(forms.Form):
-    """`q`, `index` (default "articles") and `limit` (1 to 100, default 10)."""
+    """`q`, `index` (default "articles"), `limit` (1 to 100, default 10), `filter` (JSON, default none),
+    `mode`: semantic (the default), keyword or hybrid, and `after` (a cursor, in semantic mode only).
+    """
 
     q = QueryField(
         label="Search", error_messages={"required": "Type what you are looking for: 1 to 2,000 characters."}
@@ -42,6 +47,10 @@ class SearchForm(forms.Form):
             "invalid": f"A whole number from 1 to {MAX_LIMIT} is allowed.",
         },
     )
+    filter = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
+    mode = forms.CharField(required=False)
+    explain = forms.BooleanField(required=False)
+    after = forms.CharField(required=False)
 
     def clean_index(self) -> str:
         """Accept a known index only; the first one when none is given."""
@@ -55,3 +64,25 @@ class SearchForm(forms.Form):
     def clean_limit(self) -> int:
         """Default to 10."""
         return self.cleaned_data["limit"] or 10
+
+    def clean_mode(self) -> str:
+        """Accept a known mode only; the first one when none is given."""
+        mode = self.cleaned_data["mode"] or MODES[0]
+        if mode not in MODES:
+            raise ValidationError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
+        return mode
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a cursor for what has no pages."""
+        data = self.cleaned_data
+        if data.get("after") and data.get("mode", "semantic") != "semantic":
+            self.add_error("after", "Only the mode semantic has pages.")
+        return data
+
+    def clean_filter(self) -> dict[str, Any] | None:
+        """Read the JSON; the error of a bad filter begins with the path of the fault."""
+        text = self.cleaned_data["filter"]
+        try:
+            return read_filter(text) if text else None
+        except InvalidFilterError as error:
+            raise ValidationError(str(error)) from error

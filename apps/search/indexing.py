@@ -12,6 +12,7 @@ from apps.search.indexed import Indexed
 from apps.search.indexes import get_indexed_models
 from apps.search.sources import Source, make_documents
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from apps.search.storage.pgvector.recipe import refresh_keywords
 
 BATCH = 32  # objects
 ATTEMPTS = 5
@@ -55,14 +56,15 @@ def rebuild_index(
 
     Goes through the objects in batches, in the order of their keys, and calls `progress` with the number of
     objects of each; stopped and started again it skips what is up to date. Last, it deletes the documents
-    whose object is gone.
+    whose object is gone, and refreshes the keywords of those that were made in another language.
     """
     changed = 0
     for model in get_indexed_models(index_name):
         for pks in _pages(model):
             changed += index_objects(model, pks, space=space)
             progress(len(pks))
-    return changed + _delete_orphans(index_name, space)
+    changed += _delete_orphans(index_name, space)
+    return changed + refresh_keywords(get_provider(index_name, space=space).objects)
 
 
 def count_objects(index_name: str) -> int:

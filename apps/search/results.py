@@ -1,25 +1,51 @@
 """Search results for people and programs: the best chunk of each object, with the object it came from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Model
+from django.utils.safestring import SafeString
 
 from apps.search.factory import get_provider
+from apps.search.filters import compile_filter
+from apps.search.hybrid import WINDOW, search_by_mode
 from apps.search.indexed import Indexed
-from apps.search.snippets import make_snippet
+from apps.search.snippets import make_snippet, mark_words
 from apps.search.sources import Source, get_source_objects
+from apps.search.storage.pgvector.keywords import list_words
+from apps.search.storage.pgvector.paging import InvalidCursorError
+from tenants.context import get_current_tenant
+
+__all__ = [
+    "InvalidCursorError",
+    "Result",
+    "find_similar",
+    "get_url",
+    "search_documents",
+    "search_objects",
+    "search_page",
+]
 
 CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
 
 
 @dataclass(frozen=True)
 class Result:
-    """One row of a result list; `source` is None for a document that was made from no object."""
+    """One row of a result list; `source` is None for a document that was made from no object.
+
+    `words` are those of the query that `marked_snippet` marks.
+    """
 
     document: Any
     source: Any
     snippet: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def marked_snippet(self) -> SafeString:
+        """The snippet as HTML, with the words of the query marked."""
+        return mark_words(self.snippet, self.words)
 
     @property
     def score(self) -> float:
@@ -37,29 +63,63 @@ class Result:
         return get_url(self.source)
 
 
-def search_documents(text: str, index_name: str, limit: int) -> list[Result]:
-    """Return the nearest documents, each with its object; two queries and one more for each model."""
-    documents = list(get_provider(index_name).search(text)[:limit])
-    return _with_sources(documents, text)
+def search_documents(
+    text: str,
+    index_name: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Result]:
+    """Return the best documents, each with its object; a few queries and one more for each model.
+
+    `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
+    `apps.search.hybrid`. Raises InvalidFilterError.
+    """
+    condition = compile_filter(filter)  # before anything is embedded
+    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
+    found = search_by_mode(get_provider(index_name), text, mode, filter_q=condition, **options)
+    return _with_sources(list(found[:limit]), text)
 
 
-def search_objects(text: str, index_name: str, limit: int) -> list[Result]:
-    """Return the best document of each of the nearest objects."""
-    return _best_of_each(search_documents(text, index_name, limit * CHUNKS_PER_OBJECT))[:limit]
+def search_page(
+    text: str,
+    index_name: str,
+    size: int,
+    filter: Mapping[str, Any] | None = None,
+    after: str | None = None,
+) -> tuple[list[Result], str | None]:
+    """Return a page of the documents nearest in meaning, and the cursor of the next one, None at the end.
+
+    `after` is the cursor that the page before gave; see `search_documents` for the rest. Raises
+    InvalidCursorError.
+    """
+    condition = compile_filter(filter)
+    found: Any = search_by_mode(get_provider(index_name), text, filter_q=condition)
+    page = found.page(size, after)
+    return _with_sources(page.rows, text), page.next
+
+
+def search_objects(
+    text: str,
+    index_name: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Result]:
+    """Return the best document of each of the best objects, with words to mark; see `search_documents`."""
+    results = search_documents(text, index_name, limit * CHUNKS_PER_OBJECT, filter, mode)
+    words = tuple(list_words(text, get_current_tenant().search_language))
+    return [replace(result, words=words) for result in _best_of_each(results)[:limit]]
 
 
 def find_similar(obj: Indexed, limit: int) -> list[Result]:
-    """Return the objects of the same index whose documents are nearest to the object's first one.
+    """Return the objects of the same index whose documents are nearest to the mean of the object's own.
 
     Nothing is embedded; an object that is not indexed yet has none.
     """
     provider = get_provider(obj.index_name)
-    prefix = Source.of(obj).prefix
-    vector = provider.objects.filter(document_key=f"{prefix}0").values_list("vector", flat=True).first()
-    if vector is None:
-        return []
-    others = provider.nearest(vector).exclude(document_key__startswith=prefix)
-    return _best_of_each(_with_sources(list(others[: limit * CHUNKS_PER_OBJECT]), ""))[:limit]
+    hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
+    return [_make_result(hit.document, hit.source, "") for hit in hits]
 
 
 def get_url(obj: Model | None) -> str:

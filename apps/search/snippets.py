@@ -1,8 +1,15 @@
-"""Short excerpts for result lists."""
+"""Short excerpts for result lists, with the words of the query marked."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
+
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 WORD = re.compile(r"\w+")
+STEM = 4  # letters that two forms of a word share at least
+ENDING = 5  # letters that the longer form may have beyond those shared
 
 
 def make_snippet(content: str, query: str, *, length: int = 240) -> str:
@@ -13,7 +20,7 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     text = " ".join(content.split())
     if len(text) <= length:
         return text
-    start = _best_start(text, {word.lower() for word in WORD.findall(query) if len(word) > 2}, length)
+    start = _best_start(text, _words(query), length)
     end = start + length
     if end < len(text):
         # Chinese, Japanese and long addresses have no space to cut at.
@@ -22,13 +29,59 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
 
 
+def make_marked_snippet(
+    content: str, query: str, *, words: Iterable[str] | None = None, length: int = 240
+) -> SafeString:
+    """Return the snippet as HTML in which the words of the query are marked; see make_snippet, mark_words.
+
+    `words` are those of the query to mark; when None, all of three letters and more.
+    """
+    return mark_words(make_snippet(content, query, length=length), _words(query) if words is None else words)
+
+
+def mark_words(text: str, words: Iterable[str]) -> SafeString:
+    """Return the text as HTML with <mark> around the words given; everything else of it is escaped.
+
+    Case and accents do not count. Two forms of a word are the same when they share their beginning, at least
+    four letters and all but the last of the shorter one: read and reading, query and queries.
+    """
+    wanted = {_fold(word) for word in words}
+    parts: list[str] = []
+    end = 0
+    for match in WORD.finditer(text):
+        if _is_wanted(_fold(match.group()), wanted):
+            parts += [escape(text[end : match.start()]), format_html("<mark>{}</mark>", match.group())]
+            end = match.end()
+    return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
+
+
 def _best_start(text: str, words: set[str], length: int) -> int:
     """Where to begin so that most words of the query are shown, at the beginning of a word."""
-    hits = [match.start() for match in WORD.finditer(text) if match.group().lower() in words]
+    hits = [match.start() for match in WORD.finditer(text) if _is_wanted(_fold(match.group()), words)]
     if not hits:
         return 0
-    best = max(hits, key=lambda hit: sum(hit <= other < hit + length - 40 for other in hits))
+    lead = min(40, length // 4)  # what is shown before the first word
+    best = max(hits, key=lambda hit: sum(hit <= other < hit + length - lead for other in hits))
     if best < length // 2:
         return 0
-    space = text.rfind(" ", best - length // 2, best - 40)
-    return space + 1 if space >= 0 else best - 40
+    space = text.rfind(" ", best - length // 2, best - lead)
+    return space + 1 if space >= 0 else best - lead
+
+
+def _words(query: str) -> set[str]:
+    return {_fold(word) for word in WORD.findall(query) if len(word) > 2}
+
+
+def _fold(word: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def _is_wanted(word: str, wanted: set[str]) -> bool:
+    return word in wanted or any(_is_form(word, other) for other in wanted)
+
+
+def _is_form(word: str, other: str) -> bool:
+    shorter, longer = sorted((word, other), key=len)
+    shared = max(STEM, len(shorter) - 1)
+    return word[:shared] == other[:shared] and len(shorter) >= STEM and len(longer) - shared <= ENDING

@@ -5,6 +5,7 @@ from django.shortcuts import render
 
 from apps.search.access import search_access_required
 from apps.search.embedders import EmbeddingError
+from apps.search.explaining import explain_search, may_explain
 from apps.search.forms import SearchForm
 from apps.search.results import search_objects
 
@@ -14,11 +15,15 @@ def search(request: HttpRequest) -> HttpResponse:
     """Show the ranked results of `?q=`; 400 with the reason for bad input, 503 when the embedder fails."""
     form = SearchForm(request.GET or None)
     context = {"form": form, "query": request.GET.get("q", ""), "results": None, "failure": ""}
+    context["may_explain"] = may_explain(request)
     status = 200
     if form.is_valid():
-        query, index, limit = (form.cleaned_data[name] for name in ("q", "index", "limit"))
+        fields = ("q", "index", "limit", "filter", "mode")
+        query, index, limit, filter, mode = (form.cleaned_data[name] for name in fields)
         try:
-            context["results"] = search_objects(query, index, limit)
+            context["results"] = search_objects(query, index, limit, filter, mode)
+            if context["may_explain"] and form.cleaned_data["explain"]:
+                context["explanation"] = explain_search(query, index, filter)
         except EmbeddingError:
             context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503
     elif form.is_bound:

@@ -31,4 +31,5 @@ SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'database') \gexec
 SET client_min_messages = warning;
 -- pgvector is not a trusted extension: only a superuser creates it. In public, where every tenant finds its type.
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
 SQL

@@ -3,6 +3,14 @@ from django.db import migrations, models
 from pgvector.django import VectorExtension
 
 import tenants.validators
+from tenants.operations import CreateOptionalExtension
+
+LANGUAGES = [
+    *("simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french"),
+    *("german", "greek", "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali"),
+    *("norwegian", "portuguese", "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish"),
+    "yiddish",
+]
 
 
 class Migration(migrations.Migration):
@@ -13,6 +21,7 @@ class Migration(migrations.Migration):
     operations = [
         # In `public`, once: an extension in a tenant's schema would take all vectors with it.
         VectorExtension(),
+        CreateOptionalExtension("unaccent"),
         migrations.CreateModel(
             name="Tenant",
             fields=[
@@ -53,6 +62,15 @@ class Migration(migrations.Migration):
                         help_text="The embedder and the table that serve this tenant's search, from settings.EMBEDDINGS.",
                         max_length=50,
                         validators=[tenants.validators.validate_space],
+                    ),
+                ),
+                (
+                    "search_language",
+                    models.CharField(
+                        choices=[(language, language) for language in LANGUAGES],
+                        default="english",
+                        help_text="Whose word forms and stop words the search by words knows; simple knows none. After a change: manage.py rebuild_index.",
+                        max_length=20,
                     ),
                 ),
                 (

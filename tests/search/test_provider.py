@@ -97,7 +97,7 @@ def test_documents_are_found_by_their_text(in_acme):
 
     assert found[0].document_key == "a"
     assert found[0].score == pytest.approx(1, abs=1e-6)
-    assert {"vector"} == found[0].get_deferred_fields()
+    assert found[0].get_deferred_fields() == {"vector", "keywords", "keyword_recipe"}
 
 
 def test_search_is_a_lazy_queryset(in_acme, django_assert_num_queries):

@@ -1,8 +1,11 @@
+import re
+
 import pytest
+from django.utils.safestring import SafeString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.search.snippets import make_snippet
+from apps.search.snippets import make_marked_snippet, make_snippet, mark_words
 
 FILLER = "lorem ipsum dolor sit amet " * 40
 
@@ -57,3 +60,83 @@ def test_snippet_is_a_part_of_the_folded_text(content, query, length):
     assert snippet.removeprefix("… ").removesuffix(" …") in folded
     assert len(snippet) <= length + 4
     assert bool(snippet) == bool(folded)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "marked"),
+    [
+        ("The Fox runs", "fox", "The <mark>Fox</mark> runs"),
+        ("Café menu", "cafe", "<mark>Café</mark> menu"),
+        ("cafe menu", "CAFÉ", "<mark>cafe</mark> menu"),
+        ("reading and readers", "read", "<mark>reading</mark> and <mark>readers</mark>"),
+        ("I read", "reading", "I <mark>read</mark>"),
+        ("queries", "query", "<mark>queries</mark>"),
+        ("libraries", "library", "<mark>libraries</mark>"),
+        ("encoding", "encode", "<mark>encoding</mark>"),
+        ("confuse", "config", "confuse"),
+        ("readjustment-of", "read", "readjustment-of"),
+        ("catalogue", "cat", "catalogue"),
+        ("a cat", "cat", "a <mark>cat</mark>"),
+        ("cats", "cat", "cats"),
+        ("no_such", "such", "no_such"),
+    ],
+)
+def test_forms_of_a_word_are_marked(text, word, marked):
+    assert mark_words(text, [word]) == marked
+
+
+def test_everything_is_escaped():
+    snippet = make_marked_snippet(
+        "<script>alert(\"x\")</script> & <b onclick='y'>", '<script> onclick "alert" </mark>'
+    )
+
+    assert snippet == (
+        "&lt;<mark>script</mark>&gt;<mark>alert</mark>(&quot;x&quot;)&lt;/<mark>script</mark>&gt; &amp; "
+        "&lt;b <mark>onclick</mark>=&#x27;y&#x27;&gt;"
+    )
+    assert isinstance(snippet, SafeString)
+
+
+def test_words_to_mark_may_be_given():
+    assert (
+        make_marked_snippet("read the file", "read the file", words=["file"]) == "read the <mark>file</mark>"
+    )
+
+
+def test_short_words_are_not_marked_unless_given():
+    assert make_marked_snippet("to be or C", "to be C") == "to be or C"
+    assert make_marked_snippet("to be or C", "to be C", words=["c"]) == "to be or <mark>C</mark>"
+
+
+def test_nothing_to_mark_leaves_the_text():
+    assert make_marked_snippet("a  <b>\n", "") == "a &lt;b&gt;"
+    assert make_marked_snippet("", "word") == ""
+
+
+def test_snippet_is_cut_around_the_words_and_marked():
+    snippet = make_marked_snippet(f"{FILLER} needles in hay {FILLER}", "needle hay", length=80)
+
+    assert "<mark>needles</mark> in <mark>hay</mark>" in snippet
+    assert snippet.startswith("… ")
+    assert snippet.endswith(" …")
+    assert len(re.sub("</?mark>", "", snippet)) <= 84
+
+
+@pytest.mark.parametrize("length", [20, 50, 120, 240])
+def test_word_searched_for_is_inside_whatever_the_length(length):
+    for before in range(0, 400, 7):
+        content = f"{'x ' * before}needle {'y ' * 200}"
+
+        assert "needle" in make_snippet(content, "needle", length=length)
+
+
+@given(content=st.text(max_size=400), query=st.text(max_size=60), length=st.integers(10, 100))
+def test_marked_snippet_says_what_the_plain_one_says(content, query, length):
+    marked = make_marked_snippet(content, query, length=length)
+
+    plain = re.sub("</?mark>", "", marked)
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#x27;", "'"), ("&amp;", "&")):
+        plain = plain.replace(entity, character)
+    assert plain == make_snippet(content, query, length=length)
+    assert marked.count("<mark>") == marked.count("</mark>")
+    assert "<" not in re.sub("</?mark>", "", marked)

@@ -133,7 +133,7 @@ def test_no_migration_but_the_registrys_creates_an_extension():
     creating = {str(path.relative_to(root)): find_extension_operations(path) for path in files}
 
     found = {path: names for path, names in creating.items() if names}
-    assert found == {"tenants/migrations/0001_initial.py": {"VectorExtension"}}
+    assert found == {"tenants/migrations/0001_initial.py": {"VectorExtension", "CreateOptionalExtension"}}
 
 
 def test_no_migration_runs_sql_that_creates_an_extension():

@@ -11,7 +11,13 @@ from tenants.models import Domain, Tenant
 AT_PUBLIC = {"headers": {"host": "localhost"}}
 AT_ACME = {"headers": {"host": "acme.localhost"}}
 LIST = "/admin/tenants/tenant/"
-FORM = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example", "space": "fast"}
+FORM = {
+    "name": "Initech",
+    "subdomain": "initech",
+    "owner_email": "bill@initech.example",
+    "space": "fast",
+    "search_language": "english",
+}
 
 
 @pytest.fixture
@@ -104,6 +110,7 @@ def test_what_schema_domain_and_vectors_depend_on_is_fixed_on_creation(operator,
         "subdomain": "other",
         "schema_name": "other",
         "space": "fast",
+        "search_language": "german",
         "state": "failed",
     }
     no_domains = {"domains-TOTAL_FORMS": 0, "domains-INITIAL_FORMS": 0}

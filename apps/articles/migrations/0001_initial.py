@@ -1,3 +1,5 @@
+import django.contrib.postgres.indexes
+import django.contrib.postgres.search
 import pgvector.django.indexes
 import pgvector.django.vector
 from django.db import migrations, models
@@ -58,6 +60,11 @@ class Migration(migrations.Migration):
                 ("document_key", models.CharField(db_collation="C", max_length=512)),
                 ("content", models.TextField()),
                 ("metadata", models.JSONField(default=dict)),
+                ("keywords", django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
+                (
+                    "keyword_recipe",
+                    models.CharField(db_collation="C", default="", editable=False, max_length=50),
+                ),
                 ("vector", pgvector.django.vector.VectorField(dimensions=384)),
             ],
             options={
@@ -68,7 +75,13 @@ class Migration(migrations.Migration):
                         m=16,
                         name="article_embedding_hnsw",
                         opclasses=["vector_cosine_ops"],
-                    )
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["keywords"], name="articleembedding_11907e_kw"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["metadata"], name="articleembedding_11907e_md", opclasses=["jsonb_path_ops"]
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .base import BaseEmbedder, EmbeddingError
+from .options import SEARCH_OPTIONS, check_search_options
 
 SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS")
 
@@ -26,7 +27,7 @@ def get_embedder(alias: str) -> BaseEmbedder:
 
     Reads the settings at each call and loads no weights. Raises ImproperlyConfigured.
     """
-    embedder_class, options = get_embedder_class(alias), _read_options(alias)
+    embedder_class, options = get_embedder_class(alias), _read_embedder_options(alias)
     named = {str(name): value for name, value in options.items()}
     key = (_read_backend(alias), json.dumps(named, sort_keys=True, default=repr))
     with _lock:
@@ -48,12 +49,23 @@ def get_embedder_class(alias: str) -> type[BaseEmbedder]:
     return embedder_class
 
 
+def get_search_options(alias: str) -> dict[str, Any]:
+    """Return those OPTIONS of a space that tune its searches: SEARCH_OPTIONS. Raises ImproperlyConfigured."""
+    options = {name: value for name, value in _read_options(alias).items() if name in SEARCH_OPTIONS}
+    try:
+        check_search_options(options)
+    except ValueError as error:
+        raise _misconfigured(alias, str(error)) from error
+    return options
+
+
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
     """Check all of a space but its MODEL, and that what its embedder needs is installed; return the embedder.
 
     Cheap enough for a system check: loads no weights and connects to nothing. Raises ImproperlyConfigured.
     """
     embedder = get_embedder(alias)
+    get_search_options(alias)
     try:
         embedder.check_requirements()
     except EmbeddingError as error:
@@ -139,6 +151,10 @@ def _read_options(alias: str) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
         raise _misconfigured(alias, f"OPTIONS must be a dict, not {type(options).__name__}.")
     return options
+
+
+def _read_embedder_options(alias: str) -> dict[str, Any]:
+    return {name: value for name, value in _read_options(alias).items() if name not in SEARCH_OPTIONS}
 
 
 def _misconfigured(alias: str, reason: str) -> ImproperlyConfigured:

@@ -1,6 +1,18 @@
 """The options every embedder takes, and the checks of an option's value."""
 
+from collections.abc import Mapping
 from typing import TypedDict
+
+# Options of a space that are not the embedder's but its searches', each with its range or its words: how hard
+# a vector index is searched (pgvector's manual, "HNSW", "IVFFlat" and "Iterative Index Scans").
+SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
+    "ef_search": range(1, 1_001),
+    "max_scan_tuples": range(1, 2**31),
+    "iterative_scan": ("strict_order", "relaxed_order", "off"),
+    "probes": range(1, 32_769),
+    "max_probes": range(1, 32_769),
+    "ivfflat_iterative_scan": ("relaxed_order", "off"),
+}
 
 
 class EmbedderOptions(TypedDict, total=False):
@@ -9,6 +21,22 @@ class EmbedderOptions(TypedDict, total=False):
     query_prefix: str
     document_prefix: str
     batch_size: int
+
+
+def check_search_options(options: Mapping[str, object]) -> None:
+    """Raise ValueError, naming the option, its value and what is allowed, for a bad search option."""
+    for name, value in options.items():
+        if name not in SEARCH_OPTIONS:
+            raise ValueError(f"Unknown search option {name!r}. Allowed: {', '.join(SEARCH_OPTIONS)}.")
+        allowed = SEARCH_OPTIONS[name]
+        kind = int if isinstance(allowed, range) else str
+        if type(value) is not kind or value not in allowed:
+            words = (
+                f"{allowed.start:,} to {allowed.stop - 1:,}"
+                if isinstance(allowed, range)
+                else ", ".join(allowed)
+            )
+            raise ValueError(f"{name} is {value!r}; allowed: {words}.")
 
 
 def require_int(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:

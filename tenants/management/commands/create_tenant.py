@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--subdomain", required=True, help="the first label of the tenant's host")
         parser.add_argument("--owner-email", required=True, help="the first user; is sent an invitation")
         parser.add_argument("--space", default="default", help="an alias of settings.EMBEDDINGS")
+        parser.add_argument("--search-language", default="english", help="whose word forms are matched")
         parser.add_argument("--public-search", action="store_true", help="anyone may search and read")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,6 +30,7 @@ class Command(BaseCommand):
                 subdomain=options["subdomain"],
                 owner_email=options["owner_email"],
                 space=options["space"],
+                search_language=options["search_language"],
                 search_is_public=options["public_search"],
             )
             link = provision(tenant)

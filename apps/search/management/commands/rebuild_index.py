@@ -10,6 +10,7 @@ from apps.search.factory import UnknownIndexError, get_provider
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects, rebuild_index
 from apps.search.management.tenants import add_schema_arguments, each_tenant
+from apps.search.tasks import enqueue_maintenance
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             for index in indexes:
                 changed = self._rebuild(tenant.schema_name, index, options["space"])
                 self.stdout.write(f"{tenant.schema_name}: index {index}: {changed} documents changed")
+            enqueue_maintenance()
 
     def _rebuild(self, schema: str, index: str, space: str | None) -> int:
         try:

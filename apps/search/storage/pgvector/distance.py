@@ -9,49 +9,55 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import ExpressionWrapper, FloatField, Model, Value
-from pgvector.django import (
-    CosineDistance,
-    HalfVectorField,
-    HnswIndex,
-    IvfflatIndex,
-    L1Distance,
-    L2Distance,
-    MaxInnerProduct,
-    VectorField,
-)
+from django.db.models import FloatField, Func, Model
+from pgvector.django import HalfVectorField, HnswIndex, IvfflatIndex, VectorField
+
+from apps.search.storage.pgvector.plan import EXACT
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A distance and the score made of it. A smaller distance and a larger score are nearer."""
+    """A distance and the score made of it. A smaller distance and a larger score are nearer.
+
+    `to_score` takes a number or an expression. The score is, for cosine, -1 to 1; for l2 and l1, 0 to 1;
+    for ip, the inner product itself.
+    """
 
     name: str
-    function: type
+    operator: str
     to_score: Callable[[Any], Any]
     needs_direction: bool = False  # a zero vector has no direction, so its cosine distance is undefined
 
-    def distance(self, vector: Any) -> Any:
-        """Return the expression of the distance between the column and a query vector."""
-        return self.function("vector", vector)
 
-    def score(self, vector: Any) -> Any:
-        """Return the expression of the score: cosine -1 to 1, l2 and l1 0 to 1, ip the product itself."""
-        return ExpressionWrapper(self.to_score(self.distance(vector)), output_field=FloatField())
-
-
-def _inverse(distance: Any) -> Any:
-    return Value(1.0) / (Value(1.0) + distance)
-
-
-COSINE = Metric("cosine", CosineDistance, lambda distance: Value(1.0) - distance, needs_direction=True)
+COSINE = Metric("cosine", "<=>", lambda distance: 1.0 - distance, needs_direction=True)
 METRICS = {
     "cosine": COSINE,
-    "l2": Metric("l2", L2Distance, _inverse),
-    "ip": Metric("ip", MaxInnerProduct, lambda distance: Value(0.0) - distance),
-    "l1": Metric("l1", L1Distance, _inverse),
+    "l2": Metric("l2", "<->", lambda distance: 1.0 / (1.0 + distance)),
+    "ip": Metric("ip", "<#>", lambda distance: 0.0 - distance),
+    "l1": Metric("l1", "<+>", lambda distance: 1.0 / (1.0 + distance)),
 }
 TYPE_OF_FIELD = {VectorField: "vector", HalfVectorField: "halfvec"}
+
+
+class VectorDistance(Func):
+    """The distance between a table's vector column and a query vector.
+
+    What it is in SQL follows the plan of the query it stands in: an index is used only by the expression
+    it was made of, and an exact search must be one that no index serves.
+    """
+
+    output_field = FloatField()
+
+    def __init__(self, metric: Metric, literal: str) -> None:
+        super().__init__("vector")
+        self.metric = metric
+        self.literal = literal
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the SQL; the literal consists of digits that VectorCheck has checked."""
+        column, _ = compiler.compile(self.source_expressions[0])
+        plan = getattr(compiler.query, "plan", EXACT)
+        return plan.distance_sql(column, self.metric.operator, self.literal), ()
 
 
 def get_metric(model: type[Model]) -> Metric:

@@ -1,7 +1,11 @@
 """Embedding tables."""
 
+import hashlib
 from typing import Any
 
+from django.apps import apps
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.base import ModelBase
 from pgvector.django import VectorField
@@ -12,17 +16,46 @@ from tenants.context import connection
 KEY_FIELDS = ["space", "index_name", "document_key"]
 
 
+def _indexes(stem: str) -> list[GinIndex]:
+    return [
+        GinIndex(fields=["keywords"], name=f"{stem}_kw"),
+        GinIndex(fields=["metadata"], opclasses=["jsonb_path_ops"], name=f"{stem}_md"),
+    ]
+
+
+def _stem(name: str, meta: type, attrs: dict[str, Any]) -> str:
+    # Django allows an index's name 30 characters; those of app and class may need more.
+    config = apps.get_containing_app_config(attrs["__module__"])
+    label = getattr(meta, "app_label", None) or (config.label if config else attrs["__module__"])
+    digest = hashlib.sha256(f"{label}.{name}".lower().encode()).hexdigest()
+    return f"{name.lower()[:20]}_{digest[:6]}"
+
+
 class EmbeddingModelBase(ModelBase):
-    """Gives every embedding table the constraint that an upsert needs, whatever its own Meta says."""
+    """Gives every embedding table what writing and searching need, whatever its own Meta says.
+
+    The constraint that an upsert needs, the index of its words, the index of its metadata.
+    """
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> type:
-        """Add the constraint to a concrete model's Meta."""
+        """Add the constraint and the indexes to a concrete model's Meta."""
         meta = attrs.get("Meta", type("Meta", (), {}))
         if not getattr(meta, "abstract", False):
             key = models.UniqueConstraint(fields=KEY_FIELDS, name="%(app_label)s_%(class)s_key")
-            constraints = [*getattr(meta, "constraints", []), key]
-            attrs["Meta"] = type("Meta", (meta,), {"constraints": constraints})
+            added = {
+                "constraints": [*getattr(meta, "constraints", []), key],
+                "indexes": [*getattr(meta, "indexes", []), *_indexes(_stem(name, meta, attrs))],
+            }
+            attrs["Meta"] = type("Meta", (meta,), added)
         return super().__new__(cls, name, bases, attrs, **kwargs)
+
+
+class EmbeddingManager(models.Manager.from_queryset(EmbeddingQuerySet)):  # type: ignore[misc]
+    """The manager of embedding tables. It leaves `keywords` out: large, and of use to PostgreSQL only."""
+
+    def get_queryset(self) -> EmbeddingQuerySet:
+        """Return all rows, without `keywords`."""
+        return super().get_queryset().defer("keywords")
 
 
 class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
@@ -36,7 +69,9 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
                     HnswIndex(name="custom_hnsw", fields=["vector"], opclasses=["vector_cosine_ops"])
                 ]
 
-    The distance of its queries follows the operator class of the index.
+    The distance of its queries follows the operator class of the index. `keywords` holds the words of the
+    content for the keyword search and `keyword_recipe` how they were made (see recipe.py); both are the
+    writer's.
     """
 
     space = models.CharField(max_length=50, db_collation="C")
@@ -46,8 +81,10 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
     document_key = models.CharField(max_length=512, db_collation="C")
     content = models.TextField()
     metadata = models.JSONField(default=dict)
+    keywords = SearchVectorField(null=True, editable=False)
+    keyword_recipe = models.CharField(max_length=50, default="", editable=False, db_collation="C")
 
-    objects = EmbeddingQuerySet.as_manager()
+    objects = EmbeddingManager()
 
     _schema_name: str | None = None
     _tenant: Any = None

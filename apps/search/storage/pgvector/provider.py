@@ -1,6 +1,6 @@
 """Reads and writes one index in one space."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,22 @@ import numpy as np
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Func, IntegerField, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError, embed
 from apps.search.embedders import BaseEmbedder, InvalidTextError, get_embedder
+from apps.search.filters import compile_filter
+from apps.search.storage.pgvector.async_methods import AsyncMethods
+from apps.search.storage.pgvector.centre import find_centre
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
-from apps.search.storage.pgvector.vectors import VectorCheck
-from apps.search.storage.pgvector.writer import Writer
+from apps.search.storage.pgvector.nearest import NearestQuerySet
+from apps.search.storage.pgvector.queryset import DEFERRED
+from apps.search.storage.pgvector.source_methods import SourceMethods
+from apps.search.storage.pgvector.spec import SearchSpec
+from apps.search.storage.pgvector.tuning import get_tuning
+from apps.search.storage.pgvector.vector_index import find_dimensions
+from apps.search.storage.pgvector.vectors import VectorCheck, to_literal
+from apps.search.storage.pgvector.writer import POLICIES, Writer
 from tenants.context import get_current_schema, get_current_tenant, tenant_context
 
 if TYPE_CHECKING:
@@ -26,13 +35,13 @@ REQUIRED_FIELDS = ("index_name", "document_key", "content", "metadata", "vector"
 EMBEDDING_BATCH = 256
 
 
-class PgVectorProvider:
+class PgVectorProvider(SourceMethods, AsyncMethods):
     """One index of documents in one space, in the bound tenant's schema.
 
     `PgVectorProvider()` uses the default model, the index "default" and the bound tenant's space;
     `PgVectorProvider(model=Custom)` a custom one. What is not given is decided when it is used and not when
     the provider is made, so a provider may be made once and used for every tenant; with `tenant` it serves
-    that one, whichever is bound.
+    that one, whichever is bound. `source_models` are the models whose objects the documents are made of.
 
     Raises ValueError for a model that lacks a required field, and NoTenantError from every method that
     needs the database while no tenant is bound.
@@ -46,6 +55,7 @@ class PgVectorProvider:
         space: str | None = None,
         embedder: BaseEmbedder | None = None,
         tenant: "Tenant | None" = None,
+        source_models: Sequence[type[Model]] = (),
     ) -> None:
         if model is not None:
             _check_fields(model)
@@ -54,6 +64,7 @@ class PgVectorProvider:
         self._embedder = embedder
         self._tenant = tenant
         self.index_name = index_name
+        self.source_models = source_models
 
     def __repr__(self) -> str:
         model = self._model._meta.label if self._model else "default model"
@@ -79,25 +90,44 @@ class PgVectorProvider:
 
     @property
     def objects(self) -> QuerySet:
-        """All documents of this index, as a queryset of the model; the vectors are deferred, being large."""
+        """All documents of this index, as a queryset of the model; what is large is deferred."""
         with self._bound():
             rows = self.model.objects.filter(space=self.space, index_name=self.index_name)
-        return (rows.of_tenant(self._tenant) if self._tenant else rows).defer("vector")
+        return (rows.of_tenant(self._tenant) if self._tenant else rows).defer(*DEFERRED)
 
-    def add(self, documents: Iterable[Document]) -> int:
-        """Insert or update documents and return how many rows changed.
+    def add(self, documents: Iterable[Document], *, on_conflict: str = "update") -> int:
+        """Write documents and return how many rows changed.
 
         Takes any iterable and holds one batch of it in memory. A Document is embedded, an EmbeddedDocument
-        stored as it is. Of equal keys the last wins. All or nothing: a document that cannot be stored raises
-        InvalidDocumentError and nothing is written. Rows that would not change are not written again.
-        """
-        with self._bound():
-            return self._writer().upsert(self._embedded(documents))
+        stored as it is. `on_conflict` is for those whose key is stored already or comes twice: "update" (the
+        last wins; rows that would not change are not written again), "skip" (the first stays as it is, and
+        no other is embedded or checked) or "error".
 
-    def delete(self, document_keys: Iterable[str]) -> int:
-        """Delete the documents of these keys and return how many there were."""
+        All or nothing: nothing is written when a document that cannot be stored raises InvalidDocumentError,
+        or one that must not be there yet DuplicateDocumentError. Raises ValueError for another policy.
+        """
+        documents = self.prepare(documents, on_conflict)
         with self._bound():
-            return self._writer().delete(document_keys)
+            return self._writer().add(self.embed(documents), on_conflict)
+
+    def delete(
+        self, document_keys: Iterable[str] | None = None, *, where: Mapping[str, Any] | None = None
+    ) -> int:
+        """Delete the documents of these keys, or those that a filter fits; return how many there were.
+
+        `where` is a filter of the grammar in `apps.search.filters`. Raises InvalidFilterError for one that
+        the grammar does not allow, TypeError unless exactly one of both is given, and ValueError for an
+        empty filter: `clear` deletes everything.
+        """
+        if (document_keys is None) == (where is None):
+            raise TypeError("Give delete() either document_keys or where; clear() deletes everything.")
+        if where is not None and not where:
+            raise ValueError("where is empty and would fit everything; that is what clear() deletes.")
+        condition = compile_filter(where)
+        with self._bound():
+            if document_keys is not None:
+                return self._writer().delete(document_keys)
+            return self._writer().delete_matching(self.objects.filter(condition))
 
     def prune_to(self, document_keys_to_keep: Iterable[str]) -> int:
         """Delete all documents but those of these keys and return how many were deleted."""
@@ -108,18 +138,26 @@ class PgVectorProvider:
         """Delete all documents of this index in this space and return how many there were."""
         return self.prune_to(())
 
-    def nearest(self, vector: Sequence[float] | np.ndarray) -> QuerySet:
+    def nearest(self, vector: Sequence[float] | np.ndarray) -> NearestQuerySet:
         """Return the documents nearest to a vector of shape (dimensions,), nearest first.
 
         A lazy queryset with `distance` and `score` (larger is nearer); slice it, filter it, paginate it.
         Raises InvalidVectorError for a vector of a wrong length or with numbers that are not finite.
         """
-        metric = get_metric(self.model)
-        query = self._vector_check()(vector, "The query vector")
-        rows = self.objects.annotate(distance=metric.distance(query), score=metric.score(query))
-        return rows.order_by("distance")
+        with self._bound():
+            query = self._vector_check()(vector, "The query vector")
+            spec = SearchSpec(
+                model=self.model,
+                space=self.space,
+                index_name=self.index_name,
+                metric=get_metric(self.model),
+                literal=to_literal(query),
+                dimensions=len(query),
+                tuning=get_tuning(self.space),
+            )
+            return NearestQuerySet.of(spec, self._tenant)
 
-    def search(self, text: str) -> QuerySet:
+    def search(self, text: str) -> NearestQuerySet:
         """Return the documents nearest to a text, nearest first; see `nearest`.
 
         Raises InvalidTextError (of apps.search.embedders) for a blank text or one that holds NUL bytes or
@@ -128,21 +166,44 @@ class PgVectorProvider:
         with self._bound():
             return self.nearest(self.embedder.embed_query(text))
 
-    def _embedded(self, documents: Iterable[Document]) -> Iterator[EmbeddedDocument]:
+    def nearest_to(self, document_keys: Iterable[str] | str) -> NearestQuerySet:
+        """Return the documents nearest to stored ones, which are left out; nothing is embedded.
+
+        `document_keys` are their keys or, as one str, what their keys begin with, such as those of an
+        object. What is searched for is the mean of their vectors, each of length 1 where the distance is
+        cosine. One query now, one when the rows are read; no rows when none of the documents is stored.
+        """
+        is_prefix = isinstance(document_keys, str)
+        lookup = "startswith" if is_prefix else "in"
+        given = document_keys if is_prefix else list(document_keys)
+        own = Q(**{f"document_key__{lookup}": given})
+        with self._bound():
+            vector = find_centre(self.objects.filter(own), get_metric(self.model))
+            if vector is None:
+                return NearestQuerySet(self.model).none()
+            return self.nearest(vector).exclude(own)
+
+    def prepare(self, documents: Iterable[Document], on_conflict: str) -> Iterable[Document]:
+        """Return the documents that `add` has to embed, lazily. Raises ValueError for a bad policy."""
+        if on_conflict not in POLICIES:
+            raise ValueError(f"on_conflict is {on_conflict!r}; allowed: {', '.join(POLICIES)}.")
+        return self._without_stored(documents) if on_conflict == "skip" else documents
+
+    def embed(
+        self, documents: Iterable[Document], embedder: BaseEmbedder | None = None
+    ) -> Iterator[EmbeddedDocument]:
+        """Yield the documents with their vectors, made in batches; raises as `add`."""
         for batch in batched(documents, EMBEDDING_BATCH):
             plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
-            vectors: Iterator[Any] = iter(self._vectors_of(plain))
+            vectors: Iterator[Any] = iter(embed_all(plain, embedder or self.embedder)) if plain else iter(())
             for document in batch:
                 yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
 
-    def _vectors_of(self, documents: list[Document]) -> Iterable[np.ndarray]:
-        if not documents:
-            return ()
-        try:
-            return self.embedder.embed_documents(document.content for document in documents)
-        except InvalidTextError as error:
-            key = documents[error.position].document_key
-            raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error
+    def _without_stored(self, documents: Iterable[Document]) -> Iterator[Document]:
+        for batch in batched(documents, EMBEDDING_BATCH):
+            with self._bound():
+                stored = self._writer().find_stored([document.document_key for document in batch])
+            yield from (document for document in batch if document.document_key not in stored)
 
     @contextmanager
     def _bound(self) -> Iterator[None]:
@@ -166,8 +227,16 @@ class PgVectorProvider:
             return fixed
         if self._embedder or self.space in settings.EMBEDDINGS:
             return self.embedder.dimensions
-        vector_dims = Func("vector", function="vector_dims", output_field=IntegerField())
-        return self.objects.values_list(vector_dims, flat=True).first()
+        return find_dimensions(self.model, self.space, self.index_name)
+
+
+def embed_all(documents: Sequence[Document], embedder: BaseEmbedder) -> Iterable[np.ndarray]:
+    """Return the documents' vectors. Raises InvalidDocumentError for a content that cannot be embedded."""
+    try:
+        return embedder.embed_documents(document.content for document in documents)
+    except InvalidTextError as error:
+        key = documents[error.position].document_key
+        raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error
 
 
 def _check_fields(model: type[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,12 +49,21 @@ class VectorCheck:
         return vector
 
 
+def to_literal(vector: np.ndarray) -> str:
+    """Return a checked vector in pgvector's text form; nine digits tell all float32 numbers apart."""
+    return _template(len(vector)) % tuple(vector.tolist())
+
+
+@lru_cache(maxsize=16)
+def _template(dimensions: int) -> str:
+    return "[" + ",".join(["%.9g"] * dimensions) + "]"
+
+
 def _check_direction(vector: np.ndarray, name: str) -> None:
     if not vector.any():
         raise InvalidVectorError(f"{name} is all zeros, which has no direction; cosine distance needs one.")
-    if (
-        not SMALLEST_SQUARE <= _square(vector.astype(np.float32)) < np.inf
-    ):  # pgvector adds the squares up as float32, too
+    # pgvector adds the squares up as float32, too.
+    if not SMALLEST_SQUARE <= _square(vector.astype(np.float32)) < np.inf:
         raise InvalidVectorError(
             f"{name} is too small or too large for a cosine distance; scale it to the length 1."
         )

@@ -5,17 +5,22 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 
 from apps.search.documents import (
     MAX_KEY_LENGTH,
+    MAX_KEYS_NAMED,
+    DuplicateDocumentError,
     EmbeddedDocument,
     InvalidDocumentError,
     encode_metadata,
     encode_text,
 )
 from apps.search.storage.pgvector import copying
+from apps.search.storage.pgvector.recipe import KeywordRecipe, get_recipe
 
 STAGE = "pg_temp.pgvector_stage"
+POLICIES = ("update", "skip", "error")  # for documents that are stored already
 
 
 class Writer:
@@ -33,8 +38,8 @@ class Writer:
         self.key = [space, index_name]
         self.to_vector = to_vector
 
-    def upsert(self, documents: Iterable[EmbeddedDocument]) -> int:
-        """Insert or update the documents and return how many rows changed; of equal keys the last wins.
+    def add(self, documents: Iterable[EmbeddedDocument], on_conflict: str = "update") -> int:
+        """Write the documents and return how many rows changed; see PgVectorProvider.add for the policies.
 
         Rows that would not change are not written again: each write costs an insertion into the vector
         index.
@@ -44,8 +49,7 @@ class Writer:
         columns = "position integer, document_key text, content text, metadata jsonb, vector vector"
         with transaction.atomic(), connection.cursor() as cursor:
             self._stage(cursor, columns, rows)
-            cursor.execute(self._upsert_sql(), self.key)
-            changed = cursor.rowcount
+            changed = self._insert(cursor, on_conflict)
             cursor.execute(f"DROP TABLE {STAGE}")
         return changed
 
@@ -56,6 +60,25 @@ class Writer:
     def prune_to(self, keys: Iterable[str]) -> int:
         """Delete all rows but those of these keys, any number of them, and return how many there were."""
         return self._delete(keys, "NOT EXISTS")
+
+    def delete_matching(self, rows: QuerySet) -> int:
+        """Delete the rows of a queryset of this table and return how many there were."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            locked = rows.order_by("document_key").select_for_update().values("pk")
+            sql, params = locked.query.sql_with_params()
+            cursor.execute(f"DELETE FROM {self.table} WHERE {self.pk_column} IN ({sql})", params)
+            return cursor.rowcount
+
+    def find_stored(self, keys: list[str]) -> set[str]:
+        """Return those of the keys that are stored. Raises InvalidDocumentError for what can be no key."""
+        encoded = [_encode_key(key).decode() for key in keys]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT document_key FROM {self.table} "
+                "WHERE space = %s AND index_name = %s AND document_key = ANY(%s)",
+                [*self.key, encoded],
+            )
+            return {key for (key,) in cursor.fetchall()}
 
     def _delete(self, keys: Iterable[str], operator: str) -> int:
         if isinstance(keys, str):
@@ -79,17 +102,60 @@ class Writer:
         cursor.execute(f"CREATE TEMPORARY TABLE {STAGE.removeprefix('pg_temp.')} ({columns}) ON COMMIT DROP")
         copying.copy_rows(cursor, STAGE, names, rows)
 
-    def _upsert_sql(self) -> str:
+    def _insert(self, cursor: CursorWrapper, on_conflict: str) -> int:
+        recipe = get_recipe()
+        names = [*self.key, recipe.language, str(recipe)]
+        if on_conflict == "update":
+            names += [*self.key, str(recipe)]
+        if on_conflict != "error":
+            cursor.execute(self._insert_sql(recipe, on_conflict), names)
+            return cursor.rowcount
+        # What was not inserted was there before, even if another transaction committed it only now.
+        cursor.execute(
+            f"WITH inserted AS ({self._insert_sql(recipe, on_conflict)} RETURNING document_key) "
+            f"SELECT document_key FROM {STAGE} LEFT JOIN inserted USING (document_key) GROUP BY document_key "
+            f"HAVING count(*) > 1 OR count(inserted.document_key) = 0 "
+            f'ORDER BY document_key COLLATE "C" LIMIT {MAX_KEYS_NAMED + 1}',
+            names,
+        )
+        if duplicates := [key for (key,) in cursor.fetchall()]:
+            raise DuplicateDocumentError(duplicates)
+        cursor.execute(f"SELECT count(*) FROM {STAGE}")
+        return cursor.fetchone()[0]
+
+    def _insert_sql(self, recipe: KeywordRecipe, on_conflict: str) -> str:
+        """The INSERT; of equal keys the last one wins where rows are updated, else the first."""
         vector = self.vector_column
+        compared = ("content", "metadata", vector, "keyword_recipe")
+        written = (*compared[:3], "keywords", "keyword_recipe")
+        update = (
+            f"DO UPDATE SET {', '.join(f'{column} = EXCLUDED.{column}' for column in written)} "
+            f"WHERE ({', '.join(f't.{column}' for column in compared)}) IS DISTINCT FROM "
+            f"({', '.join(f'EXCLUDED.{column}' for column in compared)})"
+        )
+        updates = on_conflict == "update"
         return (
-            f"INSERT INTO {self.table} AS t (space, index_name, document_key, content, metadata, {vector}) "
-            f"SELECT %s, %s, document_key, content, metadata, vector::{self.vector_type} FROM ("
+            f"INSERT INTO {self.table} AS t (space, index_name, document_key, {', '.join(written)}) "
+            f"SELECT %s, %s, document_key, content, metadata, vector::{self.vector_type}, "
+            f"{recipe.lexemes('content')}, %s FROM ("
             f'SELECT DISTINCT ON (document_key COLLATE "C") * FROM {STAGE} '
-            f'ORDER BY document_key COLLATE "C", position DESC) stage '
-            f"ON CONFLICT (space, index_name, document_key) DO UPDATE SET content = EXCLUDED.content, "
-            f"metadata = EXCLUDED.metadata, {vector} = EXCLUDED.{vector} "
-            f"WHERE (t.content, t.metadata, t.{vector}) IS DISTINCT FROM "
-            f"(EXCLUDED.content, EXCLUDED.metadata, EXCLUDED.{vector})"
+            f'ORDER BY document_key COLLATE "C", position {"DESC" if updates else "ASC"}) stage '
+            f"{self._only_changed(compared) if updates else ''}"
+            f"ON CONFLICT (space, index_name, document_key) {update if updates else 'DO NOTHING'}"
+        )
+
+    def _only_changed(self, compared: tuple[str, ...]) -> str:
+        """The condition that leaves stored rows out before their keywords are made, which takes longest.
+
+        The upsert compares once more, since another transaction may have changed a row in between.
+        """
+        staged = ", ".join(
+            (*(f"stage.{name}" for name in compared[:2]), f"stage.vector::{self.vector_type}", "%s")
+        )
+        return (
+            f"WHERE NOT EXISTS (SELECT FROM {self.table} old "
+            f"WHERE old.space = %s AND old.index_name = %s AND old.document_key = stage.document_key "
+            f"AND ({', '.join(f'old.{name}' for name in compared)}) IS NOT DISTINCT FROM ({staged})) "
         )
 
     def _encoded(self, documents: Iterable[EmbeddedDocument]) -> Iterator[bytes]:

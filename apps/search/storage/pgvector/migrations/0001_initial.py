@@ -1,3 +1,5 @@
+import django.contrib.postgres.indexes
+import django.contrib.postgres.search
 import pgvector.django.vector
 from django.db import migrations, models
 
@@ -22,9 +24,22 @@ class Migration(migrations.Migration):
                 ("document_key", models.CharField(db_collation="C", max_length=512)),
                 ("content", models.TextField()),
                 ("metadata", models.JSONField(default=dict)),
+                ("keywords", django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
+                (
+                    "keyword_recipe",
+                    models.CharField(db_collation="C", default="", editable=False, max_length=50),
+                ),
                 ("vector", pgvector.django.vector.VectorField()),
             ],
             options={
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["keywords"], name="pgvectorembedding_912c38_kw"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["metadata"], name="pgvectorembedding_912c38_md", opclasses=["jsonb_path_ops"]
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("space", "index_name", "document_key"), name="pgvector_pgvectorembedding_key"

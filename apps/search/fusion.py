@@ -1,0 +1,103 @@
+"""One ranking out of several.
+
+A ranking is a list of (id, score), the best first; what comes out is one, too. Of an id that stands twice in
+a ranking the first counts, and equal scores are ordered by id, so equal input gives equal output.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import BooleanField, F, FloatField, Func, QuerySet, Value
+
+type Ranking = Sequence[tuple[int, float]]
+
+
+def fuse_ranks(
+    rankings: Sequence[Ranking], k: int = 60, weights: Sequence[float] | None = None
+) -> list[tuple[int, float]]:
+    """Return the reciprocal rank fusion: each ranking gives weight / (k + rank) to what it holds.
+
+    Ranks count from 1; the scores given are not used, only their order. Cormack, Clarke and Büttcher,
+    "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", 2009. Raises
+    ValueError for weights that do not fit.
+    """
+    if k < 0:
+        raise ValueError(f"k is {k!r}; it must be 0 or more.")
+    parts = [
+        {pk: 1 / (k + rank) for rank, pk in enumerate(dict.fromkeys(pk for pk, _ in ranking), 1)}
+        for ranking in rankings
+    ]
+    return _add(parts, weights)
+
+
+def fuse_scores(
+    rankings: Sequence[Ranking], weights: Sequence[float] | None = None
+) -> list[tuple[int, float]]:
+    """Return the weighted sum of scores, each ranking's brought to 0 (its last) up to 1 (its first).
+
+    What a ranking does not hold gets 0 from it; where all its scores are equal, each is 1. Raises ValueError
+    for weights that do not fit.
+    """
+    return _add([_to_unit(dict(reversed(ranking))) for ranking in rankings], weights)
+
+
+class FusedScore(Func):
+    """The score of a row, found by its primary key among the ids given; NULL for one that is not there."""
+
+    template = "(%s::float8[])[array_position(%s::bigint[], {})]"
+    output_field = FloatField()
+
+    def __init__(self, ids: Sequence[int], scores: Sequence[float]) -> None:
+        super().__init__(F("pk"))
+        self.arrays = [list(scores), list(ids)]
+
+    def as_sql(self, compiler: Any, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+        """Send both lists as one parameter each, however long they are."""
+        key, params = compiler.compile(self.get_source_expressions()[0])
+        return self.template.format(key), (*self.arrays, *params)
+
+
+class AmongIds(Func):
+    """Whether a row's primary key is one of those given, sent as one parameter."""
+
+    template = "%(expressions)s::bigint[])"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        super().__init__(F("pk"), Value(list(ids)))
+
+
+def in_fused_order(rows: QuerySet, fused: Ranking) -> QuerySet:
+    """Return the rows of these ids with `score`, the best first: lazily, in one query."""
+    ids, scores = [pk for pk, _ in fused], [score for _, score in fused]
+    return rows.filter(AmongIds(ids)).annotate(score=FusedScore(ids, scores)).order_by("-score", "pk")
+
+
+def _add(parts: Sequence[dict[int, float]], weights: Sequence[float] | None) -> list[tuple[int, float]]:
+    total: dict[int, float] = {}
+    for part, weight in zip(parts, _check(weights, len(parts)), strict=True):
+        for pk, score in part.items():
+            total[pk] = total.get(pk, 0.0) + weight * score
+    return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _check(weights: Sequence[float] | None, count: int) -> Sequence[float]:
+    if weights is None:
+        return [1.0] * count
+    usable = all(math.isfinite(weight) and weight >= 0 for weight in weights)
+    if len(weights) != count or not usable or not (count == 0 or any(weights)):
+        raise ValueError(
+            f"weights are {weights!r}; give {count} finite numbers of 0 or more, not all of them 0."
+        )
+    return weights
+
+
+def _to_unit(scores: dict[int, float]) -> dict[int, float]:
+    if not scores:
+        return {}
+    lowest, highest = min(scores.values()), max(scores.values())
+    if lowest == highest:
+        return dict.fromkeys(scores, 1.0)
+    return {pk: (score - lowest) / (highest - lowest) for pk, score in scores.items()}

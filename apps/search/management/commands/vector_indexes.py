@@ -1,0 +1,68 @@
+"""manage.py vector_indexes"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import filesizeformat
+
+from apps.search.management.tenants import add_schema_arguments, each_tenant
+from apps.search.storage.pgvector.index_report import IndexStatus, carry_out, report_indexes
+
+HEADINGS = ("schema", "space", "index", "rows", "mode", "size", "recall@10", "action", "why")
+ROW = "{:<20} {:<12} {:<16} {:>10} {:<8} {:>9} {:>9} {:<7} {}"
+
+
+class Command(BaseCommand):
+    """Show the vector indexes and what should change about them; with --apply, change it."""
+
+    help = (
+        "List each index with its rows, how it is searched, its size, its recall@10 against an exact search, "
+        "and what would change about it and why. --apply does it; workers do it by themselves, too."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare which tenants, which index, and what to do."""
+        add_schema_arguments(parser)
+        parser.add_argument("--index", help="one index only (default: all)")
+        parser.add_argument("--apply", action="store_true", help="build, rebuild and drop as proposed")
+        parser.add_argument("--no-recall", action="store_true", help="do not measure the recall: quicker")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the table, tenant by tenant. Raises CommandError when an action failed."""
+        faults: list[str] = []
+        self.stdout.write(ROW.format(*HEADINGS))
+        for _ in each_tenant(options):
+            statuses = report_indexes(index_name=options["index"], with_recall=not options["no_recall"])
+            for status in statuses:
+                self.stdout.write(_format(status))
+            if options["apply"]:
+                faults += self._apply(statuses)
+        if faults:
+            raise CommandError("\n".join(faults))
+
+    def _apply(self, statuses: Iterable[IndexStatus]) -> list[str]:
+        outcomes = []
+        for status, fault in carry_out(statuses, progress=self._announce):
+            self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
+            outcomes.append(fault)
+        return [fault for fault in outcomes if fault]
+
+    def _announce(self, status: IndexStatus) -> None:
+        self.stdout.write(f"{status.label}: {status.action} of {status.name}, {status.table_rows:,} rows ...")
+
+
+def _format(status: IndexStatus) -> str:
+    recall = "-" if status.recall is None else f"{status.recall:.3f}"
+    size = filesizeformat(status.size).replace("\xa0", " ") if status.size else "-"
+    return ROW.format(
+        status.schema,
+        status.space or "?",
+        status.index_name or "?",
+        f"{status.rows:,}",
+        status.mode,
+        size,
+        recall,
+        status.action,
+        status.why,
+    )

@@ -1,0 +1,107 @@
+"""The provider in coroutines.
+
+Django's database connection belongs to a thread, so what reads or writes runs in the thread that asgiref
+keeps for the request; what embeds runs in another one, meanwhile the request holds no connection. The bound
+tenant is the coroutine's own and goes along.
+"""
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.db.models import Model, QuerySet
+
+from apps.search.documents import Document, EmbeddedDocument
+from tenants.context import connection
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from apps.search.storage.pgvector.nearest import NearestQuerySet
+    from apps.search.storage.pgvector.source_ranking import SourceHit
+
+
+class AsyncMethods:
+    """Methods of PgVectorProvider. Rows are read with `async for row in provider.nearest(vector)[:10]`.
+
+    Outside of a transaction, those that embed give back the request's connection first; do not call them
+    in a loop over `aiterator()`, whose cursor lives on it.
+    """
+
+    async def aadd(
+        self: Any,
+        documents: Iterable[Document] | AsyncIterable[Document],
+        *,
+        on_conflict: str = "update",
+    ) -> int:
+        """As `add`, but embeds everything before the transaction begins, and so holds it all in memory."""
+        if isinstance(documents, AsyncIterable):
+            documents = [document async for document in documents]
+        # The documents, too, may be read from the database.
+        prepared = await sync_to_async(lambda: list(self.prepare(documents, on_conflict)))()
+        if not all(isinstance(document, EmbeddedDocument) for document in prepared):
+            prepared = await self._embed(lambda embedder: list(self.embed(prepared, embedder)))
+        return await sync_to_async(self.add)(prepared, on_conflict=on_conflict)
+
+    async def adelete(
+        self: Any,
+        document_keys: Iterable[str] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+    ) -> int:
+        """As `delete`."""
+        return await sync_to_async(self.delete)(document_keys, where=where)
+
+    async def aprune_to(self: Any, document_keys_to_keep: Iterable[str]) -> int:
+        """As `prune_to`."""
+        return await sync_to_async(self.prune_to)(document_keys_to_keep)
+
+    async def aclear(self: Any) -> int:
+        """As `clear`."""
+        return await sync_to_async(self.clear)()
+
+    async def anearest(self: Any, vector: "Sequence[float] | np.ndarray") -> "NearestQuerySet":
+        """As `nearest`, for a space that settings.EMBEDDINGS lacks: its vectors' length is looked up."""
+        return await sync_to_async(self.nearest)(vector)
+
+    async def asearch(self: Any, text: str) -> "NearestQuerySet":
+        """As `search`."""
+        vector = await self._embed(lambda embedder: embedder.embed_query(text))
+        return await sync_to_async(self.nearest)(vector)
+
+    async def anearest_to(self: Any, document_keys: Iterable[str] | str) -> "NearestQuerySet":
+        """As `nearest_to`."""
+        return await sync_to_async(self.nearest_to)(document_keys)
+
+    async def asearch_sources(
+        self: Any, query: "str | Sequence[float] | np.ndarray", **options: Any
+    ) -> "list[SourceHit]":
+        """As `search_sources`."""
+        return await sync_to_async(self.search_sources)(await self._as_vector(query), **options)
+
+    async def arank_sources(
+        self: Any,
+        query: "str | Sequence[float] | np.ndarray",
+        sources: type[Model] | QuerySet,
+        **options: Any,
+    ) -> QuerySet:
+        """As `rank_sources`."""
+        return await sync_to_async(self.rank_sources)(await self._as_vector(query), sources, **options)
+
+    async def _as_vector(self: Any, query: Any) -> Any:
+        if not isinstance(query, str):
+            return query
+        return await self._embed(lambda embedder: embedder.embed_query(query))
+
+    async def _embed(self: Any, work: Callable[[Any], Any]) -> Any:
+        embedder = await sync_to_async(self._get_embedder_and_disconnect)()
+        return await sync_to_async(work, thread_sensitive=False)(embedder)
+
+    def _get_embedder_and_disconnect(self: Any) -> Any:
+        with self._bound():
+            embedder = self.embedder
+        # Only a request has a thread, and so a connection, of its own; a script's tasks share one.
+        in_request = SyncToAsync.thread_sensitive_context.get(None) is not None
+        if in_request and not connection.in_atomic_block:
+            connection.close()
+        return embedder

@@ -1,0 +1,38 @@
+"""How a search is carried out: exactly, row by row, or through an index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to carry out a search.
+
+    `mode` is "exact", "hnsw", "ivfflat" or "binary"; `cast` is the type that the index's expression casts
+    the column to, empty when the index is on the column itself (an exact plan with a cast computes the same
+    distances as that index); `tuning` are the parameters of the index
+    search; `matches` is how many rows a filter leaves, where that was counted.
+    """
+
+    mode: str = "exact"
+    cast: str = ""
+    tuning: Mapping[str, int | str] = field(default_factory=dict)
+    matches: int | None = None
+
+    def distance_sql(self, column: str, operator: str, literal: str) -> str:
+        """Return the distance between a column and a vector literal as SQL."""
+        is_cast = self.cast and self.mode != "binary"
+        distance = (
+            f"(({column}::{self.cast}) {operator} '{literal}'::{self.cast})"
+            if is_cast
+            else f"({column} {operator} '{literal}')"
+        )
+        # Adding 0 changes nothing but that no index fits the expression.
+        return f"({distance} + 0)" if self.mode in ("exact", "binary") else distance
+
+    def candidates_sql(self, column: str, literal: str) -> str:
+        """Return the distance by which a binary index finds candidates: how many signs differ."""
+        return f"((binary_quantize({column})::{self.cast}) <~> binary_quantize('{literal}'::vector))"
+
+
+EXACT = Plan()

@@ -1,0 +1,45 @@
+"""Operations for the migrations of this app."""
+
+from typing import Any
+
+from django.contrib.postgres.operations import CreateExtension
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+# A superuser creates any extension, the database's owner those that are marked as trusted (PostgreSQL's
+# manual, CREATE EXTENSION).
+MAY_CREATE = """
+    SELECT EXISTS (
+        SELECT FROM pg_available_extension_versions
+        WHERE name = %s AND (
+            trusted AND has_database_privilege(current_database(), 'CREATE')
+            OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        )
+    )
+"""
+
+
+class CreateOptionalExtension(CreateExtension):
+    """Create an extension where the server offers it to this role; otherwise do nothing.
+
+    For what the project can do without, such as unaccent: its users look whether it is there. Backwards, the
+    extension stays, since others may use it.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        """Create it, if the role may."""
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(MAY_CREATE, [self.name])
+            may_create = cursor.fetchone()[0]
+        if may_create:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        """Leave it."""
+
+    def describe(self) -> str:
+        """Say what it does, for `migrate --plan`."""
+        return f"Creates extension {self.name} where the server offers it"

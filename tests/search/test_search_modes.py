@@ -1,0 +1,89 @@
+import pytest
+
+from apps.articles.models import Article
+from apps.search.indexing import index_objects
+from tenants.context import tenant_context
+
+pytestmark = pytest.mark.usefixtures("embedder")
+TEXTS = {"Fox": "The quick fox <script>alert(1)</script> jumps", "Cat": "A cat sleeps", "Tea": "Hot tea"}
+
+
+@pytest.fixture
+def public(acme):
+    type(acme).objects.filter(pk=acme.pk).update(search_is_public=True)
+    with tenant_context(acme):
+        articles = [Article.objects.create(title=title, body=body) for title, body in TEXTS.items()]
+        index_objects(Article, [article.pk for article in articles])
+    return {"host": acme.hostname}
+
+
+def titles(response):
+    return [result["source"]["title"] for result in response.json()["results"]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "count"), [("semantic", 3), ("keyword", 1), ("hybrid", 3)], ids=lambda value: str(value)
+)
+def test_api_searches_by_mode(client, public, mode, count):
+    response = client.get("/api/search", {"q": "fox jumping", "mode": mode}, headers=public)
+
+    assert (response.status_code, response.json()["mode"]) == (200, mode)
+    assert (titles(response)[0], len(titles(response))) == ("Fox", count)
+
+
+def test_api_searches_by_meaning_unless_told(client, public):
+    response = client.get("/api/search", {"q": "fox"}, headers=public)
+
+    assert response.json()["mode"] == "semantic"
+
+
+def test_api_names_the_modes_for_an_unknown_one(client, public):
+    response = client.get("/api/search", {"q": "fox", "mode": "vague"}, headers=public)
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == {
+        "mode": ["There is no mode 'vague'. Allowed: semantic, keyword, hybrid."]
+    }
+
+
+@pytest.mark.parametrize("mode", ["keyword", "hybrid"])
+def test_api_filters_in_every_mode(client, public, mode):
+    response = client.get(
+        "/api/search", {"q": "fox cat", "mode": mode, "filter": '{"title": "Cat"}'}, headers=public
+    )
+
+    assert titles(response) == ["Cat"]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "keyword", "hybrid"])
+def test_page_marks_the_words_and_nothing_else(client, public, mode):
+    response = client.get("/search/", {"q": "the fox jumping <script>", "mode": mode}, headers=public)
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "<mark>fox</mark> &lt;<mark>script</mark>&gt;alert(1)&lt;/<mark>script</mark>&gt;" in page
+    assert "<mark>jumps</mark>" in page
+    assert "<mark>The</mark>" not in page
+    assert "<script>alert" not in page
+
+
+def test_page_says_when_no_article_holds_the_words(client, public):
+    response = client.get("/search/", {"q": "unheard", "mode": "keyword"}, headers=public)
+
+    assert "No article holds these words." in response.content.decode()
+
+
+def test_page_keeps_the_mode_for_the_next_query(client, public):
+    page = client.get("/search/", {"q": "fox", "mode": "hybrid"}, headers=public).content.decode()
+
+    assert '<input type="hidden" name="mode" value="hybrid">' in page
+    assert '<strong aria-current="true">both</strong>' in page
+    assert 'href="?q=fox&amp;mode=keyword"' in page
+
+
+def test_another_tenants_words_are_not_found(client, public, globex):
+    type(globex).objects.filter(pk=globex.pk).update(search_is_public=True)
+
+    response = client.get("/api/search", {"q": "fox", "mode": "keyword"}, headers={"host": globex.hostname})
+
+    assert (response.status_code, response.json()["results"]) == (200, [])

@@ -1,0 +1,243 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.search.documents import EmbeddedDocument
+from apps.search.embedders import get_embedder, get_search_options, validate_embedding_settings
+from apps.search.embedders.options import SEARCH_OPTIONS
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.distance import COSINE, METRICS
+from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.models import PgVectorEmbedding
+from apps.search.storage.pgvector.tuning import PARAMETERS, get_tuning
+from apps.search.storage.pgvector.vector_index import forget_indexes
+from tenants.context import tenant_context
+from tests.models_app import models
+from tests.search.embedder import BACKEND
+from tests.search.filling import fill, make_vectors
+
+
+@pytest.fixture
+def space(settings, embedder):
+    def make(alias="tuned", **options):
+        entry = {"BACKEND": BACKEND, "MODEL": "pgvector.PgVectorEmbedding", "OPTIONS": options}
+        settings.EMBEDDINGS = settings.EMBEDDINGS | {alias: entry}
+        return alias
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    forget_indexes()
+    yield
+    forget_indexes()
+
+
+def sql_of(rows):
+    with CaptureQueriesContext(connection) as queries:
+        list(rows)
+    return queries[-1]["sql"]
+
+
+def test_every_option_sets_a_parameter():
+    assert list(PARAMETERS) == list(SEARCH_OPTIONS)
+
+
+def test_options_of_searches_are_none_of_the_embedders(space):
+    alias = space(ef_search=200, iterative_scan="relaxed_order", dimensions=16)
+
+    assert get_search_options(alias) == {"ef_search": 200, "iterative_scan": "relaxed_order"}
+    assert get_embedder(alias).dimensions == 16
+
+
+def test_spaces_that_differ_in_their_searches_only_share_an_embedder(space):
+    aliases = [space("one", ef_search=50), space("two", ef_search=100), space("three")]
+
+    assert len({id(get_embedder(alias)) for alias in aliases}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ef_search": 0}, "ef_search is 0; allowed: 1 to 1,000."),
+        ({"ef_search": True}, "ef_search is True; allowed: 1 to 1,000."),
+        ({"ef_search": "80"}, "ef_search is '80'; allowed: 1 to 1,000."),
+        ({"probes": 32_769}, "probes is 32769; allowed: 1 to 32,768."),
+        ({"iterative_scan": "on"}, "iterative_scan is 'on'; allowed: strict_order, relaxed_order, off."),
+        (
+            {"ivfflat_iterative_scan": "strict_order"},
+            "ivfflat_iterative_scan is 'strict_order'; allowed: relaxed_",
+        ),
+    ],
+)
+def test_bad_option_is_refused_by_the_check_and_by_the_search(space, in_acme, options, message):
+    alias = space(**options)
+
+    for use in (
+        validate_embedding_settings,
+        get_search_options,
+        lambda alias: PgVectorProvider(space=alias).nearest([1.0] * 8),
+    ):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            use(alias)
+        assert str(caught.value).startswith(f"EMBEDDINGS['tuned']: {message}")
+    with pytest.raises(SystemCheckError, match=r"EMBEDDINGS\['tuned'\]: "):
+        call_command("check")
+
+
+def test_space_without_settings_has_no_options(space):
+    assert get_tuning("imported") == {}
+
+
+def test_searches_of_a_space_use_its_options_and_a_query_may_have_others(space, in_acme):
+    alias = space(ef_search=123, max_scan_tuples=4_567)
+    provider = fill(500, space=alias)
+    build_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
+    forget_indexes()
+    query = make_vectors(1, 8, seed=1)[0]
+
+    own = sql_of(provider.nearest(query)[:5])
+    tuned = sql_of(provider.nearest(query).tune(ef_search=321)[:5])
+
+    assert "SET LOCAL hnsw.ef_search = '123'" in own
+    assert "SET LOCAL hnsw.max_scan_tuples = '4567'" in own
+    assert "SET LOCAL hnsw.ef_search = '321'" in tuned
+    assert "123" not in tuned.split("SELECT")[0]
+    assert "SET LOCAL hnsw.max_scan_tuples = '4567'" in tuned
+
+
+def test_options_last_for_one_statement(space, in_acme, globex):
+    alias = space(ef_search=123)
+    provider = fill(500, space=alias)
+    build_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
+    forget_indexes()
+
+    list(provider.nearest(make_vectors(1, 8)[0])[:5])
+
+    with tenant_context(globex):
+        assert "SET LOCAL" not in sql_of(PgVectorProvider().nearest([1.0] * 8)[:5])
+
+
+def test_exact_searches_need_no_options(space, in_acme):
+    provider = fill(20, space=space(ef_search=123))
+
+    assert "SET LOCAL" not in sql_of(provider.nearest(make_vectors(1, 8)[0])[:5])
+
+
+TABLES = {
+    "cosine": None,
+    "l2": models.L2Embedding,
+    "ip": models.ProductEmbedding,
+    "l1": models.L1Embedding,
+}
+
+
+@pytest.fixture(params=TABLES)
+def scored(request, in_acme, make_table, embedder):
+    model = TABLES[request.param]
+    if model is not None:
+        make_table(model)
+    provider = PgVectorProvider(model)
+    vectors = make_vectors(60, 8)
+    provider.add(
+        EmbeddedDocument(f"k{n}", "text", {"n": n}, v) for n, v in enumerate([*vectors, *vectors[:5]])
+    )
+    return provider
+
+
+QUERY = list(make_vectors(1, 8, seed=1)[0])
+
+
+def keys_of(rows):
+    return [row.document_key for row in rows]
+
+
+@pytest.mark.parametrize("place", [0, 7, 30, 64])
+def test_rows_of_a_score_and_above_are_kept(scored, place):
+    rows = list(scored.nearest(QUERY))
+    limit = rows[place].score
+    expected = {row.document_key for row in rows if row.score >= limit}
+
+    assert set(keys_of(scored.nearest(QUERY).above(limit))) == expected
+    assert scored.nearest(QUERY).above(limit).count() == len(expected)
+    assert set(keys_of(scored.nearest(QUERY)[:65].above(limit))) == expected
+
+
+def test_threshold_works_with_slices_and_filters(scored):
+    rows = list(scored.nearest(QUERY))
+    limit = rows[9].score
+    kept = [row for row in rows if row.score >= limit]
+
+    assert len(scored.nearest(QUERY).above(limit)[:4]) == 4
+    assert keys_of(scored.nearest(QUERY).above(limit)[5:40]) == keys_of(scored.nearest(QUERY)[5 : len(kept)])
+    assert len(scored.nearest(QUERY)[len(kept) - 2 : 40].above(limit)) == 2
+    assert set(keys_of(scored.nearest(QUERY).above(limit).filter(metadata__n__lt=30)[:65])) == {
+        row.document_key for row in kept if row.metadata["n"] < 30
+    }
+    assert set(keys_of(scored.nearest(QUERY).filter(metadata__n__lt=30).above(limit))) == {
+        row.document_key for row in kept if row.metadata["n"] < 30
+    }
+
+
+def test_of_two_thresholds_the_higher_one_holds(scored):
+    rows = list(scored.nearest(QUERY))
+    low, high = rows[30].score, rows[5].score
+
+    for search in (
+        scored.nearest(QUERY).above(low).above(high),
+        scored.nearest(QUERY).above(high).above(low),
+    ):
+        assert min(row.score for row in search) == high
+
+
+def test_threshold_beyond_all_scores_leaves_nothing_and_one_below_them_all(scored):
+    lowest = min(row.score for row in scored.nearest(QUERY))
+
+    assert list(scored.nearest(QUERY).above(1e6)[:5]) == []
+    assert not scored.nearest(QUERY).above(1e6).exists()
+    assert len(scored.nearest(QUERY).above(lowest)) == 65
+
+
+@pytest.mark.parametrize("score", [None, "0.5", True, float("nan"), float("inf")])
+def test_bad_threshold_is_refused(in_acme, embedder, score):
+    with pytest.raises(ValueError, match=f"^min_score is {score!r}; it must be a finite number.$"):
+        PgVectorProvider().nearest(QUERY).above(score)
+
+
+def test_threshold_keeps_the_index_and_asks_once(space, in_acme):
+    provider = fill(6_000)
+    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 6_000)
+    forget_indexes()
+    limit = list(provider.nearest(QUERY)[:10])[4].score
+
+    search = provider.nearest(QUERY).above(limit)[:10]
+    with CaptureQueriesContext(connection) as queries:
+        found = list(search)
+
+    assert len(queries) == 1
+    assert search.plan.mode == "hnsw"
+    assert len(found) == 5
+    assert min(row.score for row in found) == limit
+
+
+def test_slice_of_an_open_or_empty_slice_is_djangos(scored):
+    rows = keys_of(scored.nearest(QUERY))
+
+    assert keys_of(scored.nearest(QUERY)[5:][:3]) == rows[5:8]
+    assert keys_of(scored.nearest(QUERY)[:0][:5]) == []
+    assert keys_of(scored.nearest(QUERY)[2:20][3:6]) == rows[5:8]
+
+
+def test_threshold_lets_no_other_tenants_rows_in(scored, globex):
+    with tenant_context(globex):
+        assert list(PgVectorProvider(scored.model).nearest(QUERY).above(-1e6)) == []
+
+
+def test_distances_and_scores_are_ordered_against_each_other():
+    assert COSINE is METRICS["cosine"]
+    for metric in METRICS.values():
+        assert metric.to_score(0.25) > metric.to_score(0.5)
