@@ -43,9 +43,16 @@ def choose_plan(
 
 
 def _count(rows: QuerySet, index: VectorIndex) -> int:
-    """How many rows there are: PostgreSQL's estimate where it has statistics, else counted, but not far."""
+    """How many rows there are: PostgreSQL's estimate where it can be trusted, else counted, but not far.
+
+    It knows how frequent the values of metadata are, which containment asks for; of ranges and patterns it
+    knows nothing, and takes them to leave next to no row.
+    """
     if index.has_statistics:
-        return int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"])
+        plan = rows.explain(format="json")
+        estimate = int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+        if estimate > get_exact_rows() or "metadata @>" in plan:
+            return estimate
     return rows[: get_exact_rows() + 1].count()
 
 
@@ -57,6 +64,8 @@ def _widen(ef_search: int, matches: int, index: VectorIndex) -> int:
     Measured with `make bench`: the recall stays above 0.98 from half of the rows down to the exact search.
     """
     if not index.has_statistics or index.rows <= 0:
+        return max(ef_search, UNKNOWN_EF_SEARCH)
+    if matches == get_exact_rows() + 1:  # counted, and there may be many more
         return max(ef_search, UNKNOWN_EF_SEARCH)
     share = min(1.0, matches / index.rows)
     return min(1_000, round(ef_search * (1 + 0.35 / share)))
