@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test lint smoke bench bench-peers eval check lock db-start db-stop db-reset clean
+.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	PORT=$(PORT) $(PY) -m project.demo
@@ -45,6 +45,9 @@ check: setup ## Migrations complete, fit for deployment
 
 smoke: setup ## The demo with few documents on a free port, searched over HTTP
 	$(PY) -m tests.smoke
+
+bench-tenants: setup ## Ratios against django-tenants' own way; TENANTS=1000 for a real fleet
+	TENANTS=$(TENANTS) $(PY) -m tests.bench_tenants
 
 bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for a quick look
 	DEBUG=False $(PY) -m tests.bench

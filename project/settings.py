@@ -82,8 +82,10 @@ DATABASES = {
         },
     }
 }
-DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+DATABASE_ROUTERS = ["tenants.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
+TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
+TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
 GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------

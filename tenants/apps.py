@@ -10,12 +10,16 @@ class TenantsConfig(AppConfig):
     name = "tenants"
 
     def ready(self) -> None:
-        """Register the system checks, and unbind the tenant at both edges of every request.
+        """Register the checks, mark objects with their tenant, and unbind at both edges of a request.
 
         The edges are signals and not the middleware's end: a streaming body is still to come by then.
         """
         from tenants import checks  # noqa: F401
+        from tenants.content_types import separate_content_types
         from tenants.middleware import unbind_tenant
+        from tenants.routers import remember_tenants
 
+        separate_content_types()
+        remember_tenants()
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

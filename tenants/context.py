@@ -5,11 +5,21 @@ from typing import TYPE_CHECKING, cast
 from django import db
 from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
 
+from tenants.postgresql.binding import owner_rights
+
 if TYPE_CHECKING:
     from tenants.models import Tenant
     from tenants.postgresql.base import DatabaseWrapper
 
-__all__ = ["NoTenantError", "connection", "get_current_schema", "get_current_tenant", "tenant_context"]
+__all__ = [
+    "NoTenantError",
+    "TenantMismatchError",
+    "connection",
+    "get_current_schema",
+    "get_current_tenant",
+    "owner_rights",
+    "tenant_context",
+]
 
 # Django's own default connection, for type checkers known to be the tenants' engine.
 connection = cast("DatabaseWrapper", db.connection)
@@ -17,6 +27,10 @@ connection = cast("DatabaseWrapper", db.connection)
 
 class NoTenantError(RuntimeError):
     """Something that belongs to a tenant was asked for while none was bound."""
+
+
+class TenantMismatchError(RuntimeError):
+    """Something of one tenant was used while another one, or none, was bound."""
 
 
 def get_current_schema() -> str:

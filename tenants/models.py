@@ -95,3 +95,16 @@ class Domain(DomainMixin):
 
     class Meta:
         ordering = ["domain"]
+
+
+class ProvisioningTemplate(models.Model):
+    """The statements that make a tenant's schema, and what they depend on: one row (tenants.template)."""
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    statements = models.TextField()
+    objects_digest = models.CharField(max_length=64)
+    fault = models.TextField(blank=True, help_text="Why tenants are migrated all the same.")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint[:8]} of {self.made_at:%Y-%m-%d %H:%M}"

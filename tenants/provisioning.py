@@ -7,7 +7,6 @@ comes last, so no request reaches a half-made tenant.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from zlib import crc32
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -19,8 +18,12 @@ from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import quote_schema_name, schema_exists
 
 from tenants.context import connection, tenant_context
+from tenants.locks import session_lock
 from tenants.models import Domain, Tenant
+from tenants.roles import create_role, drop_role
 from tenants.task_backend import SCHEMA_KEY
+from tenants.template import create_schema
+from tenants.validators import RESERVED_SCHEMAS
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +69,7 @@ def choose_schema_name(subdomain: str) -> str:
     stem = subdomain.replace("-", "_")
     if stem.startswith("pg_"):  # PostgreSQL's own
         stem = f"t_{stem}"[:48]
-    taken = set(
+    taken = RESERVED_SCHEMAS.union(
         Tenant.objects.filter(schema_name__startswith=stem[:44]).values_list("schema_name", flat=True)
     )
     names = (stem if number == 1 else f"{stem[:44]}_{number}" for number in range(1, 1000))
@@ -121,6 +124,7 @@ def _delete_rows(tenant: Tenant) -> None:
     with transaction.atomic():
         DBTaskResult.objects.filter(args_kwargs__kwargs__contains={SCHEMA_KEY: tenant.schema_name}).delete()
         _drop_schema(tenant)
+        drop_role(tenant)
         tenant.delete()
 
 
@@ -135,7 +139,8 @@ def _delete_files(folder: str) -> None:
 def _provision(tenant: Tenant) -> str:
     _drop_schema(tenant)
     _set_state(tenant, Tenant.State.PROVISIONING, "")
-    tenant.create_schema(check_if_exists=False, verbosity=0)
+    create_schema(tenant)
+    create_role(tenant)
     with transaction.atomic():
         with tenant_context(tenant):
             link = import_string(settings.TENANT_OWNER_FACTORY)(tenant.owner_email, base_url=tenant.url)
@@ -164,14 +169,10 @@ def _drop_schema(tenant: Tenant) -> None:
 
 @contextmanager
 def _locked(tenant: Tenant) -> Iterator[None]:
-    """Hold a lock of the session, so that two workers never provision or delete the same tenant at once."""
+    """Hold a lock, so that two workers never provision or delete the same tenant at once."""
     connection.set_schema_to_public()
-    key = crc32(tenant.schema_name.encode()) - 2**31
-    session = connection.copy()  # its own: migrating closes the connection, and a lock goes with its session
     try:
-        with session.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_SPACE, key])
-        yield
+        with session_lock(LOCK_SPACE, tenant.schema_name):
+            yield
     finally:
-        session.close()
         connection.set_schema_to_public()

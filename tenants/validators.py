@@ -11,6 +11,9 @@ RESERVED_SUBDOMAINS = frozenset(
     operators pop public root smtp static status support tenant tenants test webmail www
     """.split()  # noqa: SIM905
 )
+# Exist while a template of the tenants' schema is being made, see tenants.template.
+TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA = "template_tenant", "template_tenant_copy"
+RESERVED_SCHEMAS = frozenset({"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA})
 SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
 SUBDOMAIN = re.compile(r"[a-z]([a-z0-9-]{0,46}[a-z0-9])?")
 HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -21,10 +24,11 @@ def validate_schema_name(value: str) -> None:
 
     Raises ValidationError. PostgreSQL would take almost anything; a strict name needs no quoting anywhere.
     """
-    if not SCHEMA_NAME.fullmatch(value) or value in ("public", "information_schema"):
+    if not SCHEMA_NAME.fullmatch(value) or value in RESERVED_SCHEMAS:
         raise ValidationError(
             f"{value!r} is no schema name: use 1 to 48 lower-case letters, digits and underscores, "
-            "beginning with a letter, and neither 'public', 'information_schema' nor 'pg_...'."
+            "beginning with a letter, and neither 'public', 'information_schema', 'template_tenant', "
+            "'template_tenant_copy' nor 'pg_...'."
         )
 
 

@@ -3,8 +3,9 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django_tenants.utils import schema_context
 
-from tenants.context import tenant_context
+from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning import provision, register_tenant
 
@@ -39,12 +40,24 @@ def own_media(settings, tmp_path):
 
 @pytest.fixture
 def acme(db):
-    return Tenant.objects.get(schema_name="acme")
+    return _get_tenant("acme")
 
 
 @pytest.fixture
 def globex(db):
-    return Tenant.objects.get(schema_name="globex")
+    return _get_tenant("globex")
+
+
+def _get_tenant(schema):
+    with schema_context("public"):  # a tenant that is bound already may not read the registry
+        return Tenant.objects.get(schema_name=schema)
+
+
+@pytest.fixture
+def as_owner():
+    """For tests that look into the queue or make tables while a tenant is bound, as its role may not."""
+    with owner_rights():
+        yield
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from tests.bench.run import get_parameters, run
 from tests.bench.targets import judge
 from tests.bench.workload import CASES, Options, Workload
 
+# So that there is a test database even where this file runs alone.
+pytestmark = pytest.mark.django_db
+
 TINY = Options(documents=300, dimensions=16, queries=8, rounds=1, tenants=2)
 
 

@@ -3,54 +3,108 @@
 django-tenants keeps the tenant on the connection, and a connection belongs to a thread. Under ASGI a
 middleware and the view behind it may run in different threads, so the view would see `public` or, worse,
 the tenant of somebody else's request. A ContextVar follows the request through threads and coroutines.
+
+With a tenant bound, the session also takes on the tenant's role (see tenants.roles), in the same round trip
+as its search_path, so that not even injected SQL reaches another schema.
 """
 
-from contextvars import ContextVar
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
+import psycopg
+from django.db import DatabaseError
 from django_tenants.postgresql_backend import base
+from django_tenants.utils import quote_schema_name
 
-
-class Binding(NamedTuple):
-    """What a context is bound to."""
-
-    tenant: Any = None
-    schema_name: str = "public"
-    include_public_schema: bool = True
-
-
-_binding: ContextVar[Binding] = ContextVar("tenant_binding", default=Binding())  # noqa: B039 - immutable
+from tenants.postgresql.binding import current_binding
+from tenants.role_names import get_role_name
 
 
 def _bound(field: str) -> property:
     def read(connection: "DatabaseWrapper") -> Any:
-        return getattr(_binding.get(), field)
+        return getattr(current_binding.get(), field)
 
     def write(connection: "DatabaseWrapper", value: Any) -> None:
-        _binding.set(_binding.get()._replace(**{field: value}))
+        current_binding.set(current_binding.get()._replace(**{field: value}))
 
     return property(read, write)
+
+
+class DatabaseOperations(base.original_backend.DatabaseWrapper.ops_class):
+    """The stock operations, with compilers that know tenants."""
+
+    compiler_module = "tenants.postgresql.compiler"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection; `set_tenant`, `set_schema` and `set_schema_to_public` are django-tenants' own."""
 
+    ops_class = DatabaseOperations
     search_path_set_schemas: list[str] | None
+    _setting_search_path: bool
     tenant = _bound("tenant")
     schema_name = _bound("schema_name")
     include_public_schema = _bound("include_public_schema")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A new thread makes a new connection in the middle of a request: it must not unbind the tenant.
-        binding = _binding.get()
+        binding = current_binding.get()
         super().__init__(*args, **kwargs)
-        _binding.set(binding)
+        current_binding.set(binding)
 
     def set_settings_schema(self, schema_name: str) -> None:
         """Do nothing: the settings of a connection are no place for what belongs to the context."""
 
+    def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
+        """As Django's; the function runs with the tenant bound that is bound now."""
+        binding = current_binding.get()
+
+        def run() -> None:
+            token = current_binding.set(binding)
+            try:
+                func()
+            finally:
+                current_binding.reset(token)
+
+        super().on_commit(run, robust)
+
     def _handle_search_path(self, cursor: Any = None) -> None:
-        # With TENANT_LIMIT_SET_CALLS the path is set once, and the context may have changed since.
-        if self.search_path_set_schemas not in (None, self._get_cursor_search_paths()):
+        """Bring the session's search_path and role in line with the context, in one round trip.
+
+        What was set last is kept in `search_path_set_schemas`, which the parent forgets when a transaction
+        or a savepoint is rolled back, because a SET is rolled back with it.
+        """
+        wanted = [*self._get_cursor_search_paths(), self._get_role()]
+        if self._setting_search_path or self.search_path_set_schemas == wanted:
+            return
+        self._setting_search_path = True
+        own_cursor = self.connection.cursor() if cursor is None else None
+        try:
+            (own_cursor or cursor).execute(_session_sql(wanted[:-1], wanted[-1]))
+        except (DatabaseError, psycopg.Error) as error:
             self.search_path_set_schemas = None
-        super()._handle_search_path(cursor)
+            if not _is_failed_transaction(error):  # then the caller's statement fails by itself
+                raise
+        else:
+            self.search_path_set_schemas = wanted
+        finally:
+            self._setting_search_path = False
+            if own_cursor is not None:
+                own_cursor.close()
+
+    def _get_role(self) -> str:
+        binding = current_binding.get()
+        if binding.as_owner or not isinstance(getattr(binding.tenant, "pk", None), int):
+            return ""  # django-tenants binds a stand-in without a key while it migrates
+        return get_role_name(self.settings_dict["NAME"], binding.schema_name)
+
+
+def _session_sql(schemas: list[str], role: str) -> str:
+    path = ",".join(quote_schema_name(schema) for schema in schemas)
+    change = f"SET ROLE {quote_schema_name(role)}" if role else "RESET ROLE"
+    return f"SET search_path = {path}; {change}"
+
+
+def _is_failed_transaction(error: Exception) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(cause, psycopg.errors.InFailedSqlTransaction) for cause in causes)

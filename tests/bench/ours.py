@@ -10,7 +10,7 @@ from apps.search.embedders import BaseEmbedder
 from apps.search.hybrid import search_by_mode
 from apps.search.storage.pgvector.index_builder import build_index
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from tenants.context import connection
+from tenants.context import connection, owner_rights
 from tests.bench.workload import Item, K, Workload
 
 NAME = "bench"  # of the space and of the index
@@ -85,5 +85,5 @@ class Ours:
         }
 
     def _execute(self, statement: str) -> None:
-        with connection.cursor() as cursor:
+        with owner_rights(), connection.cursor() as cursor:
             cursor.execute(statement)

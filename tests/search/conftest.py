@@ -1,7 +1,7 @@
 import pytest
 from django.db import connection
 
-from tenants.context import tenant_context
+from tenants.context import owner_rights, tenant_context
 from tests.search.embedder import BACKEND, HashingEmbedder
 
 
@@ -25,7 +25,7 @@ def embedder(settings):
 def make_table(acme, globex):
     def make(model):
         for tenant in (acme, globex):
-            with tenant_context(tenant), connection.schema_editor() as editor:
+            with tenant_context(tenant), owner_rights(), connection.schema_editor() as editor:
                 editor.create_model(model)
         return model
 

@@ -11,6 +11,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.vectors import InvalidVectorError, VectorCheck
+from tenants.context import owner_rights
 from tests.models_app import models
 
 ROWS = 2_000
@@ -118,7 +119,7 @@ def fill(model, make_table, rows):
         EmbeddedDocument(str(number), "text", {"rare": number % 100 == 0}, vector)
         for number, vector in enumerate(vectors)
     )
-    with connection.cursor() as cursor:
+    with owner_rights(), connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {model._meta.db_table}")
     return provider
 

@@ -159,7 +159,7 @@ def test_a_filter_joins_a_search(provider):
     ],
     ids=str,
 )
-def test_containment_is_served_by_a_gin_index(in_acme, filter):
+def test_containment_is_served_by_a_gin_index(as_owner, in_acme, filter):
     add_rows({number: {"n": number} for number in range(50)})
     table = PgVectorEmbedding._meta.db_table
     with connection.cursor() as cursor:
@@ -171,7 +171,7 @@ def test_containment_is_served_by_a_gin_index(in_acme, filter):
     assert "Bitmap Index Scan on meta_gin" in rows.explain()
 
 
-def test_keys_and_values_are_parameters():
+def test_keys_and_values_are_parameters(in_acme):
     filter = {
         "secret.part": {"gt": "private", "like": "hidden%", "in": ["covert"]},
         "other": {"contains": "x"},

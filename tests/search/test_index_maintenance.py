@@ -19,6 +19,9 @@ from tenants.context import tenant_context
 from tenants.task_backend import SCHEMA_KEY
 from tests.search.filling import fill, make_vectors, spoil
 
+# They look into the queue and the catalog, and spoil indexes, as no tenant may.
+pytestmark = pytest.mark.usefixtures("as_owner")
+
 MANY = 200
 
 

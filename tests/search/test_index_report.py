@@ -11,6 +11,9 @@ from tenants.context import tenant_context
 from tests.models_app.models import IvfflatEmbedding
 from tests.search.filling import fill, spoil
 
+# They look into the queue and the catalog, and spoil indexes, as no tenant may.
+pytestmark = pytest.mark.usefixtures("as_owner")
+
 MANY = 200
 
 

@@ -12,7 +12,7 @@ from tenants.context import tenant_context
 
 LONG = "\n\n".join(f"paragraph {number} " + "word " * 150 for number in range(4))
 
-pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
+pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
 
 def run_tasks():

@@ -19,7 +19,7 @@ from apps.search.storage.pgvector.recipe import get_recipe, refresh_keywords
 from tenants.context import tenant_context
 from tenants.models import SEARCH_LANGUAGES
 
-pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
+pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
 FOX = "The quick brown fox jumps over the lazy dog"
 TEXTS = {"fox": FOX, "dogs": "Dogs and a brown cat", "cafe": "Café crème brûlée", "empty": "the of and"}

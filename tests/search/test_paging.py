@@ -28,7 +28,7 @@ TABLES = [
     models.L1Embedding,
 ]
 
-pytestmark = pytest.mark.usefixtures("embedder")
+pytestmark = pytest.mark.usefixtures("embedder", "as_owner")
 
 
 def make_documents(numbers, prefix="k"):

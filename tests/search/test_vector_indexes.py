@@ -17,6 +17,9 @@ from tenants.context import tenant_context
 from tenants.models import Tenant
 from tests.search.filling import fill, make_vectors
 
+# They look into the queue and the catalog, and spoil indexes, as no tenant may.
+pytestmark = pytest.mark.usefixtures("as_owner")
+
 INDEXES = """
     SELECT indexname FROM pg_indexes
     WHERE schemaname = %s AND indexname ~ '^pgvector_[0-9a-f]{16}_hnsw' ORDER BY 1

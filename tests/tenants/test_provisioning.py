@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
-from tenants.context import get_current_tenant, tenant_context
+from tenants.context import get_current_tenant, owner_rights, tenant_context
 from tenants.models import Domain, Tenant
 from tenants.provisioning import (
     ProvisioningError,
@@ -31,7 +31,8 @@ def refuse_owner(email, *, base_url):
 
 def rename_meanwhile(email, *, base_url):
     # An operator's edit in the admin, while a worker provisions.
-    Tenant.objects.filter(pk=get_current_tenant().pk).update(name="Initrode", search_is_public=True)
+    with owner_rights():
+        Tenant.objects.filter(pk=get_current_tenant().pk).update(name="Initrode", search_is_public=True)
     return f"{base_url}link"
 
 

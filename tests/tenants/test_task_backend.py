@@ -11,6 +11,8 @@ from tenants.task_backend import SCHEMA_KEY
 from . import tasks
 from .tasks import describe_binding
 
+pytestmark = pytest.mark.usefixtures("as_owner")
+
 UNBOUND = ["public", "public"]
 
 

@@ -18,6 +18,8 @@ from tenants.worker import recover_orphans
 
 from . import tasks
 
+pytestmark = pytest.mark.usefixtures("as_owner")
+
 PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
 
 

@@ -22,7 +22,7 @@ from apps.search.storage.pgvector.vector_index import (
     get_cast,
     get_index_name,
 )
-from tenants.context import connection, get_current_schema
+from tenants.context import connection, get_current_schema, owner_rights
 
 LOCK_SPACE = 0x1DE8  # the first key of the two-key advisory locks of this module
 MAINTENANCE_WORK_MEM_MB = 512  # at most
@@ -180,8 +180,9 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
     if not _select(function, name):
         raise IndexBusyError(f"Another session works at the index {get_current_schema()}.{name}.")
     try:
-        _configure(megabytes, "SET LOCAL" if in_transaction else "SET")
-        yield
+        with owner_rights():  # a tenant's own role owns no table
+            _configure(megabytes, "SET LOCAL" if in_transaction else "SET")
+            yield
     finally:
         forget_indexes()
         if not in_transaction and connection.is_usable():

@@ -98,6 +98,7 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
     def belongs_to(self, schema_name: str | None, tenant: Any) -> None:
         """Remember where the row was read; `tenant` is bound by itself when the row is read again."""
         self._schema_name, self._tenant = schema_name, tenant
+        self._state.schema_name = schema_name  # type: ignore[attr-defined]  # tenants.routers goes by it
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""

@@ -9,14 +9,10 @@ from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
 from django_tenants.utils import get_public_schema_name
 
-from tenants.context import connection, tenant_context
+from tenants.context import TenantMismatchError, connection, tenant_context
 
 # Fetching these costs more than a search, and hardly anybody reads them.
 DEFERRED = ("vector", "keywords", "keyword_recipe")
-
-
-class TenantMismatchError(RuntimeError):
-    """A queryset built for one tenant was evaluated while another one, or none, was bound."""
 
 
 @contextmanager

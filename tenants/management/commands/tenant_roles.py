@@ -1,0 +1,35 @@
+"""manage.py tenant_roles"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tenants.models import Tenant
+from tenants.role_names import are_roles_used
+from tenants.roles import create_role, drop_roles, list_roles
+
+
+class Command(BaseCommand):
+    """Compare the tenants' database roles with the registry, and mend them."""
+
+    help = "List tenants without a role and roles without a tenant; --repair creates and drops them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the switch that changes something."""
+        parser.add_argument("--repair", action="store_true", help="create, grant anew and drop")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print what is missing or left over; with --repair mend it."""
+        if not are_roles_used():
+            raise CommandError("TENANT_ROLES is off: tenants have no roles.")
+        tenants = {tenant.schema_name: tenant for tenant in Tenant.objects.exclude(provisioned_at=None)}
+        roles = list_roles()
+        for schema in sorted(tenants.keys() - roles):
+            self.stdout.write(f"{schema}: no role")
+        for schema in sorted(roles - tenants.keys()):
+            self.stdout.write(f"{schema}: a role without a tenant")
+        if options["repair"]:
+            for tenant in tenants.values():
+                create_role(tenant)
+            drop_roles(roles - tenants.keys())
+            self.stdout.write(self.style.SUCCESS(f"{len(tenants)} roles are as they should be."))

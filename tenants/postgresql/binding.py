@@ -1,0 +1,28 @@
+"""What the present context is bound to. It knows nothing of databases, so anything may import it early."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+
+class Binding(NamedTuple):
+    """What a context is bound to."""
+
+    tenant: Any = None
+    schema_name: str = "public"
+    include_public_schema: bool = True
+    as_owner: bool = False  # keep the connection's own rights: for changing tables
+
+
+current_binding: ContextVar[Binding] = ContextVar("tenant_binding", default=Binding())  # noqa: B039
+
+
+@contextmanager
+def owner_rights() -> Iterator[None]:
+    """Run the block with the connection's own rights in the bound tenant: to create an index, say."""
+    token = current_binding.set(current_binding.get()._replace(as_owner=True))
+    try:
+        yield
+    finally:
+        current_binding.reset(token)

@@ -1,0 +1,48 @@
+"""The database router that refuses to carry an object from one tenant into another."""
+
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+from django.db.models.signals import post_init
+
+from tenants.context import TenantMismatchError, connection
+from tenants.postgresql.compiler import is_tenant_app
+
+
+class TenantRouter:
+    """Asked by Django before an object is saved, deleted, refreshed, or followed to a related one.
+
+    An object of a tenant's table belongs to the schema it was made or read in. Without this, one that was
+    loaded in tenant A and saved in tenant B would overwrite B's row of the same key.
+    """
+
+    def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> None:
+        """Leave the choice to Django. Raises TenantMismatchError for another tenant's object."""
+        _check(instance)
+
+    def db_for_write(self, model: type[Model], instance: Model | None = None, **hints: Any) -> None:
+        """Leave the choice to Django. Raises TenantMismatchError for another tenant's object."""
+        _check(instance)
+
+
+def remember_tenants() -> None:
+    """Make the objects of all tenants' tables remember the schema that they were made or read in."""
+    for model in apps.get_models():
+        if is_tenant_app(model._meta.app_label):
+            post_init.connect(_remember, sender=model, dispatch_uid=f"tenants:{model._meta.label}")
+
+
+def _remember(instance: Model, **kwargs: Any) -> None:
+    instance._state.schema_name = connection.schema_name  # type: ignore[attr-defined]
+
+
+def _check(instance: Model | None) -> None:
+    home = getattr(getattr(instance, "_state", None), "schema_name", None)
+    bound = connection.schema_name
+    if home not in (None, "public", bound):
+        label = type(instance)._meta.label if instance else ""
+        raise TenantMismatchError(
+            f"This {label} belongs to the tenant with the schema {home!r}, but {bound!r} is bound. "
+            "Use it inside `with tenant_context(tenant):`, or load it again in the tenant that is bound."
+        )

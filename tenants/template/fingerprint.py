@@ -1,0 +1,57 @@
+"""What a template depends on, in one short string."""
+
+import sys
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
+
+from tenants.context import connection
+
+FORMAT = 1  # to be raised when a change of this package changes what a replay gives
+
+SERVER = """
+SELECT current_setting('server_version_num'),
+    (SELECT string_agg(concat_ws(' ', extname, extversion, extnamespace::regnamespace), ', ' ORDER BY extname)
+     FROM pg_extension)
+"""
+
+
+def get_fingerprint() -> str:
+    """Return 64 hexadecimal digits that change when migrating a new tenant may give something else.
+
+    They stand for every migration's app, name and text (a tenant records those of shared apps, too), for
+    TENANT_APPS and AUTH_USER_MODEL, Django, the server and its extensions.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SERVER)
+        server = cursor.fetchone()
+    parts = (
+        FORMAT,
+        django.VERSION,
+        settings.TENANT_APPS,
+        settings.AUTH_USER_MODEL,
+        server,
+        _list_migrations(),
+    )
+    return sha256(repr(parts).encode()).hexdigest()
+
+
+def _list_migrations() -> list[Any]:
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    return sorted(
+        (app, name, _hash_source(sys.modules[migration.__module__]))
+        for (app, name), migration in loader.disk_migrations.items()
+    )
+
+
+@cache
+def _hash_source(module: ModuleType) -> str:
+    """A module is read once, when it is imported; so is its file."""
+    return sha256(Path(str(module.__file__)).read_bytes()).hexdigest()

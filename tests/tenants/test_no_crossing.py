@@ -1,0 +1,95 @@
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from apps.articles.models import Article
+from tenants.context import NoTenantError, TenantMismatchError, tenant_context
+
+
+@pytest.fixture
+def article(acme):
+    with tenant_context(acme):
+        return Article.objects.create(title="Of acme", body="x")
+
+
+@pytest.fixture
+def twin(globex, article):
+    """The hardest case: a row of globex with the same key."""
+    with tenant_context(globex):
+        return Article.objects.create(pk=article.pk, title="Of globex", body="y")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda: list(Article.objects.all()),
+        lambda: Article.objects.count(),
+        lambda: Article.objects.exists(),
+        lambda: Article.objects.create(title="x", body="x"),
+        lambda: Article.objects.update(title="x"),
+        lambda: Article.objects.filter(title="x").delete(),
+        lambda: Article.objects.bulk_create([Article(title="x", body="x")]),
+        lambda: Article.objects.all()[:3].count(),
+    ],
+)
+def test_without_a_tenant_there_is_no_query(acme, query):
+    with CaptureQueriesContext(connection) as queries, pytest.raises(NoTenantError) as caught:
+        query()
+
+    assert not [each for each in queries.captured_queries if "articles_article" in each["sql"]]
+
+    assert str(caught.value) == (
+        "articles.Article belongs to a tenant, and none is bound. "
+        "Wrap the call in `with tenant_context(tenant):` (from tenants.context)."
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda article: article.save(),
+        lambda article: article.delete(),
+        lambda article: article.refresh_from_db(),
+    ],
+)
+def test_an_object_is_not_carried_into_another_tenant(article, twin, globex, use):
+    article.title = "Overwritten"
+
+    with tenant_context(globex), pytest.raises(TenantMismatchError) as caught:
+        use(article)
+
+    assert "belongs to the tenant with the schema 'acme', but 'globex' is bound" in str(caught.value)
+    with tenant_context(globex):
+        assert Article.objects.get(pk=twin.pk).title == "Of globex"
+
+
+def test_a_deferred_field_is_not_read_from_another_tenant(article, twin, acme, globex):
+    with tenant_context(acme):
+        deferred = Article.objects.defer("body").get(pk=article.pk)
+
+    with tenant_context(globex), pytest.raises(TenantMismatchError):
+        _ = deferred.body
+
+
+def test_an_object_is_used_in_its_own_tenant_again(article, acme, globex):
+    with tenant_context(globex):
+        pass
+
+    with tenant_context(acme):
+        article.title = "Changed"
+        article.save()
+        article.refresh_from_db()
+
+    assert article.title == "Changed"
+
+
+def test_what_runs_on_commit_runs_in_the_tenant_that_asked_for_it(
+    acme, globex, django_capture_on_commit_callbacks
+):
+    seen = []
+
+    with django_capture_on_commit_callbacks(execute=True), tenant_context(acme):
+        transaction.on_commit(lambda: seen.append(connection.schema_name))
+        connection.set_tenant(globex)
+
+    assert seen == ["acme"]
