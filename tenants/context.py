@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from django import db
-from django_tenants.utils import get_public_schema_name, get_tenant_model, tenant_context
+from django_tenants.utils import get_public_schema_name, get_tenant_model, schema_context, tenant_context
 
 from tenants.postgresql.binding import owner_rights
 
@@ -19,6 +19,7 @@ __all__ = [
     "get_current_tenant",
     "owner_rights",
     "tenant_context",
+    "unbound",
 ]
 
 # Django's own default connection, for type checkers known to be the tenants' engine.
@@ -31,6 +32,11 @@ class NoTenantError(RuntimeError):
 
 class TenantMismatchError(RuntimeError):
     """Something of one tenant was used while another one, or none, was bound."""
+
+
+def unbound() -> schema_context:
+    """Return a context manager that binds no tenant: a bound one's role may not read the registry, say."""
+    return schema_context(get_public_schema_name())
 
 
 def get_current_schema() -> str:

@@ -11,7 +11,14 @@ from apps.search.embedders import EmbeddingError
 from apps.search.explaining import Place, explain_search, may_explain
 from apps.search.filters import OPERATORS
 from apps.search.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
-from apps.search.results import InvalidCursorError, Result, get_url, search_documents, search_page
+from apps.search.results import (
+    InvalidCursorError,
+    Result,
+    count_values,
+    get_url,
+    search_documents,
+    search_page,
+)
 from apps.search.sources import Source
 from tenants.context import get_current_tenant
 
@@ -40,6 +47,7 @@ class SearchQuery(Schema):
         description='semantic finds by meaning, keyword by words, hybrid by both. Of words, a "phrase" must '
         "be there and a -word must not.",
     )
+    facets: str = Field("", description="Keys of the metadata, separated by commas, whose values to count.")
     explain: str = Field("", description="true: say why, to a member who may view embeddings.")
     after: str = Field("", description="`next` of the page before, with the same `q` (semantic mode only).")
 
@@ -61,6 +69,13 @@ class PlaceOut(Schema):
     distance: float | None
     keyword_rank: int | None
     keyword_score: float | None
+
+
+class FacetOut(Schema):
+    """How many of the documents that the filter leaves have a value."""
+
+    value: Any
+    count: int
 
 
 class ExplanationOut(Schema):
@@ -91,6 +106,7 @@ class SearchOut(Schema):
     mode: str
     results: list[ResultOut]
     explanation: ExplanationOut | None
+    facets: dict[str, list[FacetOut]]
     next: str | None = Field(description="For `after`, to get the next page; null on the last one.")
 
 
@@ -139,6 +155,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         "results": [_as_dict(result, places.get(result.document.pk)) for result in results],
         "next": next_cursor,
         "explanation": asdict(explanation) if explanation else None,
+        "facets": count_values(asked["facets"], asked["index"], asked["filter"]),
     }
 
 

@@ -6,13 +6,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.search.embedders.options import find_bad_character
-from apps.search.filters import InvalidFilterError, read_filter
+from apps.search.filters import InvalidFilterError, parse_key, read_filter
 from apps.search.hybrid import MODES
 from apps.search.indexes import get_index_names
 
 MAX_QUERY_LENGTH = 2_000
 MAX_LIMIT = 100
 MAX_FILTER_LENGTH = 10_000
+MAX_FACETS = 10
 
 
 class QueryField(forms.CharField):
@@ -30,7 +31,8 @@ class QueryField(forms.CharField):
 
 class SearchForm(forms.Form):
     """`q`, `index` (default "articles"), `limit` (1 to 100, default 10), `filter` (JSON, default none),
-    `mode`: semantic (the default), keyword or hybrid, and `after` (a cursor, in semantic mode only).
+    `mode`: semantic (the default), keyword or hybrid, `after` (a cursor, in semantic mode only), `explain`,
+    and `facets` (up to 10 keys of the metadata, separated by commas).
     """
 
     q = QueryField(
@@ -50,6 +52,7 @@ class SearchForm(forms.Form):
     filter = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
     mode = forms.CharField(required=False)
     explain = forms.BooleanField(required=False)
+    facets = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
     after = forms.CharField(required=False)
 
     def clean_index(self) -> str:
@@ -78,6 +81,18 @@ class SearchForm(forms.Form):
         if data.get("after") and data.get("mode", "semantic") != "semantic":
             self.add_error("after", "Only the mode semantic has pages.")
         return data
+
+    def clean_facets(self) -> list[str]:
+        """Read the keys, which are separated by commas; the error of a bad one begins with its path."""
+        keys = [key.strip() for key in self.cleaned_data["facets"].split(",") if key.strip()]
+        if len(keys) > MAX_FACETS:
+            raise ValidationError(f"{len(keys)} keys are too many; {MAX_FACETS} are allowed.")
+        try:
+            for key in keys:
+                parse_key(key, key)
+        except InvalidFilterError as error:
+            raise ValidationError(str(error)) from error
+        return keys
 
     def clean_filter(self) -> dict[str, Any] | None:
         """Read the JSON; the error of a bad filter begins with the path of the fault."""

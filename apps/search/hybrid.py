@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from apps.search.embedders import get_fusion_options
 from apps.search.fusion import Ranking, fuse_ranks, fuse_scores, in_fused_order
 from apps.search.storage.pgvector.keywords import match_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -57,16 +59,20 @@ def search_hybrid(
     text: str,
     *,
     window: int = WINDOW,
-    method: str = "rrf",
-    weights: Sequence[float] = (1.0, 1.0),
+    method: str | None = None,
+    weights: Sequence[float] | None = None,
     filter_q: Q | None = None,
 ) -> QuerySet:
     """Return what both searches find, fused: at most `window` documents of each, the best first.
 
     `method` is "rrf" (reciprocal ranks) or "minmax" (scores brought to 0 to 1), `weights` is what meaning and
-    words count. Reads both rankings at once and returns a lazy queryset. Raises ValueError for a bad argument
-    and what the two searches raise.
+    words count; what is not given is the space's (OPTIONS: fusion, fusion_weights), else rrf and 1 each.
+    Reads both rankings at once and returns a lazy queryset. Raises ValueError for a bad argument and what the
+    two searches raise.
     """
+    options = get_fusion_options(provider.space) if provider.space in settings.EMBEDDINGS else {}
+    method = method or options.get("fusion", "rrf")
+    weights = weights or options.get("fusion_weights", (1.0, 1.0))
     if method not in FUSIONS:
         raise ValueError(f"There is no fusion {method!r}. Allowed: {', '.join(FUSIONS)}.")
     if window < 1:

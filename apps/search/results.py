@@ -1,6 +1,6 @@
 """Search results for people and programs: the best chunk of each object, with the object it came from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.utils.safestring import SafeString
 
 from apps.search.factory import get_provider
-from apps.search.filters import compile_filter
+from apps.search.filters import compile_filter, count_facets
 from apps.search.hybrid import WINDOW, search_by_mode
 from apps.search.indexed import Indexed
 from apps.search.snippets import make_snippet, mark_words
@@ -110,6 +110,19 @@ def search_objects(
     results = search_documents(text, index_name, limit * CHUNKS_PER_OBJECT, filter, mode)
     words = tuple(list_words(text, get_current_tenant().search_language))
     return [replace(result, words=words) for result in _best_of_each(results)[:limit]]
+
+
+def count_values(
+    keys: Iterable[str], index_name: str, filter: Mapping[str, Any] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each key of the metadata how many of the documents that the filter leaves have each value.
+
+    The 20 most frequent values, as {"value", "count"}; one query a key. Raises InvalidFilterError.
+    """
+    rows = get_provider(index_name).objects.filter(compile_filter(filter))
+    return {
+        key: [{"value": value, "count": count} for value, count in count_facets(rows, key)] for key in keys
+    }
 
 
 def find_similar(obj: Indexed, limit: int) -> list[Result]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import quote_schema_name
@@ -83,8 +84,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             (own_cursor or cursor).execute(_session_sql(wanted[:-1], wanted[-1]))
         except (DatabaseError, psycopg.Error) as error:
             self.search_path_set_schemas = None
-            if not _is_failed_transaction(error):  # then the caller's statement fails by itself
-                raise
+            if _is_caused_by(error, psycopg.errors.InvalidParameterValue):
+                raise ImproperlyConfigured(
+                    f"TENANT_ROLES: the role {wanted[-1]!r} of the tenant with the schema "
+                    f"{self.schema_name!r} does not exist. Run: manage.py tenant_roles --repair"
+                ) from error
+            if not _is_caused_by(error, psycopg.errors.InFailedSqlTransaction):
+                raise  # in a failed transaction the caller's statement fails by itself
         else:
             self.search_path_set_schemas = wanted
         finally:
@@ -105,6 +111,5 @@ def _session_sql(schemas: list[str], role: str) -> str:
     return f"SET search_path = {path}; {change}"
 
 
-def _is_failed_transaction(error: Exception) -> bool:
-    causes = (error, error.__cause__)
-    return any(isinstance(cause, psycopg.errors.InFailedSqlTransaction) for cause in causes)
+def _is_caused_by(error: Exception, kind: type[Exception]) -> bool:
+    return isinstance(error, kind) or isinstance(error.__cause__, kind)

@@ -111,3 +111,23 @@ def test_the_documentation_describes_the_search(client, library):
 
 def test_the_operators_site_has_no_search(client, db):
     assert search(client, {"host": "localhost"}, q="x").status_code == 404
+
+
+def test_facets_count_the_values_of_what_the_filter_leaves(client, library):
+    answer = search(client, q="x", facets="source, title", filter='{"title": {"ne": "Bread"}}').json()
+
+    assert answer["facets"]["source"] == [{"value": "almanac", "count": 2}]
+    assert [facet["value"] for facet in answer["facets"]["title"]] == ["Bicycles", "Tides"]
+
+
+def test_a_bad_facet_is_named(client, library):
+    response = search(client, q="x", facets="a..b")
+
+    assert response.status_code == 422
+    assert response.json()["errors"]["facets"][0].startswith("a..b: has an empty part")
+
+
+def test_facets_do_not_count_another_tenants_documents(client, library, globex):
+    make_public(globex)
+
+    assert search(client, AT_GLOBEX, q="x", facets="source").json()["facets"] == {"source": []}

@@ -115,3 +115,20 @@ def test_search_refuses_bad_input(acme):
         call_command("search", "x", schema="acme", limit=1000)
     with pytest.raises(CommandError, match="index: There is no index 'x'"):
         call_command("search", "x", schema="acme", index="x")
+
+
+def test_search_takes_a_mode_and_a_filter(run, library):
+    by_word = run("search", "yeast", schema="acme", mode="keyword")
+    filtered = run("search", "yeast", schema="acme", filter='{"title": "Tides"}')
+    nothing = run("search", "zeppelin", schema="acme", mode="keyword")
+
+    assert [line.split()[2] for line in by_word.splitlines()] == ["Bread"]
+    assert [line.split()[2] for line in filtered.splitlines()] == ["Tides"]
+    assert "Nothing fits." in nothing
+
+
+def test_a_command_reads_the_registry_whichever_tenant_is_bound(run, library, globex):
+    with tenant_context(globex):
+        out = run("search", "moon and water", schema="acme")
+
+    assert "Tides" in out.splitlines()[0]

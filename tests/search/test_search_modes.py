@@ -1,6 +1,9 @@
 import pytest
 
 from apps.articles.models import Article
+from apps.search.documents import Document
+from apps.search.factory import get_provider
+from apps.search.hybrid import search_by_mode
 from apps.search.indexing import index_objects
 from tenants.context import tenant_context
 
@@ -87,3 +90,17 @@ def test_another_tenants_words_are_not_found(client, public, globex):
     response = client.get("/api/search", {"q": "fox", "mode": "keyword"}, headers={"host": globex.hostname})
 
     assert (response.status_code, response.json()["results"]) == (200, [])
+
+
+def test_the_fusion_of_a_space_is_that_of_its_options(in_acme, embedder, settings):
+    provider = get_provider("articles")
+    options = {"fusion": "minmax", "fusion_weights": (0, 1)}
+    default = settings.EMBEDDINGS["default"] | {"OPTIONS": options}
+    settings.EMBEDDINGS = settings.EMBEDDINGS | {"default": default}
+    provider.add([Document("near", "alpha beta"), Document("worded", "alpha")])
+
+    by_options = list(search_by_mode(provider, "alpha", "hybrid").values_list("document_key", "score"))
+    by_call = list(search_by_mode(provider, "alpha", "hybrid", method="rrf", weights=(1, 1)))
+
+    assert by_options[0][1] == pytest.approx(1)
+    assert by_call[0].score < 0.04

@@ -1,5 +1,6 @@
 import psycopg
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 from django.http import HttpResponse
@@ -182,6 +183,20 @@ def test_lost_roles_are_repaired_and_orphaned_ones_dropped(acme, capsys):
     assert "nobody" not in list_roles()
     with tenant_context(acme):
         assert not Article.objects.exists()
+
+
+def test_a_missing_role_says_how_to_mend_it(acme):
+    role = get_role_name(connection.settings_dict["NAME"], "acme")
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
+
+    with pytest.raises(ImproperlyConfigured) as caught, transaction.atomic(), tenant_context(acme):
+        run("SELECT 1")
+
+    assert str(caught.value) == (
+        f"TENANT_ROLES: the role {role!r} of the tenant with the schema 'acme' does not exist. "
+        "Run: manage.py tenant_roles --repair"
+    )
 
 
 def test_roles_can_be_switched_off(acme, settings):

@@ -4,7 +4,13 @@ Importing this package is cheap: every embedder imports its library when it embe
 """
 
 from .base import BaseEmbedder, EmbeddingError, InvalidTextError
-from .factory import get_embedder, get_embedder_class, get_search_options, validate_embedding_settings
+from .factory import (
+    get_embedder,
+    get_embedder_class,
+    get_fusion_options,
+    get_search_options,
+    validate_embedding_settings,
+)
 from .minilm import MiniLMEmbedder
 from .openai_compatible import OpenAICompatibleEmbedder
 from .wordllama import WordLlamaEmbedder
@@ -18,6 +24,7 @@ __all__ = [
     "WordLlamaEmbedder",
     "get_embedder",
     "get_embedder_class",
+    "get_fusion_options",
     "get_search_options",
     "validate_embedding_settings",
 ]

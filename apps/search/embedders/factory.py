@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .base import BaseEmbedder, EmbeddingError
-from .options import SEARCH_OPTIONS, check_search_options
+from .options import FUSION_OPTIONS, SEARCH_OPTIONS, check_fusion_options, check_search_options
 
 SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS")
 
@@ -59,6 +59,16 @@ def get_search_options(alias: str) -> dict[str, Any]:
     return options
 
 
+def get_fusion_options(alias: str) -> dict[str, Any]:
+    """Return those OPTIONS of a space that say how its hybrid search fuses. Raises ImproperlyConfigured."""
+    options = {name: value for name, value in _read_options(alias).items() if name in FUSION_OPTIONS}
+    try:
+        check_fusion_options(options)
+    except ValueError as error:
+        raise _misconfigured(alias, str(error)) from error
+    return options
+
+
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
     """Check all of a space but its MODEL, and that what its embedder needs is installed; return the embedder.
 
@@ -66,6 +76,7 @@ def validate_embedding_settings(alias: str) -> BaseEmbedder:
     """
     embedder = get_embedder(alias)
     get_search_options(alias)
+    get_fusion_options(alias)
     try:
         embedder.check_requirements()
     except EmbeddingError as error:
@@ -154,7 +165,11 @@ def _read_options(alias: str) -> Mapping[str, Any]:
 
 
 def _read_embedder_options(alias: str) -> dict[str, Any]:
-    return {name: value for name, value in _read_options(alias).items() if name not in SEARCH_OPTIONS}
+    return {
+        name: value
+        for name, value in _read_options(alias).items()
+        if name not in (*SEARCH_OPTIONS, *FUSION_OPTIONS)
+    }
 
 
 def _misconfigured(alias: str, reason: str) -> ImproperlyConfigured:

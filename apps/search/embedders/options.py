@@ -15,6 +15,12 @@ SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
 }
 
 
+# How the two halves of a hybrid search are fused: by ranks or by scores (apps.search.fusion), and what
+# meaning and words count.
+FUSIONS = ("rrf", "minmax")
+FUSION_OPTIONS = ("fusion", "fusion_weights")
+
+
 class EmbedderOptions(TypedDict, total=False):
     """Options of BaseEmbedder, for the signature of a subclass: `**options: Unpack[EmbedderOptions]`."""
 
@@ -37,6 +43,24 @@ def check_search_options(options: Mapping[str, object]) -> None:
                 else ", ".join(allowed)
             )
             raise ValueError(f"{name} is {value!r}; allowed: {words}.")
+
+
+def check_fusion_options(options: Mapping[str, object]) -> None:
+    """Raise ValueError, naming the option, its value and what is allowed, for a bad fusion option."""
+    fusion, weights = options.get("fusion", FUSIONS[0]), options.get("fusion_weights", (1, 1))
+    if fusion not in FUSIONS:
+        raise ValueError(f"fusion is {fusion!r}; allowed: {', '.join(FUSIONS)}.")
+    is_pair = isinstance(weights, list | tuple) and len(weights) == 2
+    numbers = [weight for weight in weights if _is_weight(weight)] if is_pair else []  # type: ignore[attr-defined]
+    if len(numbers) != 2 or not any(numbers):
+        raise ValueError(
+            f"fusion_weights is {weights!r}; allowed: two numbers from 0 to 1000, for meaning and for words, "
+            "of which one is more than 0."
+        )
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
 
 
 def require_int(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:

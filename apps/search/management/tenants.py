@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django_tenants.utils import get_tenant_model
 
-from tenants.context import tenant_context
+from tenants.context import tenant_context, unbound
 
 
 def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> None:
@@ -22,11 +22,17 @@ def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
 
     Raises CommandError for a schema that no active tenant has.
     """
-    tenants = get_tenant_model().objects.filter(state="active").order_by("schema_name")
-    if schema := options["schema"]:
-        tenants = tenants.filter(schema_name=schema)
-        if not tenants:
-            raise CommandError(f"--schema: no active tenant has the schema {schema!r}.")
-    for tenant in tenants:
+    for tenant in _list_tenants(options["schema"]):
         with tenant_context(tenant):
             yield tenant
+
+
+def _list_tenants(schema: str | None) -> list[Any]:
+    with unbound():
+        tenants = get_tenant_model().objects.filter(state="active").order_by("schema_name")
+        if schema is None:
+            return list(tenants)
+        found = list(tenants.filter(schema_name=schema))
+    if not found:
+        raise CommandError(f"--schema: no active tenant has the schema {schema!r}.")
+    return found

@@ -21,10 +21,13 @@ class Command(BaseCommand):
         parser.add_argument("query")
         parser.add_argument("--index", default="articles")
         parser.add_argument("--limit", type=int, default=10)
+        parser.add_argument("--mode", default="semantic", help="semantic, keyword or hybrid")
+        parser.add_argument("--filter", default="", help='JSON, such as \'{"lang": "en"}\'')
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print score, title and snippet of each result."""
-        form = SearchForm({"q": options["query"], "index": options["index"], "limit": options["limit"]})
+        asked = {name: options[name] for name in ("index", "limit", "mode", "filter")}
+        form = SearchForm({"q": options["query"], **asked})
         if not form.is_valid():
             lines = [f"{field}: {' '.join(map(str, messages))}" for field, messages in form.errors.items()]
             raise CommandError("\n".join(lines))
@@ -33,11 +36,13 @@ class Command(BaseCommand):
 
     def _print(self, data: dict[str, Any]) -> None:
         try:
-            results = search_objects(data["q"], data["index"], data["limit"])
+            results = search_objects(data["q"], data["index"], data["limit"], data["filter"], data["mode"])
         except EmbeddingError as error:
             raise CommandError(str(error)) from error
-        if not results:
+        if not results and data["mode"] == "semantic" and not data["filter"]:
             self.stdout.write("Nothing is indexed yet. Is a worker running, or `manage.py rebuild_index`?")
+        elif not results:
+            self.stdout.write("Nothing fits.")
         for rank, result in enumerate(results, 1):
             self.stdout.write(
                 f"{rank:>3}  {result.score:.3f}  {result.title[:48]:<48}  {result.snippet[:80]}"
