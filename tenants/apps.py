@@ -18,8 +18,10 @@ class TenantsConfig(AppConfig):
         from tenants.content_types import separate_content_types
         from tenants.middleware import unbind_tenant
         from tenants.routers import remember_tenants
+        from tenants.signing import separate_signatures
 
         separate_content_types()
+        separate_signatures()
         remember_tenants()
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

@@ -131,12 +131,15 @@ def test_a_session_row_copied_into_another_tenant_is_still_refused(
 ):
     with tenant_context(acme):
         row = Session.objects.get()
+        at_home = row.get_decoded()
     with tenant_context(globex):
         Session(row.session_key, row.session_data, row.expire_date).save(force_insert=True)
+        elsewhere = row.get_decoded()
 
     response = member_client.get(ACCOUNT, **at_globex)
 
-    assert SESSION_KEY in row.get_decoded()
+    assert SESSION_KEY in at_home
+    assert elsewhere == {}
     assert response.url == f"{LOGIN}?next={ACCOUNT}"
 
 
