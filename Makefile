@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval lock db-start db-stop db-reset clean
+.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval prove lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	PORT=$(PORT) $(PY) -m project.demo
@@ -42,6 +42,10 @@ check: setup ## Migrations complete, fit for deployment
 	$(PY) manage.py makemigrations --check --dry-run
 	SITE_URL=https://example.com EMAIL_URL=smtp+tls://mail.example.com:587 DEBUG=False SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(PY) manage.py check --deploy --fail-level WARNING --database default
+
+prove: setup ## Attack each tenant here from every other; STEPS=1000000 for long random interleavings
+	$(PY) manage.py prove_isolation
+	STEPS=$(STEPS) $(PY) -m pytest tests/tenants/test_interleavings.py --timeout=0 -s
 
 smoke: setup ## The demo with few documents on a free port, searched over HTTP
 	$(PY) -m tests.smoke

@@ -87,6 +87,24 @@ TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
 TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
 GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
+DOCTOR_CHECKS = [  # in this order; mending goes by it, too
+    "tenants.doctor.server.check",
+    "tenants.doctor.sessions.check",
+    "tenants.doctor.registry.check",
+    "tenants.doctor.roles.check",
+    "tenants.doctor.tasks.check",
+    "apps.search.doctor.check_settings",
+    "apps.search.doctor.check_tenants",
+    "tenants.doctor.disk.check",
+]
+# What manage.py prove_isolation tries: functions, or lists of them.
+ISOLATION_ATTACKS = [
+    "tenants.isolation.database.ATTACKS",
+    "tenants.isolation.process.ATTACKS",
+    "apps.accounts.isolation.ATTACKS",
+    "apps.search.isolation.ATTACKS",
+    "project.isolation.ATTACKS",
+]
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 

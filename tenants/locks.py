@@ -1,10 +1,16 @@
 """Locks that PostgreSQL gives back when their holder is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from zlib import crc32
 
 from tenants.context import connection
+
+HELD = """
+    SELECT objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid = %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @contextmanager
@@ -13,7 +19,7 @@ def session_lock(space: int, name: str) -> Iterator[None]:
 
     It has a session of its own: migrating closes the connection, and a lock goes with its session.
     """
-    key = crc32(name.encode()) - 2**31
+    key = get_lock_key(name)
     session = connection.copy()
     try:
         with session.cursor() as cursor:
@@ -21,3 +27,25 @@ def session_lock(space: int, name: str) -> Iterator[None]:
         yield
     finally:
         session.close()
+
+
+def get_lock_key(name: str) -> int:
+    """Return the second key of a two-key lock: PostgreSQL's are signed and have 32 bits."""
+    return crc32(name.encode()) - 2**31
+
+
+def find_held(space: int, names: Iterable[str]) -> set[str]:
+    """Return those of the names whose lock some session holds right now."""
+    held = _list_held(space)
+    return {name for name in names if get_lock_key(name) % 2**32 in held}
+
+
+def count_held(space: int) -> int:
+    """Return how many locks of a two-key space are held right now."""
+    return len(_list_held(space))
+
+
+def _list_held(space: int) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, [space])
+        return {key for (key,) in cursor.fetchall()}

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.db.models.signals import post_init
 
 from tenants.context import TenantMismatchError, connection
-from tenants.postgresql.compiler import is_tenant_app
+from tenants.postgresql.compiler import has_tenant_tables
 
 
 class TenantRouter:
@@ -27,9 +27,12 @@ class TenantRouter:
 
 
 def remember_tenants() -> None:
-    """Make the objects of all tenants' tables remember the schema that they were made or read in."""
+    """Make the objects of all tenants' tables remember the schema that they were made or read in.
+
+    Users and sessions, too, although `public` has such tables: an account of A must not overwrite B's.
+    """
     for model in apps.get_models():
-        if is_tenant_app(model._meta.app_label):
+        if has_tenant_tables(model._meta.app_label):
             post_init.connect(_remember, sender=model, dispatch_uid=f"tenants:{model._meta.label}")
 
 

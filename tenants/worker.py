@@ -8,12 +8,14 @@ may run twice, which is harmless: tasks take keys and re-read rows.
 
 import logging
 import threading
-from zlib import crc32
+from typing import Any
 
 from django.db import Error, connection, transaction
 from django.tasks import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
+
+from tenants.locks import find_held, get_lock_key
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +52,19 @@ def recover_orphans(own_id: str = "") -> int:
     return sum(_recover(task) for task in running if task.worker_ids[-1:] != [own_id])
 
 
+def find_orphans(tasks: Any) -> list[DBTaskResult]:
+    """Return those of a queryset of tasks that run at workers who are dead."""
+    running = list(tasks.running().only("pk", "worker_ids"))
+    alive = find_held(LOCK_SPACE, {_get_worker(task) for task in running})
+    return [task for task in running if _get_worker(task) not in alive]
+
+
+def _get_worker(task: DBTaskResult) -> str:
+    return task.worker_ids[-1] if task.worker_ids else ""
+
+
 def _recover(task: DBTaskResult) -> bool:
-    worker_id = task.worker_ids[-1] if task.worker_ids else ""
+    worker_id = _get_worker(task)
     with transaction.atomic():
         locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
         if locked is None or not _take_lock("pg_try_advisory_xact_lock", worker_id):
@@ -85,7 +98,6 @@ def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -
 
 
 def _take_lock(function: str, worker_id: str) -> bool:
-    key = crc32(worker_id.encode()) - 2**31
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, key])
+        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, get_lock_key(worker_id)])
         return bool(cursor.fetchone()[0])

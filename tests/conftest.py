@@ -9,6 +9,8 @@ from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning import provision, register_tenant
 
+pytest_plugins = ["tenants.testing"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):

@@ -60,9 +60,17 @@ def _refuse_if_tenants(model: Any) -> None:
 @lru_cache(maxsize=256)
 def is_tenant_app(app_label: str) -> bool:
     """Return whether an app's tables are in the tenants' schemas only."""
+    return has_tenant_tables(app_label) and _names(app_label).isdisjoint(settings.SHARED_APPS)
+
+
+def has_tenant_tables(app_label: str) -> bool:
+    """Return whether an app's tables are in the tenants' schemas, be they in `public`, too."""
+    return not _names(app_label).isdisjoint(settings.TENANT_APPS)
+
+
+def _names(app_label: str) -> set[str]:
     try:
         config = apps.get_app_config(app_label)
     except LookupError:
-        return False
-    names = {config.name, f"{type(config).__module__}.{type(config).__qualname__}"}
-    return not names.isdisjoint(settings.TENANT_APPS) and names.isdisjoint(settings.SHARED_APPS)
+        return set()
+    return {config.name, f"{type(config).__module__}.{type(config).__qualname__}"}

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -93,3 +94,19 @@ def test_what_runs_on_commit_runs_in_the_tenant_that_asked_for_it(
         connection.set_tenant(globex)
 
     assert seen == ["acme"]
+
+
+def test_an_account_carried_into_another_tenant_is_neither_saved_nor_read_there(acme, globex):
+    with tenant_context(acme):
+        user = get_user_model().objects.create_user("ann@acme.example")
+    with tenant_context(globex):
+        twin = get_user_model().objects.create(pk=user.pk, email="bob@globex.example")
+
+        for use in (user.save, user.delete, user.refresh_from_db):
+            with pytest.raises(
+                TenantMismatchError, match=r"accounts\.User belongs to .* 'acme', but 'globex'"
+            ):
+                use()
+        twin.refresh_from_db()
+
+    assert twin.email == "bob@globex.example"

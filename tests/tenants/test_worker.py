@@ -14,6 +14,7 @@ from django_tasks_db.models import DBTaskResult
 
 from tenants import worker
 from tenants.context import tenant_context
+from tenants.locks import get_lock_key
 from tenants.worker import recover_orphans
 
 from . import tasks
@@ -166,7 +167,9 @@ def test_a_worker_does_not_take_its_own_task_for_an_orphan(start_task):
 
 
 def test_a_worker_is_dead_when_its_session_is_gone(start_task, other_session):
-    other_session.cursor().execute("SELECT pg_advisory_lock(%s, %s)", [worker.LOCK_SPACE, get_key("alive")])
+    other_session.cursor().execute(
+        "SELECT pg_advisory_lock(%s, %s)", [worker.LOCK_SPACE, get_lock_key("alive")]
+    )
     row = start_task("alive")
     before = recover_orphans("own")
 
@@ -175,10 +178,6 @@ def test_a_worker_is_dead_when_its_session_is_gone(start_task, other_session):
 
     row.refresh_from_db()
     assert (before, row.status) == (0, TaskResultStatus.READY)
-
-
-def get_key(worker_id):
-    return worker.crc32(worker_id.encode()) - 2**31
 
 
 def test_a_task_that_outlived_three_workers_fails(start_task):

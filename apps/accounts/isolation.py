@@ -1,0 +1,57 @@
+"""Attacks on accounts, for `manage.py prove_isolation`: see tenants.isolation.database."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from apps.accounts.api_auth import MemberAuth
+from apps.accounts.models import ApiKey, User
+from apps.accounts.tokens import tenant_token_generator
+
+if TYPE_CHECKING:
+    from tenants.isolation.party import Party
+
+
+def plant_member(party: "Party") -> User:
+    """Make a member with a name that is the token."""
+    return User.objects.create_user(f"member-{party.email}", name=party.token)
+
+
+def plant_key(party: "Party") -> str:
+    """Issue an API key to the member; return the key."""
+    return ApiKey.objects.issue(party.of(plant_member), "canary")[1]
+
+
+def plant_reset_link(party: "Party") -> str:
+    """Return the path of a link by which the member sets a password."""
+    user = party.of(plant_member)
+    arguments = {
+        "uidb64": urlsafe_base64_encode(force_bytes(user.pk)),
+        "token": tenant_token_generator.make_token(user),
+    }
+    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+
+
+def authenticate_with_others_key(victim: "Party", attacker: "Party") -> bool:
+    """The API's own check of a key."""
+    request = HttpRequest()
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {victim.of(plant_key)}"
+    request.user = request.session = None  # type: ignore[assignment]
+    return MemberAuth()(request) is not None
+
+
+def read_keys(victim: "Party", attacker: "Party") -> bool:
+    """ORM: the victim's API key."""
+    return ApiKey.objects.filter(prefix=victim.of(plant_key)[:8]).exists()
+
+
+def follow_others_reset_link(victim: "Party", attacker: "Party") -> bool:
+    """A link to set a password, on the attacker's site; a valid one redirects to the form."""
+    return attacker.get(victim.of(plant_reset_link)).status_code == 302
+
+
+ATTACKS = [authenticate_with_others_key, read_keys, follow_others_reset_link]

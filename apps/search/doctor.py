@@ -1,0 +1,175 @@
+"""What `manage.py doctor` finds in the tenants' searches."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, transaction
+from django.db.models import Func, IntegerField
+from psycopg import sql
+
+from apps.search.checks import check_indexed_models, check_spaces
+from apps.search.spaces import get_space
+from apps.search.storage.pgvector.index_report import report_indexes
+from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
+from apps.search.storage.pgvector.vector_index import get_declared_index
+from apps.search.tasks import maintain_vector_indexes
+from tenants.context import connection, owner_rights, tenant_context
+from tenants.doctor.finding import Finding, Level, Scope, from_checks, write_sql
+
+LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
+OPERATOR_CLASS = """
+    SELECT o.opcname FROM pg_index i JOIN pg_opclass o ON o.oid = i.indclass[0]
+    WHERE i.indexrelid = to_regclass(%s)
+"""
+DELETE = "DELETE FROM {schema}.{table} WHERE space = {space} AND index_name = {index_name}"
+OPTIONS = "DATABASES['default']['OPTIONS']['options']: -c {name}={value}"
+
+
+def check_settings(scope: Scope) -> Iterable[Finding]:
+    """Yield search.E001 to E006, and options of the connection without which searches are poor or slow."""
+    if not scope.is_whole:
+        return
+    yield from from_checks("search", [*check_spaces(), *check_indexed_models()])
+    scan, candidates, page_cost = _read_options()
+    if scan in ("", "off"):
+        yield _advise("hnsw.iterative_scan", "strict_order", "is off: a filtered search finds too few")
+    if int(candidates or 0) < 64:
+        yield _advise("hnsw.ef_search", "64", f"is {candidates or 'unset, so 40'}: near documents are missed")
+    if float(page_cost) > 2:
+        yield _advise("random_page_cost", "1.1", f"is {page_cost}: vector indexes are shunned")
+
+
+def check_tenants(scope: Scope) -> Iterable[Finding]:
+    """Yield what is wrong with each tenant's vectors and their indexes."""
+    for tenant in scope.tenants:
+        try:
+            # The tenant's own role may be what is missing.
+            with tenant_context(tenant), owner_rights(), transaction.atomic():
+                yield from list(_check_tenant(tenant))
+        except Error as error:
+            # Without its text, which may quote a row.
+            message = f"Its search could not be examined: {type(error).__name__}."
+            fix = f"manage.py migrate_schemas --schema={tenant.schema_name}"
+            yield Finding(Level.ERROR, tenant.schema_name, message, fix)
+
+
+def _read_options() -> tuple[str, str, str]:
+    names = ("hnsw.iterative_scan", "hnsw.ef_search", "random_page_cost")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(['current_setting(%s, true)'] * len(names))}", names)
+        scan, candidates, page_cost = cursor.fetchone()
+    return scan or "", candidates or "", page_cost
+
+
+def _advise(name: str, value: str, fault: str) -> Finding:
+    return Finding(Level.WARNING, "search", f"{name} {fault}.", OPTIONS.format(name=name, value=value))
+
+
+def _check_tenant(tenant: Any) -> Iterator[Finding]:
+    schema = tenant.schema_name
+    if tenant.space not in settings.EMBEDDINGS:
+        known = ", ".join(sorted(settings.EMBEDDINGS))
+        message = f"Its space {tenant.space!r} is not in settings.EMBEDDINGS."
+        yield Finding(Level.ERROR, schema, message, f"Add it, or choose another in the admin: {known}.")
+    for model in list_tables():
+        yield from _check_declared(model, schema)
+    care = partial(_enqueue_care, tenant)  # one for all indexes: they share the task
+    for status in report_indexes():
+        if status.rows:
+            yield from _check_length(status)
+            if status.space != tenant.space:
+                yield _describe_left_over(status, tenant)
+        yield from _check_index(status, care)
+
+
+def _enqueue_care(tenant: Any) -> str:
+    with tenant_context(tenant):
+        maintain_vector_indexes.enqueue()
+    return "a worker will do it, the task is written"
+
+
+def _check_declared(model: Any, schema: str) -> Iterator[Finding]:
+    """Compare the index that a model declares with the one that the tenant's table has."""
+    declared = get_declared_index(model)
+    if declared is None:
+        return
+    wanted = declared.opclasses[0] if declared.opclasses else "vector_l2_ops"
+    found = _read_operator_class(schema, declared.name)
+    if found == wanted:
+        return
+    create = _create_sql(model, declared, schema)
+    if not found:
+        message = f"The vector index {declared.name} is missing: every search is exact."
+        yield Finding(Level.WARNING, schema, message, create)
+    else:
+        message = f"The vector index {declared.name} has {found}; {wanted} is declared, so no search uses it."
+        drop = write_sql("DROP INDEX {schema}.{name};", schema=schema, name=declared.name)
+        yield Finding(Level.WARNING, schema, message, f"{drop} {create}")
+
+
+def _create_sql(model: Any, declared: Any, schema: str) -> str:
+    statement = declared.create_sql(model, connection.schema_editor(), concurrently=True)
+    statement.parts["table"] = write_sql("{schema}.{table}", schema=schema, table=model._meta.db_table)
+    return f"{statement};"
+
+
+def _read_operator_class(schema: str, name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(OPERATOR_CLASS, [write_sql("{schema}.{name}", schema=schema, name=name)])
+        row = cursor.fetchone()
+    return row[0] if row else ""
+
+
+def _check_length(status: IndexStatus) -> Iterator[Finding]:
+    """Compare the oldest and the newest vector with the embedder: all would have to be read for certainty."""
+    try:
+        wanted = get_space(status.space).embedder.dimensions
+    except ImproperlyConfigured:  # an alias that is no more, or one that check_settings() has complained of
+        return
+    rows = status.model.objects.filter(space=status.space, index_name=status.index_name).order_by("pk")
+    lengths = rows.values_list(LENGTH, flat=True)
+    strange = {lengths.first(), lengths.last()} - {wanted, None}
+    if strange:
+        message = (
+            f"{_name(status)}: vectors of {', '.join(map(str, sorted(strange)))} dimensions are stored; the "
+            f"embedder makes {wanted}."
+        )
+        delete = _delete_sql(status, f" AND vector_dims(vector) <> {wanted};")
+        fix = (
+            f"Undo the change of EMBEDDINGS[{status.space!r}]; or: {delete} "
+            f"manage.py rebuild_index --schema={status.schema} --space={status.space}"
+        )
+        yield Finding(Level.ERROR, status.schema, message, fix)
+
+
+def _describe_left_over(status: IndexStatus, tenant: Any) -> Finding:
+    message = f"{_name(status)}: {status.rows:,} documents; the tenant is served from {tenant.space!r}."
+    return Finding(Level.INFO, status.schema, message, _delete_sql(status, ";"))
+
+
+def _check_index(status: IndexStatus, care: Callable[[], object]) -> Iterator[Finding]:
+    if status.action == "none":
+        return
+    level = Level.INFO if status.action == "drop" and status.mode != "invalid" else Level.WARNING
+    state = {"invalid": "invalid", "exact": "missing"}.get(status.mode, "of no use")
+    message = f"{_name(status)}: its vector index is {state}; {status.why}."
+    yield Finding(
+        level, status.schema, message, f"manage.py vector_indexes --schema={status.schema} --apply", care
+    )
+
+
+def _name(status: IndexStatus) -> str:
+    return f"space {status.space!r}, index {status.index_name!r}"
+
+
+def _delete_sql(status: IndexStatus, rest: str) -> str:
+    return write_sql(
+        DELETE + rest,
+        schema=status.schema,
+        table=status.model._meta.db_table,
+        space=sql.Literal(status.space),
+        index_name=sql.Literal(status.index_name),
+    )

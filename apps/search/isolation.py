@@ -1,0 +1,211 @@
+"""Attacks on indexed objects and their documents, for `manage.py prove_isolation`.
+
+See tenants.isolation.database for what an attack is.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.search.documents import Document, embed
+from apps.search.factory import get_provider
+from apps.search.hybrid import MODES
+from apps.search.indexed import Indexed
+from apps.search.indexes import get_index_names, get_indexed_models
+from apps.search.results import get_url, search_documents
+from apps.search.sources import Source
+from apps.search.storage.pgvector.vectors import InvalidVectorError
+from tenants.context import connection
+
+if TYPE_CHECKING:
+    from tenants.isolation.party import Party
+
+FILLERS: dict[str, Any] = {
+    "BooleanField": False,
+    "DateField": timezone.localdate,
+    "DateTimeField": timezone.now,
+    "DecimalField": 0,
+    "FloatField": 0.0,
+    "IntegerField": 0,
+    "BigIntegerField": 0,
+    "SmallIntegerField": 0,
+    "PositiveIntegerField": 0,
+}
+LIMIT = 10
+
+
+def plant_objects(party: "Party") -> list[Indexed]:
+    """Save an object of each indexed model whose texts are the token.
+
+    A model that needs more says how: a class method `make_canary(token)` that returns a saved object. Raises
+    ImproperlyConfigured for a required field that cannot be filled here.
+    """
+    return [_make(model, party.token) for model in get_indexed_models()]
+
+
+def plant_documents(party: "Party") -> dict[str, Any]:
+    """Store a document for each planted object; return the vectors by index name.
+
+    A document's content is the word to search for and the token, its vector that of the word.
+    """
+    vectors: dict[str, Any] = {}
+    for obj in party.of(plant_objects):
+        provider = get_provider(obj.index_name)
+        vector: Any = provider.embedder.embed_query(party.word)
+        content = f"{party.word} {party.token}"
+        provider.add([embed(Document(f"{Source.of(obj).prefix}0", content), vector)])
+        vectors[obj.index_name] = vector
+    return vectors
+
+
+def get_filler(field: models.Field, token: str) -> Any:
+    """Return what to put into a field of a planted object, for a text the token.
+
+    Raises ImproperlyConfigured for a kind of field that FILLERS lacks.
+    """
+    if _is_text(field):
+        return token[: field.max_length]
+    kind = field.get_internal_type()
+    if kind not in FILLERS:
+        raise ImproperlyConfigured(
+            f"{field.model._meta.label}.{field.name} is required, and prove_isolation cannot fill it. "
+            "Give the model a class method make_canary(token) that returns a saved object."
+        )
+    value = FILLERS[kind]
+    return value() if callable(value) else value
+
+
+def read_objects(victim: "Party", attacker: "Party") -> bool:
+    """ORM: objects of all indexed models."""
+    return any(
+        type(obj)._default_manager.filter(_holds_text(type(obj), victim.token)).exists()
+        for obj in victim.of(plant_objects)
+    )
+
+
+def refresh_carried_indexed_object(victim: "Party", attacker: "Party") -> bool:
+    """An object that was loaded in the victim, read again."""
+    for obj in victim.of(plant_objects):
+        obj.refresh_from_db()
+    return True
+
+
+def read_documents(victim: "Party", attacker: "Party") -> bool:
+    """The provider: all documents of all indexes."""
+    victim.of(plant_documents)
+    return any(
+        get_provider(name).objects.filter(content__contains=victim.token).exists()
+        for name in get_index_names()
+    )
+
+
+def read_documents_by_sql(victim: "Party", attacker: "Party") -> bool:
+    """Raw SQL that names no schema, on the table of documents."""
+    victim.of(plant_documents)
+    table = connection.ops.quote_name(get_provider(get_index_names()[0]).model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {table} WHERE content LIKE %s", [f"%{victim.token}%"])  # noqa: S608
+        return cursor.fetchone() is not None
+
+
+def search_nearest(victim: "Party", attacker: "Party") -> bool:
+    """The provider: the documents nearest to the canary's own vector."""
+    vectors = victim.of(plant_documents)
+    try:
+        found = [row for name in vectors for row in get_provider(name).nearest(vectors[name])[:LIMIT]]
+    except InvalidVectorError:  # the attacker's space has vectors of another length
+        return False
+    return any(victim.token in row.content for row in found)
+
+
+def evaluate_carried_search(victim: "Party", attacker: "Party") -> bool:
+    """A lazy search that was built in the victim."""
+    return any(victim.token in row.content for rows in victim.of(_build_searches) for row in rows.all())
+
+
+def search_by_every_mode(victim: "Party", attacker: "Party") -> bool:
+    """A search by meaning, by words and by both."""
+    victim.of(plant_documents)
+    found = [_is_found(victim, name, mode) for name in get_index_names() for mode in MODES]
+    return all(found) if victim is attacker else any(found)
+
+
+def search_on_page(victim: "Party", attacker: "Party") -> bool:
+    """The search page, in every mode, signed in as the attacker's own user."""
+    return _search_at("search", victim, attacker)
+
+
+def search_in_api(victim: "Party", attacker: "Party") -> bool:
+    """The search API, in every mode, signed in as the attacker's own user."""
+    return _search_at("api-1:search", victim, attacker)
+
+
+def open_object_page(victim: "Party", attacker: "Party") -> bool | None:
+    """The pages of the objects, by their addresses; None where there are none."""
+    victim.of(plant_documents)
+    urls = [url for obj in victim.of(plant_objects) if (url := get_url(obj))]
+    pages = [attacker.get(url, session=attacker.session) for url in urls]
+    return any(victim.token.encode() in page.content for page in pages) if pages else None
+
+
+def _search_at(name: str, victim: "Party", attacker: "Party") -> bool:
+    victim.of(plant_documents)
+    path, session = reverse(name, urlconf=settings.ROOT_URLCONF), attacker.session
+    asked = [
+        {"q": victim.word, "index": index, "mode": mode} for index in get_index_names() for mode in MODES
+    ]
+    found = [victim.token.encode() in attacker.get(path, query=q, session=session).content for q in asked]
+    return all(found) if victim is attacker else any(found)
+
+
+def _is_found(victim: "Party", index_name: str, mode: str) -> bool:
+    results = search_documents(victim.word, index_name, LIMIT, mode=mode)
+    return any(victim.token in result.document.content for result in results)
+
+
+def _build_searches(party: "Party") -> list[QuerySet]:
+    vectors = party.of(plant_documents)
+    return [get_provider(name).nearest(vectors[name])[:LIMIT] for name in vectors]
+
+
+def _make(model: type[Indexed], token: str) -> Indexed:
+    if make_canary := getattr(model, "make_canary", None):
+        return make_canary(token)
+    return model._default_manager.create(
+        **{field.name: get_filler(field, token) for field in model._meta.concrete_fields if _is_wanted(field)}
+    )
+
+
+def _is_wanted(field: models.Field) -> bool:
+    automatic = field.auto_created or field.has_default() or getattr(field, "auto_now_add", False)
+    return _is_text(field) or not (
+        automatic or field.null or field.blank or getattr(field, "auto_now", False)
+    )
+
+
+def _is_text(field: models.Field) -> bool:
+    return field.get_internal_type() in ("CharField", "TextField", "SlugField") and not field.choices
+
+
+def _holds_text(model: type[Indexed], token: str) -> Q:
+    texts = [field for field in model._meta.concrete_fields if _is_text(field)]
+    return Q(*((field.name, get_filler(field, token)) for field in texts), _connector=Q.OR)
+
+
+ATTACKS = [
+    read_objects,
+    refresh_carried_indexed_object,
+    read_documents,
+    read_documents_by_sql,
+    search_nearest,
+    evaluate_carried_search,
+    search_by_every_mode,
+    search_on_page,
+    search_in_api,
+    open_object_page,
+]

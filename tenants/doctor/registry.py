@@ -1,0 +1,104 @@
+"""The registry against the schemas: who is half made, who lags, and whose schema is nobody's."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from psycopg import sql
+
+from tenants.context import connection
+from tenants.doctor.finding import Finding, Level, Scope, name_some, write_sql
+from tenants.fleet.files import MigrationFiles, Planner
+from tenants.fleet.survey import SCHEMAS, UNPROVISIONED, survey_fleet
+from tenants.locks import find_held
+from tenants.models import Domain, Tenant
+from tenants.provisioning import LOCK_SPACE
+from tenants.validators import RESERVED_SCHEMAS
+
+PATIENCE = timedelta(minutes=15)  # for a tenant to be provisioned
+RETRY = 'Operators\' admin: Tenants, action "Provision again (after a failure)".'
+ADD_DOMAIN = "INSERT INTO public.{table} (domain, is_primary, tenant_id) VALUES ({domain}, true, {tenant});"
+
+
+def check(scope: Scope) -> Iterable[Finding]:
+    """Yield tenants that lag, are half made, or lack a schema or a domain, and schemas without a tenant."""
+    schemas = _list_schemas()
+    if scope.is_whole:
+        yield from _check_public()
+        yield from _check_orphans(schemas)
+    yield from _check_lag(scope)
+    yield from _check_unprovisioned(scope)
+    yield from _check_missing(scope, schemas)
+    yield from _check_domains(scope)
+
+
+def _list_schemas() -> dict[str, bool]:
+    """Return all schemas, each with whether it records migrations."""
+    with connection.cursor() as cursor:
+        cursor.execute(SCHEMAS)
+        return dict(cursor.fetchall())
+
+
+def _check_public() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    lacking = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if lacking:
+        message = f"public lacks {len(lacking)} migrations."
+        yield Finding(Level.ERROR, "migrations", message, "manage.py migrate_schemas --shared")
+
+
+def _check_orphans(schemas: dict[str, bool]) -> Iterator[Finding]:
+    # The schemas were read before the registry, whose row is there before its schema.
+    known = RESERVED_SCHEMAS.union(Tenant.objects.values_list("schema_name", flat=True))
+    for schema in sorted(name for name, has_records in schemas.items() if has_records and name not in known):
+        message = "A schema like a tenant's that no tenant has. Look at it and back it up before you drop it."
+        yield Finding(
+            Level.WARNING, schema, message, write_sql("DROP SCHEMA {schema} CASCADE;", schema=schema)
+        )
+
+
+def _check_lag(scope: Scope) -> Iterator[Finding]:
+    survey = survey_fleet(connection, Planner(MigrationFiles()))
+    lagging = sorted(survey.lagging.keys() & scope.schemas)
+    if lagging:
+        message = f"{len(lagging)} of {len(scope.tenants)} tenants lag: {name_some(lagging)}"
+        option = f" --schema={lagging[0]}" if len(lagging) == 1 else ""
+        yield Finding(Level.ERROR, "migrations", message, f"manage.py migrate_schemas{option}")
+
+
+def _check_unprovisioned(scope: Scope) -> Iterator[Finding]:
+    at_work = find_held(LOCK_SPACE, scope.schemas)
+    for tenant in scope.tenants:
+        if tenant.schema_name in at_work:
+            continue
+        if tenant.state == Tenant.State.FAILED:
+            message = "Its provisioning failed; the reason stands in the operators' admin."
+            yield Finding(Level.ERROR, tenant.schema_name, message, RETRY)
+        elif tenant.state == Tenant.State.PROVISIONING and tenant.created_at < timezone.now() - PATIENCE:
+            message = f"It waits for its provisioning since {tenant.created_at:%Y-%m-%d %H:%M} UTC."
+            yield Finding(Level.ERROR, tenant.schema_name, message, f"manage.py db_worker; or: {RETRY}")
+
+
+def _check_missing(scope: Scope, schemas: dict[str, bool]) -> Iterator[Finding]:
+    for tenant in scope.tenants:
+        if tenant.state not in UNPROVISIONED and tenant.schema_name not in schemas:
+            fix = (
+                f"infra/restore.sh /backups/TIME/{tenant.schema_name}.dump; "
+                f"or: manage.py delete_tenant --schema={tenant.schema_name}"
+            )
+            yield Finding(Level.ERROR, tenant.schema_name, f"It is {tenant.state}, but has no schema.", fix)
+
+
+def _check_domains(scope: Scope) -> Iterator[Finding]:
+    served = set(Domain.objects.values_list("tenant_id", flat=True))
+    for tenant in scope.tenants:
+        if tenant.state == Tenant.State.ACTIVE and tenant.pk not in served:
+            fix = write_sql(
+                ADD_DOMAIN,
+                table=Domain._meta.db_table,
+                domain=sql.Literal(tenant.hostname),
+                tenant=sql.Literal(tenant.pk),
+            )
+            message = "It is active, but no domain leads to it."
+            yield Finding(Level.ERROR, tenant.schema_name, message, fix)

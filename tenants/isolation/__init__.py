@@ -1,0 +1,1 @@
+"""Attacks of each tenant on every other: see `manage.py prove_isolation`."""
