@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.db.models import Model
+from django.utils.module_loading import import_string
 
 
 class MembersAdminSite(AdminSite):
@@ -26,8 +24,9 @@ class MembersAdminSite(AdminSite):
         A third-party app registers its shared tables (such as the task queue of all tenants) on the
         default site; a tenant's superuser must not see them.
         """
-        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
-        own = [model for model in models if _is_tenant_model(model)]
+        models: Any = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        has_tenant_tables = import_string("tenants.postgresql.compiler.has_tenant_tables")
+        own = [model for model in models if has_tenant_tables(model._meta.app_label)]
         super().register(own, admin_class, **options)
 
 
@@ -35,9 +34,3 @@ class MembersAdminConfig(AdminConfig):
     """django.contrib.admin with the members' site as its default site."""
 
     default_site = "project.admin.MembersAdminSite"
-
-
-def _is_tenant_model(model: type[Model]) -> bool:
-    config = apps.get_app_config(model._meta.app_label)
-    paths = {config.name, f"{type(config).__module__}.{type(config).__name__}"}
-    return not paths.isdisjoint(settings.TENANT_APPS)

@@ -6,7 +6,7 @@ Every error is an ImproperlyConfigured that begins with `EMBEDDINGS['alias']:`.
 import inspect
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -51,22 +51,12 @@ def get_embedder_class(alias: str) -> type[BaseEmbedder]:
 
 def get_search_options(alias: str) -> dict[str, Any]:
     """Return those OPTIONS of a space that tune its searches: SEARCH_OPTIONS. Raises ImproperlyConfigured."""
-    options = {name: value for name, value in _read_options(alias).items() if name in SEARCH_OPTIONS}
-    try:
-        check_search_options(options)
-    except ValueError as error:
-        raise _misconfigured(alias, str(error)) from error
-    return options
+    return _read_checked(alias, SEARCH_OPTIONS, check_search_options)
 
 
 def get_fusion_options(alias: str) -> dict[str, Any]:
     """Return those OPTIONS of a space that say how its hybrid search fuses. Raises ImproperlyConfigured."""
-    options = {name: value for name, value in _read_options(alias).items() if name in FUSION_OPTIONS}
-    try:
-        check_fusion_options(options)
-    except ValueError as error:
-        raise _misconfigured(alias, str(error)) from error
-    return options
+    return _read_checked(alias, FUSION_OPTIONS, check_fusion_options)
 
 
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
@@ -99,6 +89,17 @@ def list_options(embedder_class: type[BaseEmbedder]) -> dict[str, bool]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return required
+
+
+def _read_checked(
+    alias: str, names: Container[str], check: Callable[[Mapping[str, object]], None]
+) -> dict[str, Any]:
+    options = {name: value for name, value in _read_options(alias).items() if name in names}
+    try:
+        check(options)
+    except ValueError as error:
+        raise _misconfigured(alias, str(error)) from error
+    return options
 
 
 def _make_embedder(
