@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.utils.module_loading import import_string
 
 from project.operators import vector_indexes
+from project.space_switch import space_switch
 from project.views import public_home
 
 operators = import_string("tenants.admin.site")
@@ -14,6 +15,7 @@ if not operators.is_registered(get_user_model()):
 urlpatterns = [
     path("", public_home, name="public_home"),
     path("admin/vector-indexes/", operators.admin_view(vector_indexes), name="vector_indexes"),
+    path("admin/search-space/<slug:schema>/", operators.admin_view(space_switch), name="space_switch"),
     path("admin/", operators.urls),
     path("accounts/", include("apps.accounts.urls")),
 ]

@@ -9,7 +9,7 @@ from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning import provision, register_tenant
 
-pytest_plugins = ["tenants.testing"]
+pytest_plugins = ["tenants.testing", "tests.workers"]
 
 
 @pytest.fixture(scope="session")

@@ -11,5 +11,7 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         """Listen to the indexed models and register the system checks."""
         from apps.search import checks, signals  # noqa: F401
+        from apps.search.switching import advancing
 
         signals.connect()
+        advancing.connect()

@@ -16,6 +16,7 @@ from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
 from apps.search.storage.pgvector.vector_index import get_declared_index
 from apps.search.tasks import maintain_vector_indexes
+from apps.search.written import get_written_spaces
 from tenants.context import connection, owner_rights, tenant_context
 from tenants.doctor.finding import Finding, Level, Scope, from_checks, write_sql
 
@@ -80,7 +81,7 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
     for status in report_indexes():
         if status.rows:
             yield from _check_length(status)
-            if status.space != tenant.space:
+            if status.space != tenant.space and status.space not in get_written_spaces():
                 yield _describe_left_over(status, tenant)
         yield from _check_index(status, care)
 

@@ -13,6 +13,7 @@ from apps.search.indexes import get_indexed_models
 from apps.search.sources import Source, make_documents
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.recipe import refresh_keywords
+from apps.search.written import get_written_spaces, hold_spaces
 
 BATCH = 32  # objects
 ATTEMPTS = 5
@@ -22,12 +23,15 @@ class ObjectsChangedError(RuntimeError):
     """Objects changed again and again while they were embedded."""
 
 
-def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None = None) -> int:
+def index_objects(
+    model: type[Indexed], pks: Sequence[Any], *, space: str | None = None, only_if_written: bool = False
+) -> int:
     """Bring the documents of these objects up to date and return how many rows changed.
 
     Objects that no longer exist lose their documents; chunks that an object no longer has are deleted.
     Texts that did not change are not embedded again. No transaction is open while the embedder works.
-    Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's.
+    Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's;
+    with `only_if_written` nothing is written to a space that the tenant has given up meanwhile.
     """
     provider = get_provider(model.index_name, space=space)
     objects = model._default_manager.filter(pk__in=pks).order_by("pk")
@@ -37,6 +41,8 @@ def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None
         embedded = _embed_changed(provider, documents)
         kept = _keys(documents)
         with transaction.atomic():
+            if only_if_written and not _is_written(provider.space):
+                return 0
             # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
             # must not be overwritten with what was read before; the locks keep others out until the commit.
             if _make_all(objects.select_for_update(of=("self",), no_key=True)) == documents:
@@ -60,16 +66,56 @@ def rebuild_index(
     """
     changed = 0
     for model in get_indexed_models(index_name):
-        for pks in _pages(model):
+        for pks in get_pages(model):
             changed += index_objects(model, pks, space=space)
             progress(len(pks))
-    changed += _delete_orphans(index_name, space)
+    changed += delete_orphans(index_name, space)
     return changed + refresh_keywords(get_provider(index_name, space=space).objects)
 
 
 def count_objects(index_name: str) -> int:
     """Return how many objects an index is made of."""
     return sum(model._default_manager.count() for model in get_indexed_models(index_name))
+
+
+def get_pages(model: type[Indexed], *, after: Any = None) -> Iterator[list[Any]]:
+    """Yield the primary keys in pages of BATCH, in their order, those up to `after` left out.
+
+    Each page is found after the last one, so that inserts do not shift them.
+    """
+    objects = model._default_manager.order_by("pk").values_list("pk", flat=True)
+    page = list(objects[:BATCH] if after is None else objects.filter(pk__gt=after)[:BATCH])
+    while page:
+        yield page
+        page = list(objects.filter(pk__gt=page[-1])[:BATCH])
+
+
+def delete_changed(model: type[Indexed], pks: Sequence[Any], *, space: str) -> int:
+    """Delete those documents of these objects that no longer say what the object says; return how many."""
+    provider = get_provider(model.index_name, space=space)
+    documents = _make_all(model._default_manager.filter(pk__in=pks))
+    prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
+    rows = _of_prefixes(provider, prefixes)
+    said = {document.document_key: document.content for document in documents}
+    stored = rows.values_list("document_key", "content")
+    return provider.delete([key for key, content in stored if said.get(key) != content])
+
+
+def delete_orphans(index_name: str, space: str | None = None) -> int:
+    """Delete the documents whose object is gone and return how many there were."""
+    provider = get_provider(index_name, space=space)
+    # Keys first: an object that is saved and indexed in between must be alive when its key is judged.
+    keys = list(provider.objects.values_list("document_key", flat=True))
+    alive = {
+        model._meta.label_lower: {str(pk) for pk in model._default_manager.values_list("pk", flat=True)}
+        for model in get_indexed_models(index_name)
+    }
+    return provider.delete([key for key in keys if _is_orphan(key, alive)])
+
+
+def _is_written(space: str) -> bool:
+    hold_spaces()
+    return space in get_written_spaces()
 
 
 def _make_all(objects: Any) -> list[Document]:
@@ -120,27 +166,6 @@ def _of_prefixes(provider: PgVectorProvider, prefixes: Sequence[str]) -> Any:
     for prefix in prefixes:
         condition |= Q(document_key__startswith=prefix)
     return provider.objects.filter(condition)
-
-
-def _pages(model: type[Indexed]) -> Iterator[list[Any]]:
-    """Primary keys in pages of BATCH, each found after the last one, so that inserts do not shift them."""
-    objects = model._default_manager.order_by("pk").values_list("pk", flat=True)
-    page = list(objects[:BATCH])
-    while page:
-        yield page
-        page = list(objects.filter(pk__gt=page[-1])[:BATCH])
-
-
-def _delete_orphans(index_name: str, space: str | None) -> int:
-    provider = get_provider(index_name, space=space)
-    # Keys first: an object that is saved and indexed in between must be alive when its key is judged.
-    keys = list(provider.objects.values_list("document_key", flat=True))
-    alive = {
-        model._meta.label_lower: {str(pk) for pk in model._default_manager.values_list("pk", flat=True)}
-        for model in get_indexed_models(index_name)
-    }
-    orphans = [key for key in keys if _is_orphan(key, alive)]
-    return provider.delete(orphans)
 
 
 def _is_orphan(key: str, alive: dict[str, set[str]]) -> bool:

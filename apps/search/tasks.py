@@ -1,7 +1,7 @@
 """What a worker does for search. Tasks carry keys only, re-read their rows and may run twice."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
@@ -10,26 +10,87 @@ from django.core.cache import cache
 from django.tasks import task
 from django.utils import timezone
 
+from apps.search.embedders import EmbeddingUnavailableError
 from apps.search.indexed import Indexed
-from apps.search.indexing import BATCH, index_objects
+from apps.search.indexing import BATCH
+from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.runs import create_run, unpause, work_on
+from apps.search.set_aside import index_patiently, set_aside
 from apps.search.storage.pgvector.index_report import (
     IndexActionError,
     carry_out,
     needs_report,
     report_indexes,
 )
+from apps.search.written import get_written_spaces
+from tenants.context import get_current_tenant
 
+FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
+MAX_ATTEMPTS = 24  # the last of them after more than half a day
+SUSPENDED_DELAY = 300  # seconds between two looks whether a tenant is served again
 MAINTENANCE_DELAY = 60  # seconds from the first write of a burst to the look at the vector indexes
 MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tenant's keys apart
 
 
 @task
-def index_by_keys(model_label: str, pks: list[Any]) -> int:
-    """Bring the documents of these objects up to date; return how many rows changed."""
+def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: int = 1) -> int:
+    """Bring the documents of these objects up to date in the tenant's spaces; return how many rows changed.
+
+    Where no text can be embedded just now, the objects are noted as set aside and a task for that space
+    alone tries again later. `space` leaves out the others. Raises EmbeddingUnavailableError after
+    MAX_ATTEMPTS.
+    """
     model = apps.get_model(model_label)
-    changed = index_objects(model, [model._meta.pk.to_python(pk) for pk in pks])
+    keys = [model._meta.pk.to_python(pk) for pk in pks]
+    changed = 0
+    for alias in [space] if space else get_written_spaces():
+        try:
+            changed += index_patiently(model, keys, alias)
+        except EmbeddingUnavailableError as error:
+            set_aside(model, keys, alias, str(error), is_lasting=False)
+            _try_later(model_label, pks, alias, attempt, error)
     enqueue_maintenance()
     return changed
+
+
+def _try_later(
+    model_label: str, pks: list[Any], space: str, attempt: int, error: EmbeddingUnavailableError
+) -> None:
+    if attempt >= MAX_ATTEMPTS:
+        raise error
+    seconds = max(error.retry_after or 0, min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
+    later = index_by_keys.using(run_after=timezone.now() + timedelta(seconds=seconds))
+    later.enqueue(model_label, pks, space, attempt + 1)
+
+
+@task
+def continue_run(run_pk: int) -> int:
+    """Do a slice of a run, and write the task for the next one; return how many objects are done."""
+    run = IndexRun.objects.filter(pk=run_pk, state=IndexRun.State.RUNNING).first()
+    if run is None:
+        return 0
+    if get_current_tenant().state != "active":  # whoever is suspended pays for no embedding
+        resumes_at: datetime | None = timezone.now() + timedelta(seconds=SUSPENDED_DELAY)
+    else:
+        resumes_at = work_on(run)
+    if resumes_at:
+        continue_run.using(run_after=resumes_at).enqueue(run.pk)
+    else:
+        enqueue_maintenance()
+    return run.objects_done
+
+
+def start_run(index_name: str, space: str, *, switch: SpaceSwitch | None = None) -> IndexRun:
+    """Write down a run through an index into a space, and its task, in the current transaction."""
+    run = create_run(index_name, space, switch=switch)
+    continue_run.enqueue(run.pk)
+    return run
+
+
+def resume_run(run: IndexRun) -> None:
+    """Let a run go on that was paused, or that nobody works on. Raises RunError when it has ended."""
+    unpause(run)
+    continue_run.enqueue(run.pk)
 
 
 @task

@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -53,17 +51,6 @@ def run_tasks(db):
 
 
 @pytest.fixture
-def committed(db):
-    """Call a function in a session of its own that commits at once, as a worker's does."""
-
-    def call(function, *args, **kwargs):
-        return pool.submit(_call_and_close, function, args, kwargs).result(timeout=120)
-
-    with ThreadPoolExecutor(1) as pool:
-        yield call
-
-
-@pytest.fixture
 def other_session(db):
     other = connection.copy()
     yield other
@@ -90,10 +77,3 @@ def schemas(column):
 @pytest.fixture
 def tables_of(column):
     return lambda schema: column("SELECT tablename FROM pg_tables WHERE schemaname = %s", schema)
-
-
-def _call_and_close(function, args, kwargs):
-    try:
-        return function(*args, **kwargs)
-    finally:
-        connection.close()

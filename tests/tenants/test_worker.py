@@ -1,13 +1,7 @@
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings as project_settings
 from django.db import connection
 from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
@@ -16,12 +10,11 @@ from tenants import worker
 from tenants.context import tenant_context
 from tenants.locks import get_lock_key
 from tenants.worker import recover_orphans
+from tests.workers import PATIENCE, wait_until
 
 from . import tasks
 
 pytestmark = pytest.mark.usefixtures("as_owner")
-
-PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
 
 
 @pytest.fixture
@@ -54,53 +47,6 @@ def live_worker(db):
     stop.set()
     for thread in threads:
         thread.join()
-
-
-@pytest.fixture
-def start_worker():
-    """Start `manage.py db_worker` on the test database, as a process of its own."""
-    processes = []
-
-    def start(*options):
-        command = [
-            sys.executable,
-            "-c",
-            RUN_WORKER,
-            "db_worker",
-            "--no-reload",
-            "--no-startup-delay",
-            *options,
-        ]
-        environment = os.environ | {"DATABASE_URL": get_test_database_url()}
-        process = subprocess.Popen(command, cwd=project_settings.BASE_DIR, env=environment)
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-RUN_WORKER = """
-import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-from django.core.management import execute_from_command_line
-execute_from_command_line(["manage.py", *sys.argv[1:]])
-"""
-
-
-def get_test_database_url():
-    parts = urlsplit(project_settings.DATABASE_URL)
-    folder = parts.path.rsplit("/", 1)[0]
-    return parts._replace(path=f"{folder}/{connection.settings_dict['NAME']}").geturl()
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"gave up waiting for {condition.__name__}"
-        time.sleep(0.05)
 
 
 def count_held_locks():

@@ -3,12 +3,13 @@
 Importing this package is cheap: every embedder imports its library when it embeds its first text.
 """
 
-from .base import BaseEmbedder, EmbeddingError, InvalidTextError
+from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from .factory import (
     get_embedder,
     get_embedder_class,
     get_fusion_options,
     get_search_options,
+    get_service_options,
     validate_embedding_settings,
 )
 from .minilm import MiniLMEmbedder
@@ -18,6 +19,7 @@ from .wordllama import WordLlamaEmbedder
 __all__ = [
     "BaseEmbedder",
     "EmbeddingError",
+    "EmbeddingUnavailableError",
     "InvalidTextError",
     "MiniLMEmbedder",
     "OpenAICompatibleEmbedder",
@@ -26,5 +28,6 @@ __all__ = [
     "get_embedder_class",
     "get_fusion_options",
     "get_search_options",
+    "get_service_options",
     "validate_embedding_settings",
 ]

@@ -20,6 +20,14 @@ class EmbeddingError(Exception):
     """An embedder could not do its work: weights missing or wrong, service failed, result not usable."""
 
 
+class EmbeddingUnavailableError(EmbeddingError):
+    """No text can be embedded just now; `retry_after` are the seconds that the service asks to wait."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class InvalidTextError(ValueError):
     """A text cannot be embedded. `position` counts from 0 in the iterable given, `reason` says why."""
 

@@ -14,7 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .base import BaseEmbedder, EmbeddingError
-from .options import FUSION_OPTIONS, SEARCH_OPTIONS, check_fusion_options, check_search_options
+from .options import (
+    FUSION_OPTIONS,
+    SEARCH_OPTIONS,
+    SERVICE_OPTIONS,
+    check_fusion_options,
+    check_search_options,
+    check_service_options,
+)
 
 SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS")
 
@@ -59,6 +66,11 @@ def get_fusion_options(alias: str) -> dict[str, Any]:
     return _read_checked(alias, FUSION_OPTIONS, check_fusion_options)
 
 
+def get_service_options(alias: str) -> dict[str, Any]:
+    """Return those OPTIONS of a space that say what its service allows and costs. Raises as the others."""
+    return _read_checked(alias, SERVICE_OPTIONS, check_service_options)
+
+
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
     """Check all of a space but its MODEL, and that what its embedder needs is installed; return the embedder.
 
@@ -67,6 +79,7 @@ def validate_embedding_settings(alias: str) -> BaseEmbedder:
     embedder = get_embedder(alias)
     get_search_options(alias)
     get_fusion_options(alias)
+    get_service_options(alias)
     try:
         embedder.check_requirements()
     except EmbeddingError as error:
@@ -169,7 +182,7 @@ def _read_embedder_options(alias: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in _read_options(alias).items()
-        if name not in (*SEARCH_OPTIONS, *FUSION_OPTIONS)
+        if name not in (*SEARCH_OPTIONS, *FUSION_OPTIONS, *SERVICE_OPTIONS)
     }
 
 

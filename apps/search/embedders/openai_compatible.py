@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from .base import BaseEmbedder, EmbeddingError
+from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
 from .options import require_bool, require_int, require_seconds, require_text
 from .weights import find_package_file, once_per_process
 
@@ -23,6 +23,8 @@ MAX_REQUEST_BYTES = 300_000
 DEFAULT_INPUT_BYTES = 8_000
 
 URL = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#@]*)?")
+
+FAULTS_OF_TEXTS = (400, 413, 422)  # answers that may be due to one text; all others concern every text
 
 ADVICE = {
     400: "check model, dimensions, send_dimensions and max_input_bytes",
@@ -109,11 +111,13 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
                 input=texts, model=self.model, encoding_format="float", dimensions=dimensions
             )
         except (openai.OpenAIError, ValueError) as error:
-            reason = self._explain(error)
+            failure = self._failure(self._explain(error))
+            if getattr(error, "status_code", None) not in FAULTS_OF_TEXTS:
+                failure = EmbeddingUnavailableError(str(failure), _read_retry_after(error))
         else:
             return self._read_vectors(answer, len(texts))
         # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
-        raise self._failure(reason)
+        raise failure
 
     def _read_vectors(self, answer: object, count: int) -> list[Any]:
         items = getattr(answer, "data", None)
@@ -151,6 +155,13 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
 
     def _failure(self, reason: str) -> EmbeddingError:
         return EmbeddingError(f"{type(self).__name__} {self.base_url} model {self.model!r}: {reason}")
+
+
+def _read_retry_after(error: Exception) -> float | None:
+    """The seconds of a Retry-After header, RFC 9110, 10.2.3; a date, which few services send, is not read."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    seconds = headers.get("retry-after", "")
+    return float(seconds) if seconds.isdecimal() else None
 
 
 def _require_url(value: object) -> str:

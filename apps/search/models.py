@@ -1,0 +1,134 @@
+"""What the search remembers of its own work: runs through an index, objects set aside, switches of space."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class SpaceSwitch(models.Model):
+    """The change of the bound tenant from one space to another; at most one is live at a time.
+
+    While it is live, what is saved goes into both spaces; up to the cut-over the tenant searches `source`,
+    from then on `target`.
+    """
+
+    class State(models.TextChoices):
+        """From the first document in the target to the last in the source."""
+
+        FILLING = "filling"  # everything is embedded into the target
+        READY = "ready"  # the target is complete and indexed
+        SWITCHED = "switched"  # the target is searched; the source is kept up to date for the way back
+        ENDED = "ended"  # the source is given up
+        CANCELLED = "cancelled"  # the target is given up
+
+    LIVE = (State.FILLING, State.READY, State.SWITCHED)
+
+    source = models.CharField(max_length=50)
+    target = models.CharField(max_length=50)
+    state = models.CharField(max_length=20, choices=State, default=State.FILLING)
+    is_automatic = models.BooleanField(default=False, help_text="Cut over as soon as the target is ready.")
+    reason = models.TextField(blank=True, help_text="Why it is not going on.")
+    comparison = models.JSONField(null=True, help_text="How alike both spaces answer.")
+    started_by = models.CharField(max_length=254, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(null=True)
+    switched_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                name="search_one_live_switch",
+                condition=Q(state__in=["filling", "ready", "switched"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} to {self.target}: {self.state}"
+
+
+class IndexRun(models.Model):
+    """One way through all objects of an index, into one space, by tasks that each do a part of it.
+
+    `position` is the last object that is done, as [model label, primary key]; `objects` counts those done,
+    of about `total`; `documents` the rows that changed.
+    """
+
+    class State(models.TextChoices):
+        """A worker looks at the state after each batch."""
+
+        RUNNING = "running"
+        PAUSED = "paused"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    index_name = models.CharField(max_length=100)
+    space = models.CharField(max_length=50)
+    switch = models.ForeignKey(SpaceSwitch, models.CASCADE, null=True, related_name="runs")
+    state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
+    position = models.JSONField(null=True)
+    total = models.PositiveBigIntegerField(default=0)
+    objects_done = models.PositiveBigIntegerField(default=0)
+    documents = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0, help_text="Time at work.")
+    reason = models.TextField(blank=True, help_text="Why it waits.")
+    resumes_at = models.DateTimeField(null=True, help_text="Until when it waits.")
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.index_name} into {self.space}: {self.state}"
+
+    @property
+    def percent(self) -> int:
+        """How much is done, 0 to 100."""
+        if self.state == self.State.DONE:
+            return 100
+        return min(99, 100 * self.objects_done // self.total) if self.total else 0
+
+    @property
+    def rate(self) -> float:
+        """Objects a second, while it was at work; 0 before the first batch."""
+        return self.objects_done / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> int | None:
+        """About how long it goes on, at the present rate; None while nobody knows."""
+        if self.state == self.State.DONE or not self.rate:
+            return None
+        return round(max(0, self.total - self.objects_done) / self.rate)
+
+
+class SetAside(models.Model):
+    """An object that could not be embedded in a space, and why. It is tried again when it is saved.
+
+    With `is_lasting` the fault is the object's own, such as a text that the service refuses; otherwise the
+    service did not answer, and a task tries again.
+    """
+
+    space = models.CharField(max_length=50)
+    model_label = models.CharField(max_length=100)
+    object_pk = models.CharField(max_length=255)
+    reason = models.TextField()
+    is_lasting = models.BooleanField()
+    attempts = models.PositiveIntegerField(default=1)
+    last_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "objects set aside"
+        constraints = [
+            models.UniqueConstraint(fields=["space", "model_label", "object_pk"], name="search_set_aside_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_label} {self.object_pk} in {self.space}"
+
+
+def get_live_switch() -> SpaceSwitch | None:
+    """Return the bound tenant's live switch, if there is one."""
+    return SpaceSwitch.objects.filter(state__in=SpaceSwitch.LIVE).first()

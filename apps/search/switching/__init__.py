@@ -1,0 +1,1 @@
+"""From one space to another without downtime. Begin with `start_switch`."""

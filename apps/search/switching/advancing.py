@@ -1,0 +1,89 @@
+"""What follows by itself once a switch's runs are done."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Q
+from django.tasks import task
+from django.utils import timezone
+
+from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.runs import run_finished
+from apps.search.set_aside import index_patiently
+from apps.search.storage.pgvector.index_report import carry_out, report_indexes
+from apps.search.switching.cut_over import SwitchError, cut_over
+from apps.search.switching.gaps import find_gaps, find_missing_objects
+from apps.search.switching.loose import copy_loose
+
+WAIT = 3  # seconds until a switch that has gaps is looked at again
+
+
+def connect() -> None:
+    """Listen for runs that are done."""
+    run_finished.connect(_advance, dispatch_uid="search:switching")
+
+
+@task
+def advance_switch(switch_pk: int) -> str:
+    """Fill the gaps that the runs left, build the vector indexes, compare; return the switch's state.
+
+    Runs again later while something is missing, and may run twice.
+    """
+    switch = _due().filter(pk=switch_pk).first()
+    if switch is None or switch.runs.exclude(state=IndexRun.State.DONE).exists():
+        return ""
+    if reason := _complete(switch):
+        SpaceSwitch.objects.filter(pk=switch.pk).update(reason=reason)
+        advance_later(switch)
+        return switch.state
+    return _make_ready(switch)
+
+
+def advance_later(switch: SpaceSwitch) -> None:
+    """Write the task that looks at a switch again, some time from now."""
+    advance_switch.using(run_after=timezone.now() + timedelta(seconds=WAIT)).enqueue(switch.pk)
+
+
+def _advance(run: IndexRun, **kwargs: Any) -> None:
+    if run.switch_id is not None:
+        advance_switch.enqueue(run.switch_id)
+
+
+def _complete(switch: SpaceSwitch) -> str:
+    """Fill the gaps and build the indexes; return why the target is not complete yet, "" when it is."""
+    try:
+        for missing in find_missing_objects(switch.source, switch.target):
+            model = apps.get_model(missing.model)
+            index_patiently(model, [model._meta.pk.to_python(missing.pk)], switch.target)
+        copy_loose(switch.source, switch.target)
+    except EmbeddingUnavailableError as error:
+        return str(error)
+    faults = [fault for _, fault in carry_out(_list_due(switch.target)) if fault]
+    return "\n".join(faults) or str(find_gaps(switch))
+
+
+def _list_due(space: str) -> list[Any]:
+    return [status for status in report_indexes() if status.space == space]
+
+
+def _due() -> Any:
+    filling, ready = Q(state=SpaceSwitch.State.FILLING), Q(state=SpaceSwitch.State.READY)
+    return SpaceSwitch.objects.filter(filling | (ready & Q(is_automatic=True)))
+
+
+def _make_ready(switch: SpaceSwitch) -> str:
+    _due().filter(pk=switch.pk).update(state=SpaceSwitch.State.READY, ready_at=timezone.now(), reason="")
+    switch.refresh_from_db()
+    if switch.is_automatic and switch.state == SpaceSwitch.State.READY:
+        _cut_over_automatically(switch)
+    return switch.state
+
+
+def _cut_over_automatically(switch: SpaceSwitch) -> None:
+    try:
+        cut_over(switch)
+    except SwitchError as error:
+        SpaceSwitch.objects.filter(pk=switch.pk).update(reason=str(error))
+        advance_later(switch)

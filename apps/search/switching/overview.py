@@ -1,0 +1,62 @@
+"""What an operator sees of the bound tenant's spaces and of the change from one to another."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
+from apps.search.storage.pgvector.index_status import list_statuses, list_tables
+from apps.search.switching.gaps import Gaps, find_gaps
+from apps.search.written import get_searched_space
+
+SET_ASIDE_SHOWN = 20
+PAST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SpaceRow:
+    """A space: how many documents it holds, and whether it is the one that is searched."""
+
+    alias: str
+    documents: int
+    is_searched: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it. `switch` is the live one, with its runs and gaps; `past` are those before it."""
+
+    searched: str
+    spaces: list[SpaceRow]
+    switch: SpaceSwitch | None
+    runs: list[IndexRun]
+    gaps: Gaps | None
+    set_aside: list[SetAside]
+    set_aside_count: int
+    past: list[SpaceSwitch]
+
+
+def look_over() -> Overview:
+    """Return the bound tenant's spaces and switches. Raises NoTenantError."""
+    searched, switch = get_searched_space(), get_live_switch()
+    set_aside = SetAside.objects.order_by("-last_at")
+    ended = SpaceSwitch.objects.exclude(state__in=SpaceSwitch.LIVE)
+    return Overview(
+        searched=searched,
+        spaces=_list_spaces(searched),
+        switch=switch,
+        runs=list(switch.runs.order_by("pk")) if switch else [],
+        gaps=find_gaps(switch) if switch else None,
+        set_aside=list(set_aside[:SET_ASIDE_SHOWN]),
+        set_aside_count=set_aside.count(),
+        past=list(ended[:PAST_SHOWN]),
+    )
+
+
+def _list_spaces(searched: str) -> list[SpaceRow]:
+    """Those that can be used, and those that still hold documents."""
+    counts = dict.fromkeys([*settings.EMBEDDINGS, searched], 0)
+    for model in list_tables():
+        for status in list_statuses(model):
+            counts[status.space] = counts.get(status.space, 0) + status.rows
+    return [SpaceRow(alias, count, alias == searched) for alias, count in counts.items()]

@@ -1,0 +1,89 @@
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.messages import get_messages
+
+from apps.search.models import SpaceSwitch
+from tenants.context import owner_rights, tenant_context
+from tests.search.switching.work import make, run_tasks, titles
+
+PAGE = "/admin/search-space/acme/"
+AT_PUBLIC = {"headers": {"host": "localhost"}}
+
+pytestmark = pytest.mark.usefixtures("embedder")
+
+
+@pytest.fixture
+def operator(client, db):
+    client.force_login(get_user_model().objects.create_superuser("operator@example.com"))
+    return client
+
+
+def work(tenant):
+    with tenant_context(tenant), owner_rights():
+        run_tasks()
+
+
+def take(client, step, **values):
+    response = client.post(PAGE, {"step": step} | values, **AT_PUBLIC)
+    assert (response.status_code, response.url) == (302, PAGE)
+    return [str(message) for message in get_messages(response.wsgi_request)][-1]
+
+
+def test_an_operator_takes_a_tenant_to_another_space_and_back(operator, acme):
+    with tenant_context(acme):
+        make("old")
+    work(acme)
+    assert "What would a switch take?" in operator.get(PAGE, **AT_PUBLIC).content.decode()
+    estimate = operator.get(f"{PAGE}?estimate=other", **AT_PUBLIC)
+    assert "1 objects, 1 documents, about" in estimate.content.decode()
+
+    assert "A worker fills the space other" in take(operator, "start", target="other")
+    work(acme)
+    with tenant_context(acme):
+        switch = SpaceSwitch.objects.get().pk
+    page = operator.get(PAGE, **AT_PUBLIC).content.decode()
+    assert 'value="100">100 %</progress>' in page
+    assert "Search other from now on" in page
+    assert "style=" not in page
+
+    assert "new space is searched now" in take(operator, "cut_over", switch=switch)
+    acme.refresh_from_db()
+    assert acme.space == "other"
+    assert "old space is searched again" in take(operator, "roll_back", switch=switch)
+    acme.refresh_from_db()
+    assert acme.space == "default"
+    assert "is cancelled" in take(operator, "cancel", switch=switch)
+    work(acme)
+    with tenant_context(acme):
+        assert (titles("default"), titles("other")) == (["old"], [])
+    assert "begun by operator@example.com" in operator.get(PAGE, **AT_PUBLIC).content.decode()
+
+
+def test_what_is_not_possible_is_said(operator, acme):
+    take(operator, "start", target="other")
+    with tenant_context(acme):
+        switch = SpaceSwitch.objects.get().pk
+
+    assert "is not over. End or cancel it first" in take(operator, "start", target="custom")
+    assert "would have to be ready for that" in take(operator, "cut_over", switch=switch)
+
+
+@pytest.mark.parametrize("path", ["/admin/search-space/nobody/", "/admin/search-space/public/"])
+def test_a_schema_of_no_tenant_is_not_found(operator, acme, path):
+    assert operator.get(path, **AT_PUBLIC).status_code == 404
+
+
+def test_the_page_is_for_superusers_of_the_operators_site_only(client, acme):
+    staff = get_user_model().objects.create_user("staff@example.com", is_staff=True)
+    client.force_login(staff)
+
+    assert client.get(PAGE, **AT_PUBLIC).status_code == 403
+    assert client.post(PAGE, {"step": "start", "target": "other"}, **AT_PUBLIC).status_code == 403
+    at_tenant = client.get(PAGE, headers={"host": "acme.localhost"})
+    assert (at_tenant.status_code, at_tenant.url) == (302, f"/admin/login/?next={PAGE}")
+
+
+def test_the_tenants_page_links_to_it(operator, acme):
+    page = operator.get(f"/admin/tenants/tenant/{acme.pk}/change/", **AT_PUBLIC)
+
+    assert f'href="{PAGE}"' in page.content.decode()
