@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.search.documents import Document, EmbeddedDocument, embed
+from apps.search.embedding_cache import embed_documents
 from apps.search.factory import get_provider
 from apps.search.indexed import Indexed
 from apps.search.indexes import get_indexed_models
@@ -129,7 +130,7 @@ def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> lis
     same = [document for document in changed if _has_same_content(document, stored)]
     vectors = _stored_vectors(provider, same)
     new = [document for document in changed if document.document_key not in vectors]
-    vectors |= zip(_keys(new), provider.embedder.embed_documents(d.content for d in new), strict=True)
+    vectors |= zip(_keys(new), embed_documents(provider.embedder, [d.content for d in new]), strict=True)
     return [embed(document, vectors[document.document_key]) for document in changed]
 
 

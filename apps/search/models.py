@@ -129,6 +129,28 @@ class SetAside(models.Model):
         return f"{self.model_label} {self.object_pk} in {self.space}"
 
 
+class CachedVector(models.Model):
+    """The vector of a text that was embedded before; the key is a digest of all that it depends on."""
+
+    key = models.BinaryField(max_length=32, unique=True)
+    vector = models.BinaryField(help_text="Numbers of four bytes each.")
+    used_on = models.DateField(db_index=True)
+
+    def __str__(self) -> str:
+        return bytes(self.key).hex()[:8]
+
+
+class CacheUse(models.Model):
+    """How many texts of a day were found in the cache of vectors, and how many were not."""
+
+    day = models.DateField(unique=True)
+    hits = models.PositiveBigIntegerField(default=0)
+    misses = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.hits} hits, {self.misses} misses"
+
+
 def get_live_switch() -> SpaceSwitch | None:
     """Return the bound tenant's live switch, if there is one."""
     return SpaceSwitch.objects.filter(state__in=SpaceSwitch.LIVE).first()

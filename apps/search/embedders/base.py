@@ -40,11 +40,12 @@ class InvalidTextError(ValueError):
 class BaseEmbedder(ABC):
     """Turns texts into vectors of length 1; one vector for each text, in the order of the texts.
 
-    Subclasses set three attributes, on the class or in `__init__`:
+    Subclasses set these attributes, on the class or in `__init__`:
 
     - `dimensions`: how many numbers a vector has.
     - `model_id`: names model and dimensions. Two embedders with the same model_id give the same vector for
       the same text with its prefix, so that vectors may be cached by it.
+    - `is_worth_caching`: whether finding a stored vector is quicker than making it again.
     - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
 
     An instance lives as long as its process and serves all threads. Making one must be cheap, because system
@@ -54,6 +55,7 @@ class BaseEmbedder(ABC):
     dimensions: int
     model_id: str
     max_words: int | None = None
+    is_worth_caching: bool = True
 
     def __init__(self, *, query_prefix: str = "", document_prefix: str = "", batch_size: int = 32) -> None:
         """Check and keep the options that all embedders share. Raises ValueError naming the option.

@@ -24,6 +24,7 @@ class WordLlamaEmbedder(BaseEmbedder):
 
     dimensions = 256
     model_id = "wordllama-l2_supercat:256"
+    is_worth_caching = False
 
     def check_requirements(self) -> None:
         """Raise EmbeddingError if the package, its weights or its tokenizer are not installed."""

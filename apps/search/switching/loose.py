@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 from django.tasks import task
 
-from apps.search.documents import Document, InvalidDocumentError
-from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError
+from apps.search.documents import Document, InvalidDocumentError, embed
+from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
+from apps.search.embedding_cache import embed_documents
 from apps.search.indexes import get_indexed_models
 from apps.search.models import SetAside
 from apps.search.spaces import get_space
@@ -51,10 +52,11 @@ def _copy(document: Document, index_name: str, target: str) -> int:
         space.model, index_name=index_name, space=space.alias, embedder=space.embedder
     )
     try:
-        return provider.add([document])
+        (vector,) = embed_documents(space.embedder, [document.content])
+        return provider.add([embed(document, vector)])
     except EmbeddingUnavailableError:
         raise
-    except (EmbeddingError, InvalidDocumentError) as error:
+    except (EmbeddingError, InvalidTextError, InvalidDocumentError) as error:
         SetAside.objects.update_or_create(
             space=target,
             model_label=LABEL,

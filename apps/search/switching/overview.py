@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from apps.search.embedding_cache import CacheReport, report_cache
 from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
 from apps.search.storage.pgvector.index_status import list_statuses, list_tables
 from apps.search.switching.gaps import Gaps, find_gaps
@@ -34,6 +35,7 @@ class Overview:
     set_aside: list[SetAside]
     set_aside_count: int
     past: list[SpaceSwitch]
+    cache: CacheReport
 
 
 def look_over() -> Overview:
@@ -50,6 +52,7 @@ def look_over() -> Overview:
         set_aside=list(set_aside[:SET_ASIDE_SHOWN]),
         set_aside_count=set_aside.count(),
         past=list(ended[:PAST_SHOWN]),
+        cache=report_cache(),
     )
 
 

@@ -92,6 +92,9 @@ class Command(BaseCommand):
         for space in overview.spaces:
             mark = "*" if space.is_searched else " "
             self.stdout.write(f"{mark} {space.alias}: {space.documents:,} documents")
+        cache = overview.cache
+        known = "" if cache.hit_rate is None else f", {cache.hit_rate:.0%} of the last texts were known"
+        self.stdout.write(f"cache: {cache.rows:,} of at most {cache.limit:,} vectors{known}")
         if overview.switch is None:
             return self.stdout.write("No switch is under way.")
         self.stdout.write(f"{overview.switch}{_because(overview.switch)}")
