@@ -26,6 +26,11 @@ DONE = {
     "end": "The switch is over. A worker deletes the documents of the old space.",
     "cancel": "The switch is cancelled. A worker deletes the documents of the new space.",
 }
+RUN_STEPS = {
+    "pause_run": ("apps.search.runs.pause", "It stops after the present batch."),
+    "resume_run": ("apps.search.tasks.resume_run", "A worker goes on."),
+    "cancel_run": ("apps.search.runs.cancel", "It is cancelled; what is done stays."),
+}
 STEPS = {"pause": "pause_switch", "resume": "resume_switch", "end": "end_switch", "cancel": "cancel_switch"}
 
 
@@ -66,7 +71,14 @@ def _take(request: HttpRequest, tenant: Any) -> None:
     refused = (import_string(f"{SWITCHING}.steps.SwitchError"), import_string("apps.search.runs.RunError"))
     try:
         with tenant_context(tenant):
-            said = _start(request) if step == "start" else _step(request, step)
+            if step == "start":
+                said = _start(request)
+            elif step == "rebuild":
+                said = _rebuild(request)
+            elif step in RUN_STEPS:
+                said = _step_run(request, *RUN_STEPS[step])
+            else:
+                said = _step(request, step)
     except refused as error:
         messages.error(request, str(error))
     else:
@@ -78,6 +90,22 @@ def _start(request: HttpRequest) -> str:
     start = import_string(f"{SWITCHING}.steps.start_switch")
     start(target, is_automatic="automatic" in request.POST, started_by=request.user.get_username())
     return f"A worker fills the space {target}. What is saved goes into both; searches use the old one."
+
+
+def _rebuild(request: HttpRequest) -> str:
+    """Leave it to a worker to bring an index up to date in each space that is written to."""
+    index_name = request.POST.get("index", "")
+    if index_name not in import_string("apps.search.indexes.get_index_names")():
+        raise PermissionDenied
+    for space in import_string("apps.search.written.get_written_spaces")():
+        import_string("apps.search.tasks.start_run")(index_name, space)
+    return f"A worker brings the index {index_name} up to date."
+
+
+def _step_run(request: HttpRequest, path: str, said: str) -> str:
+    runs = import_string("apps.search.models.IndexRun").objects.filter(switch=None)
+    import_string(path)(get_object_or_404(runs, pk=request.POST.get("run") or 0))
+    return said
 
 
 def _step(request: HttpRequest, step: str) -> str:

@@ -27,6 +27,7 @@ RULES = {
     "apps.search.views": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
     "apps.search.api": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
     "apps.search.doctor": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
+    "apps.search.doctor_work": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
     SEARCH: ([SEARCH, "tenants.context"], []),
     "apps.accounts": (["apps.accounts", "tenants.context"], []),
     "project.demo": (["project", "tenants"], []),

@@ -11,6 +11,7 @@ from django.db.models import Func, IntegerField
 from psycopg import sql
 
 from apps.search.checks import check_indexed_models, check_spaces
+from apps.search.doctor_work import check_work
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
@@ -75,8 +76,11 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
         known = ", ".join(sorted(settings.EMBEDDINGS))
         message = f"Its space {tenant.space!r} is not in settings.EMBEDDINGS."
         yield Finding(Level.ERROR, schema, message, f"Add it, or choose another in the admin: {known}.")
-    for model in list_tables():
+    tables = list_tables()
+    for model in tables:
         yield from _check_declared(model, schema)
+    if tables:  # a tenant that is being provisioned has none
+        yield from check_work(tenant)
     care = partial(_enqueue_care, tenant)  # one for all indexes: they share the task
     for status in report_indexes():
         if status.rows:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import batched
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
-from apps.search.embedders import BaseEmbedder, InvalidTextError
+from apps.search.budget import hold, spend
+from apps.search.embedders import BaseEmbedder, EmbeddingUnavailableError, InvalidTextError
 from apps.search.embedders.base import Vectors
 from apps.search.models import CachedVector, CacheUse
 from tenants.context import connection
@@ -55,20 +57,24 @@ def get_rows() -> int:
     return getattr(settings, "EMBEDDING_CACHE", {}).get("ROWS", ROWS)
 
 
-def embed_documents(embedder: BaseEmbedder, texts: Sequence[str]) -> Vectors:
-    """Return the texts' vectors as `embedder.embed_documents` does, those known from the cache.
+def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> Vectors:
+    """Return the texts' vectors as the space's `embedder.embed_documents` does, those known from the cache.
 
-    Each text that is not known is embedded once, however often it is given. Raises what the embedder raises.
+    Each text that is not known is embedded once, however often it is given, a request at a time and within
+    the space's limits. Raises what the embedder raises; what was embedded before that is kept.
     """
     if not texts or not embedder.is_worth_caching or not get_rows():
-        return embedder.embed_documents(texts)
+        parts = [_embed(space, embedder, part, texts) for part in batched(texts, embedder.batch_size)]
+        return np.concatenate([np.empty((0, embedder.dimensions), dtype=np.float32), *parts])
     keys = [_make_key(embedder, text) for text in texts]
-    known = _find(keys, embedder.dimensions)
-    unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    made = dict(zip(unknown, _embed(embedder, list(unknown.values()), texts), strict=True))
-    _store(made)
+    vectors = _find(keys, embedder.dimensions)
+    unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
     _count(len(texts) - len(unknown), len(unknown))
-    return np.stack([known[key] if key in known else made[key] for key in keys])
+    for part in batched(unknown, embedder.batch_size):
+        made = _embed(space, embedder, [unknown[key] for key in part], texts)
+        vectors |= zip(part, made, strict=True)
+        _store({key: vectors[key] for key in part})
+    return np.stack([vectors[key] for key in keys])
 
 
 def report_cache() -> CacheReport:
@@ -87,11 +93,15 @@ def trim_cache() -> int:
         return _unlocked(CachedVector.objects.order_by("used_on", "pk")[:surplus]).delete()[0]
 
 
-def _embed(embedder: BaseEmbedder, unknown: list[str], texts: Sequence[str]) -> Any:
+def _embed(space: str, embedder: BaseEmbedder, part: Sequence[str], texts: Sequence[str]) -> Vectors:
+    spend(space, part)
     try:
-        return embedder.embed_documents(unknown)
+        return embedder.embed_documents(part)
+    except EmbeddingUnavailableError as error:
+        hold(space, error)
+        raise
     except InvalidTextError as error:
-        raise InvalidTextError(texts.index(unknown[error.position]), error.reason) from error
+        raise InvalidTextError(texts.index(part[error.position]), error.reason) from error
 
 
 def _make_key(embedder: BaseEmbedder, text: str) -> bytes:

@@ -130,7 +130,8 @@ def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> lis
     same = [document for document in changed if _has_same_content(document, stored)]
     vectors = _stored_vectors(provider, same)
     new = [document for document in changed if document.document_key not in vectors]
-    vectors |= zip(_keys(new), embed_documents(provider.embedder, [d.content for d in new]), strict=True)
+    made = embed_documents(provider.space, provider.embedder, [document.content for document in new])
+    vectors |= zip(_keys(new), made, strict=True)
     return [embed(document, vectors[document.document_key]) for document in changed]
 
 

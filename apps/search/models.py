@@ -129,6 +129,20 @@ class SetAside(models.Model):
         return f"{self.model_label} {self.object_pk} in {self.space}"
 
 
+class ServiceBudget(models.Model):
+    """What was asked of a space's service in the present minute, and until when it is to be left alone."""
+
+    space = models.CharField(max_length=50, unique=True)
+    minute = models.DateTimeField(null=True, help_text="When it began.")
+    requests = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    held_until = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.space
+
+
 class CachedVector(models.Model):
     """The vector of a text that was embedded before; the key is a digest of all that it depends on."""
 

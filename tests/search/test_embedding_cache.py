@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 
 
 def embed(*texts, space="default"):
-    return embed_documents(get_embedder(space), list(texts))
+    return embed_documents(space, get_embedder(space), list(texts))
 
 
 def test_a_text_is_embedded_once_and_its_vector_stays_the_same(embedder):

@@ -3,6 +3,8 @@ from django.core.management import CommandError, call_command
 
 from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
+from apps.search.models import IndexRun
+from apps.search.runs import work_on
 from tenants.context import tenant_context
 from tenants.models import Tenant
 
@@ -76,3 +78,20 @@ def test_unknown_space_is_refused(db):
         CommandError, match=r"^--space: EMBEDDINGS\['nope'\]: there is no such alias. Known al"
     ):
         call_command("rebuild_index", schema="acme", space="nope")
+
+
+@pytest.mark.usefixtures("articles")
+def test_queued_a_worker_does_it(acme, capsys):
+    call_command("rebuild_index", schema="acme", queue=True)
+
+    assert "articles into default: running" in capsys.readouterr().out
+    assert indexed(acme) == []
+    with tenant_context(acme):
+        run = IndexRun.objects.get()
+        work_on(run)
+    assert indexed(acme) == ["of Acme"]
+
+
+def test_workers_fill_no_space_that_the_tenant_does_not_write_to(acme):
+    with pytest.raises(CommandError, match="--space: acme writes to default; workers fill no other space"):
+        call_command("rebuild_index", schema="acme", queue=True, space="other")

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Sum
 from django.db.models.functions import Length
 
+from apps.search.budget import CHARACTERS_PER_TOKEN
 from apps.search.embedders import EmbeddingError, InvalidTextError, get_service_options
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects
@@ -16,7 +17,6 @@ from apps.search.spaces import get_space
 from apps.search.written import get_searched_space
 
 SAMPLE = 16  # texts that are embedded to see how long it takes
-CHARACTERS_PER_TOKEN = 4  # of English text and OpenAI's tokenizers; other languages take more tokens
 
 
 @dataclass(frozen=True)

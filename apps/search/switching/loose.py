@@ -52,7 +52,7 @@ def _copy(document: Document, index_name: str, target: str) -> int:
         space.model, index_name=index_name, space=space.alias, embedder=space.embedder
     )
     try:
-        (vector,) = embed_documents(space.embedder, [document.content])
+        (vector,) = embed_documents(target, space.embedder, [document.content])
         return provider.add([embed(document, vector)])
     except EmbeddingUnavailableError:
         raise

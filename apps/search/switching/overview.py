@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from apps.search.embedding_cache import CacheReport, report_cache
+from apps.search.indexes import get_index_names
+from apps.search.indexing import count_objects
 from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
 from apps.search.storage.pgvector.index_status import list_statuses, list_tables
 from apps.search.switching.gaps import Gaps, find_gaps
@@ -24,11 +26,21 @@ class SpaceRow:
 
 
 @dataclass(frozen=True)
+class IndexRow:
+    """An index: of how many objects it is made, and the last run through it that belongs to no switch."""
+
+    name: str
+    objects: int
+    run: IndexRun | None
+
+
+@dataclass(frozen=True)
 class Overview:
     """All of it. `switch` is the live one, with its runs and gaps; `past` are those before it."""
 
     searched: str
     spaces: list[SpaceRow]
+    indexes: list[IndexRow]
     switch: SpaceSwitch | None
     runs: list[IndexRun]
     gaps: Gaps | None
@@ -46,6 +58,7 @@ def look_over() -> Overview:
     return Overview(
         searched=searched,
         spaces=_list_spaces(searched),
+        indexes=[_look_at(name) for name in get_index_names()],
         switch=switch,
         runs=list(switch.runs.order_by("pk")) if switch else [],
         gaps=find_gaps(switch) if switch else None,
@@ -54,6 +67,11 @@ def look_over() -> Overview:
         past=list(ended[:PAST_SHOWN]),
         cache=report_cache(),
     )
+
+
+def _look_at(index_name: str) -> IndexRow:
+    runs = IndexRun.objects.filter(index_name=index_name, switch=None)
+    return IndexRow(index_name, count_objects(index_name), runs.first())
 
 
 def _list_spaces(searched: str) -> list[SpaceRow]:

@@ -2,7 +2,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 
-from apps.search.models import SpaceSwitch
+from apps.articles.models import Article
+from apps.search.models import IndexRun, SpaceSwitch
 from tenants.context import owner_rights, tenant_context
 from tests.search.switching.work import make, run_tasks, titles
 
@@ -57,6 +58,26 @@ def test_an_operator_takes_a_tenant_to_another_space_and_back(operator, acme):
     with tenant_context(acme):
         assert (titles("default"), titles("other")) == (["old"], [])
     assert "begun by operator@example.com" in operator.get(PAGE, **AT_PUBLIC).content.decode()
+
+
+def test_an_operator_has_an_index_brought_up_to_date(operator, acme):
+    with tenant_context(acme):
+        Article.objects.bulk_create(Article(title=f"title{number}", body="body") for number in range(40))
+
+    assert "brings the index articles up to date" in take(operator, "rebuild", index="articles")
+    with tenant_context(acme):
+        run = IndexRun.objects.get()
+    assert "It stops after the present batch" in take(operator, "pause_run", run=run.pk)
+    work(acme)
+    with tenant_context(acme):
+        assert titles("default") == []
+    assert "A worker goes on" in take(operator, "resume_run", run=run.pk)
+    work(acme)
+
+    with tenant_context(acme):
+        assert len(titles("default")) == 40
+    assert "40 of 40 objects, done" in operator.get(PAGE, **AT_PUBLIC).content.decode()
+    assert "cannot become cancelled" in take(operator, "cancel_run", run=run.pk)
 
 
 def test_what_is_not_possible_is_said(operator, acme):

@@ -4,7 +4,7 @@ from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError
-from apps.search.models import IndexRun, SetAside, SpaceSwitch
+from apps.search.models import IndexRun, ServiceBudget, SetAside, SpaceSwitch
 from apps.search.results import search_objects
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.switching.steps import (
@@ -249,6 +249,7 @@ def test_a_target_that_does_not_answer_keeps_nobody_from_the_source(embedder, se
         cut_over(switch)
 
     embedder.before_batch = staticmethod(lambda texts: None)
+    ServiceBudget.objects.update(held_until=None)
     run_tasks()
     assert titles("other") == ["new", "old"]
     cut_over(switch)

@@ -10,7 +10,8 @@ from apps.search.factory import UnknownIndexError, get_provider
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects, rebuild_index
 from apps.search.management.tenants import add_schema_arguments, each_tenant
-from apps.search.tasks import enqueue_maintenance
+from apps.search.tasks import enqueue_maintenance, start_run
+from apps.search.written import get_written_spaces
 
 
 class Command(BaseCommand):
@@ -23,22 +24,39 @@ class Command(BaseCommand):
         add_schema_arguments(parser)
         parser.add_argument("--index", help="one index only (default: all)")
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
+        parser.add_argument("--queue", action="store_true", help="leave it to the workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through the tenants and their indexes, with a progress bar."""
         indexes = [options["index"]] if options["index"] else get_index_names()
         for tenant in each_tenant(options):
             for index in indexes:
+                if options["queue"]:
+                    self.stdout.write(_queue(tenant.schema_name, index, options["space"]))
+                    continue
                 changed = self._rebuild(tenant.schema_name, index, options["space"])
                 self.stdout.write(f"{tenant.schema_name}: index {index}: {changed} documents changed")
             enqueue_maintenance()
 
     def _rebuild(self, schema: str, index: str, space: str | None) -> int:
-        try:
-            get_provider(index, space=space)
-        except UnknownIndexError as error:
-            raise CommandError(f"--index: {error}") from error
-        except ImproperlyConfigured as error:
-            raise CommandError(f"--space: {error}") from error
+        _check(index, space)
         with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
             return rebuild_index(index, space=space, progress=bar.update)
+
+
+def _queue(schema: str, index: str, space: str | None) -> str:
+    _check(index, space)
+    written = get_written_spaces()
+    if space and space not in written:
+        raise CommandError(f"--space: {schema} writes to {', '.join(written)}; workers fill no other space.")
+    runs = [start_run(index, alias) for alias in ([space] if space else written)]
+    return "\n".join(f"{schema}: run {run.pk}, {run}" for run in runs)
+
+
+def _check(index: str, space: str | None) -> None:
+    try:
+        get_provider(index, space=space)
+    except UnknownIndexError as error:
+        raise CommandError(f"--index: {error}") from error
+    except ImproperlyConfigured as error:
+        raise CommandError(f"--space: {error}") from error

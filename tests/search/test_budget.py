@@ -1,0 +1,129 @@
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from apps.articles.models import Article
+from apps.search.budget import spend
+from apps.search.embedders import EmbeddingUnavailableError, get_embedder
+from apps.search.embedding_cache import embed_documents
+from apps.search.models import IndexRun, ServiceBudget
+from apps.search.tasks import continue_run, start_run
+from tenants.context import tenant_context
+
+pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
+
+
+@pytest.fixture
+def limit(settings):
+    def set_options(**options):
+        settings.EMBEDDINGS["default"]["OPTIONS"] = {"batch_size": 2} | options
+
+    return set_options
+
+
+def embed(*texts):
+    return embed_documents("default", get_embedder("default"), list(texts))
+
+
+def end_minute():
+    ServiceBudget.objects.update(minute=timezone.now() - timedelta(seconds=61))
+
+
+def test_requests_beyond_the_limit_wait_for_the_next_minute(limit, embedder):
+    limit(requests_per_minute=2)
+
+    with pytest.raises(EmbeddingUnavailableError, match="limit of 2 requests a minute of the space"):
+        embed("a", "b", "c", "d", "e")
+    end_minute()
+    vectors = embed("a", "b", "c", "d", "e")
+
+    assert (embedder.embedded, len(vectors)) == (["a", "b", "c", "d", "e"], 5)
+
+
+def test_tokens_beyond_the_limit_wait_and_say_how_long(limit):
+    limit(tokens_per_minute=10)
+    embed("x" * 20)
+
+    with pytest.raises(EmbeddingUnavailableError, match="10 tokens a minute") as caught:
+        embed("y" * 20)
+
+    assert 0 < caught.value.retry_after <= 60
+
+
+def test_a_request_above_the_limit_passes_by_itself(limit, embedder):
+    limit(tokens_per_minute=10)
+
+    embed("x" * 4_000)
+
+    assert len(embedder.embedded) == 1
+
+
+def test_when_the_service_says_wait_no_worker_asks_it(embedder):
+    def refuse(texts):
+        raise EmbeddingUnavailableError("too many requests", retry_after=30)
+
+    embedder.before_batch = staticmethod(refuse)
+    with pytest.raises(EmbeddingUnavailableError):
+        embed("a")
+    embedder.before_batch = staticmethod(lambda texts: None)
+
+    with pytest.raises(EmbeddingUnavailableError, match="too many requests") as caught:
+        embed("b")
+    assert 0 < caught.value.retry_after <= 30
+
+    ServiceBudget.objects.update(held_until=timezone.now())
+    embed("b")
+    assert embedder.embedded == ["b"]
+
+
+def test_a_run_waits_as_long_as_the_limit_says_and_repeats_nothing(limit, embedder, in_acme):
+    limit(requests_per_minute=1)
+    Article.objects.bulk_create(Article(title=f"title{number}", body="body") for number in range(3))
+    run = start_run("articles", "default")
+    DBTaskResult.objects.all().delete()
+
+    run_slice(run, in_acme)
+    run.refresh_from_db()
+    assert "limit of 1 requests a minute" in run.reason
+    waiting = DBTaskResult.objects.get()
+    assert waiting.run_after == run.resumes_at > timezone.now()
+    end_minute()
+    run_slice(run, in_acme)
+
+    run.refresh_from_db()
+    assert (run.state, run.objects_done, run.reason) == (IndexRun.State.DONE, 3, "")
+    assert len(embedder.embedded) == 3
+
+
+def run_slice(run, tenant):
+    DBTaskResult.objects.filter(run_after=None).delete()
+    continue_run.func(run.pk)
+
+
+def test_another_tenant_has_a_budget_of_its_own(limit, globex):
+    limit(requests_per_minute=1)
+    embed("a")
+
+    with tenant_context(globex):
+        embed("a")
+        assert ServiceBudget.objects.get().requests == 1
+
+
+def test_nothing_is_counted_where_there_is_no_limit():
+    spend("default", ["a"])
+
+    assert not ServiceBudget.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("requests_per_minute", 0), ("tokens_per_minute", "many"), ("price_per_million_tokens", -1)],
+)
+def test_a_bad_limit_is_refused(limit, option, value):
+    limit(**{option: value})
+
+    with pytest.raises(ImproperlyConfigured, match=rf"EMBEDDINGS\['default'\]: {option}"):
+        spend("default", ["a"])
