@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from pgvector.django import HnswIndex
 
+from apps.search.chunkers import get_chunker
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexes import get_indexed_models
 from apps.search.spaces import get_space
@@ -19,7 +20,7 @@ HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
 
 @register()
 def check_spaces(**kwargs: Any) -> list[CheckMessage]:
-    """E001 to E004: each space's embedder, table, dimensions and operator class."""
+    """E001 to E004, E006, E007: each space's embedder, table, dimensions, operator class and chunker."""
     if not isinstance(settings.EMBEDDINGS, Mapping) or "default" not in settings.EMBEDDINGS:
         hint = "Add the alias 'default': new tenants use it."
         return [Error("EMBEDDINGS['default']: there is no such alias.", hint=hint, id="search.E001")]
@@ -57,7 +58,22 @@ def _check_space(alias: str) -> list[CheckMessage]:
         get_vector_type(model)
     except (ImproperlyConfigured, ValueError) as error:
         return [_bad_table(f"EMBEDDINGS[{alias!r}]: {error}")]
-    return [*_check_dimensions(alias, embedder.dimensions, model), *_check_metric(alias, model)]
+    return [
+        *_check_dimensions(alias, embedder.dimensions, model),
+        *_check_metric(alias, model),
+        *_check_chunkers(alias),
+    ]
+
+
+def _check_chunkers(alias: str) -> list[CheckMessage]:
+    messages: dict[str, CheckMessage] = {}  # one fault of the space may concern all models
+    for model in get_indexed_models():
+        try:
+            get_chunker(model, alias)
+        except ImproperlyConfigured as error:
+            hint = "Correct CHUNKER, or the model's chunker; docs/how-to/chunking.md shows all of them."
+            messages[str(error)] = Error(str(error), hint=hint, id="search.E007")
+    return list(messages.values())
 
 
 def _bad_table(message: str) -> Error:

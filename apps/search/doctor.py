@@ -12,6 +12,9 @@ from psycopg import sql
 
 from apps.search.checks import check_indexed_models, check_spaces
 from apps.search.doctor_work import check_work
+from apps.search.factory import get_provider
+from apps.search.indexes import get_indexed_models
+from apps.search.sources import Source, make_documents
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
@@ -31,7 +34,7 @@ OPTIONS = "DATABASES['default']['OPTIONS']['options']: -c {name}={value}"
 
 
 def check_settings(scope: Scope) -> Iterable[Finding]:
-    """Yield search.E001 to E006, and options of the connection without which searches are poor or slow."""
+    """Yield search.E001 to E007, and options of the connection without which searches are poor or slow."""
     if not scope.is_whole:
         return
     yield from from_checks("search", [*check_spaces(), *check_indexed_models()])
@@ -85,7 +88,9 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
     for status in report_indexes():
         if status.rows:
             yield from _check_length(status)
-            if status.space != tenant.space and status.space not in get_written_spaces():
+            if status.space == tenant.space:
+                yield from _check_chunks(status)
+            elif status.space not in get_written_spaces():
                 yield _describe_left_over(status, tenant)
         yield from _check_index(status, care)
 
@@ -148,6 +153,33 @@ def _check_length(status: IndexStatus) -> Iterator[Finding]:
             f"manage.py rebuild_index --schema={status.schema} --space={status.space}"
         )
         yield Finding(Level.ERROR, status.schema, message, fix)
+
+
+def _check_chunks(status: IndexStatus) -> Iterator[Finding]:
+    """Cut the oldest object of each model again: no task waits for it, so what differs was cut otherwise."""
+    for model in get_indexed_models(status.index_name):
+        oldest = model._default_manager.order_by("pk").first()
+        if oldest is None:
+            continue
+        try:
+            wanted = {document.content for document in make_documents(oldest, status.space)}
+        except ImproperlyConfigured:  # check_settings() has complained of it
+            continue
+        stored = _read_contents(status, oldest)
+        if stored and stored != wanted:
+            message = (
+                f"{_name(status)}: the oldest {model._meta.label} would be cut into other chunks today "
+                f"({len(stored)} stored, {len(wanted)} wanted): CHUNKER, the model's chunker or its text was "
+                "changed, and not all was indexed again."
+            )
+            fix = f"manage.py rebuild_index --schema={status.schema} --index={status.index_name}"
+            yield Finding(Level.WARNING, status.schema, message, fix)
+
+
+def _read_contents(status: IndexStatus, obj: Any) -> set[str]:
+    rows = get_provider(status.index_name, space=status.space).objects
+    of_object = rows.filter(document_key__startswith=Source.of(obj).prefix)
+    return set(of_object.values_list("content", flat=True))
 
 
 def _describe_left_over(status: IndexStatus, tenant: Any) -> Finding:

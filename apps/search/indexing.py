@@ -38,7 +38,7 @@ def index_objects(
     objects = model._default_manager.filter(pk__in=pks).order_by("pk")
     prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
     for _ in range(ATTEMPTS):
-        documents = _make_all(objects)
+        documents = _make_all(objects, provider.space)
         embedded = _embed_changed(provider, documents)
         kept = _keys(documents)
         with transaction.atomic():
@@ -46,7 +46,8 @@ def index_objects(
                 return 0
             # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
             # must not be overwritten with what was read before; the locks keep others out until the commit.
-            if _make_all(objects.select_for_update(of=("self",), no_key=True)) == documents:
+            locked = objects.select_for_update(of=("self",), no_key=True)
+            if _make_all(locked, provider.space) == documents:
                 removed = _of_prefixes(provider, prefixes).exclude(document_key__in=kept).delete()[0]
                 return provider.add(embedded) + removed
     raise ObjectsChangedError(
@@ -94,7 +95,7 @@ def get_pages(model: type[Indexed], *, after: Any = None) -> Iterator[list[Any]]
 def delete_changed(model: type[Indexed], pks: Sequence[Any], *, space: str) -> int:
     """Delete those documents of these objects that no longer say what the object says; return how many."""
     provider = get_provider(model.index_name, space=space)
-    documents = _make_all(model._default_manager.filter(pk__in=pks))
+    documents = _make_all(model._default_manager.filter(pk__in=pks), provider.space)
     prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
     rows = _of_prefixes(provider, prefixes)
     said = {document.document_key: document.content for document in documents}
@@ -119,8 +120,8 @@ def _is_written(space: str) -> bool:
     return space in get_written_spaces()
 
 
-def _make_all(objects: Any) -> list[Document]:
-    return [document for obj in objects.all() for document in make_documents(obj)]
+def _make_all(objects: Any, space: str) -> list[Document]:
+    return [document for obj in objects.all() for document in make_documents(obj, space)]
 
 
 def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:

@@ -9,6 +9,8 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
+from apps.search.chunkers import get_chunker
+from apps.search.chunking import as_chunk
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
 from apps.search.indexes import get_indexed_models
@@ -45,12 +47,21 @@ class Source:
         return cls(label, unquote(pk))
 
 
-def make_documents(obj: Indexed) -> list[Document]:
-    """Return the documents of an object: one a chunk, with keys `app.model:pk:number`."""
+def make_documents(obj: Indexed, space: str | None = None) -> list[Document]:
+    """Return the documents of an object in a space: one a chunk, with keys `app.model:pk:number`.
+
+    Without a space the model's own chunker cuts, which must be one that needs no embedder. What the object
+    says of itself comes before what a chunk says: both may have a key such as "headings". Raises
+    ImproperlyConfigured for a chunker that does not fit the space.
+    """
     prefix = Source.of(obj).prefix
     metadata = obj.get_index_metadata()
-    chunks = obj.chunker.chunk(obj.get_index_content())
-    return [Document(f"{prefix}{number}", chunk, metadata) for number, chunk in enumerate(chunks)]
+    chunker = obj.chunker if space is None else get_chunker(type(obj), space)
+    chunks = map(as_chunk, chunker.chunk(obj.get_index_content()))
+    return [
+        Document(f"{prefix}{number}", chunk.text, {**chunk.metadata, **metadata})
+        for number, chunk in enumerate(chunks)
+    ]
 
 
 def get_source_objects(sources: Iterable[Source | None]) -> dict[Source, Any]:

@@ -196,6 +196,32 @@ def model_id_and_dimensions_are_declared(embedder):
 
 
 @promise
+def tokens_lie_within_the_text_and_in_its_order(embedder):
+    for text in [*TEXTS, "", " ", "a\0b", "lone \ud800", TEXTS[0] * 300]:
+        tokens = embedder.find_tokens(text)
+
+        assert all(0 <= start < end <= len(text) for start, end in tokens)
+        assert [start for start, _ in tokens] == sorted(start for start, _ in tokens)
+
+
+@promise
+def as_many_tokens_are_counted_as_are_found(embedder):
+    for text in [*TEXTS, "", "a\0b", "lone \ud800", TEXTS[0] * 300]:
+        assert embedder.count_tokens(text) == len(embedder.find_tokens(text))
+
+
+@promise
+def whatever_is_within_the_limit_of_tokens_is_read(embedder):
+    words = ["settings"] * (embedder.token_limit or 1000)
+    while embedder.count_tokens(" ".join(words)) > (embedder.token_limit or 1000):
+        words.pop()
+
+    vectors = embedder.embed_documents([" ".join(words), " ".join([*words[:-1], "cat"])])
+
+    assert np.abs(vectors[0] - vectors[1]).max() > 0
+
+
+@promise
 def nothing_is_missing(embedder):
     embedder.check_requirements()
 

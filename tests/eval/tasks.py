@@ -31,13 +31,20 @@ def make_tasks() -> list[Task]:
     return [_make_task("headings", _docstrings()), _make_task("packages", _packages())]
 
 
-def _make_task(name: str, items: Iterator[tuple[str, str, str]]) -> Task:
+def make_long_tasks() -> list[Task]:
+    """Return the same tasks with the whole of each text, as it was written but for its summary."""
+    kinds = (("docstrings", _docstrings()), ("readmes", _packages(without_noise=False)))
+    return [_make_task(name, items, shorten=False) for name, items in kinds]
+
+
+def _make_task(name: str, items: Iterator[tuple[str, str, str]], *, shorten: bool = True) -> Task:
     """Make a task of (key, summary, text), leaving out what is too short and summaries that occur twice."""
     found: dict[str, tuple[str, str]] = {}
     for key, summary, text in items:
         words = text.replace(summary, " ").split()
         if len(words) >= SHORTEST and len(summary.split()) >= 2:
-            found.setdefault(summary, (key, " ".join(words[:WORDS])))
+            whole = text.replace(summary, " ")
+            found.setdefault(summary, (key, " ".join(words[:WORDS]) if shorten else whole))
     queries = [(summary, key) for summary, (key, _) in found.items()]
     step = max(1, len(queries) // QUERIES)
     return Task(name, dict(found.values()), queries[::step][:QUERIES])
@@ -53,10 +60,14 @@ def _docstrings() -> Iterator[tuple[str, str, str]]:
         yield record["key"], re.split(r"(?<=[.!?])\s", " ".join(summary.split()))[0], rest
 
 
-def _packages() -> Iterator[tuple[str, str, str]]:
+def _packages(*, without_noise: bool = True) -> Iterator[tuple[str, str, str]]:
     for package in sorted(distributions(), key=lambda package: package.name):
         text = package.metadata["Description"] or package.metadata.get_payload() or ""
         summary = package.metadata["Summary"] or ""
         name = re.compile(re.escape(package.name), re.IGNORECASE)
         # The name would give the answer away.
-        yield package.name, name.sub("", summary).strip(), name.sub("", NOISE.sub(" ", str(text)))
+        yield (
+            package.name,
+            name.sub("", summary).strip(),
+            name.sub("", NOISE.sub(" ", str(text)) if without_noise else str(text)),
+        )

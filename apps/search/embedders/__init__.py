@@ -5,6 +5,7 @@ Importing this package is cheap: every embedder imports its library when it embe
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from .factory import (
+    get_chunker_entry,
     get_embedder,
     get_embedder_class,
     get_fusion_options,
@@ -24,6 +25,7 @@ __all__ = [
     "MiniLMEmbedder",
     "OpenAICompatibleEmbedder",
     "WordLlamaEmbedder",
+    "get_chunker_entry",
     "get_embedder",
     "get_embedder_class",
     "get_fusion_options",

@@ -2,6 +2,8 @@
 
 A new embedder subclasses BaseEmbedder, sets `dimensions` and `model_id`, and writes `embed_batch`. It is then
 named as BACKEND in settings.EMBEDDINGS, and `tests/embedders/contract.py` tells whether it keeps the promise.
+One that has a tokenizer also writes `token_limit`, `count_tokens` and `find_tokens`, so that texts can be cut
+by what it reads.
 """
 
 import itertools
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .options import find_bad_character, require_int, require_text
+from .tokens import estimate_count, estimate_tokens
 
 type Vectors = npt.NDArray[np.float32]
 
@@ -78,6 +81,26 @@ class BaseEmbedder(ABC):
         Raise InvalidTextError with the position in `texts` for a text that has no vector, EmbeddingError for
         everything else.
         """
+
+    @property
+    def token_limit(self) -> int | None:
+        """How many tokens of a document's text are read; None when there is no limit.
+
+        Its prefix and the model's own marks are taken off. Here it is `max_words`: a word is a token or more.
+        """
+        return self.max_words
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text has, the model's own marks not counted. Takes any str.
+
+        An estimate (four bytes of UTF-8 are a token), unless the embedder has a tokenizer. Raises
+        EmbeddingError when that is not installed.
+        """
+        return estimate_count(text)
+
+    def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
+        """Return where the tokens of a text begin and end, in characters; see `count_tokens`."""
+        return estimate_tokens(text)
 
     def check_requirements(self) -> None:
         """Raise EmbeddingError saying what to install if something is missing. Cheap: loads no weights."""

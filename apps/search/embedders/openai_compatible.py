@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
 from .options import require_bool, require_int, require_seconds, require_text
+from .tokens import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self.model_id = f"{self.model}:{self.dimensions}:{self.max_input_bytes}@{self.base_url}"
         self._api_key = _require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
+
+    @property
+    def token_limit(self) -> int:
+        """How many estimated tokens of a document are sent beside its prefix, four bytes each."""
+        return max(1, (self.max_input_bytes - len(self.document_prefix.encode())) // BYTES_PER_TOKEN)
 
     def check_requirements(self) -> None:
         """Raise EmbeddingError if the client library is not installed; asks the service nothing."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import BaseEmbedder, InvalidTextError
+from .tokens import count_encoded, find_encoded
 from .weights import find_package_file, once_per_process
 
 INSTALL = "wordllama"
@@ -25,6 +26,14 @@ class WordLlamaEmbedder(BaseEmbedder):
     dimensions = 256
     model_id = "wordllama-l2_supercat:256"
     is_worth_caching = False
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens of the model a text has."""
+        return count_encoded(_load_model().tokenizer, text)
+
+    def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
+        """Return where the tokens of a text begin and end, in characters."""
+        return find_encoded(_load_model().tokenizer, text)
 
     def check_requirements(self) -> None:
         """Raise EmbeddingError if the package, its weights or its tokenizer are not installed."""

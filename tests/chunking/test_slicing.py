@@ -7,23 +7,14 @@ from hypothesis import strategies as st
 
 from apps.search.chunking import ParagraphChunker, SentenceChunker, SimpleChunker
 
+from .texts import texts, without_space
+
 CHUNKERS = [SimpleChunker, SentenceChunker, ParagraphChunker]
 PROSE = (
     "Every tenant has a schema of its own. Dr. Ada Lovelace wrote the first program, e.g. for Bernoulli "
     "numbers! Was it run? Nobody knows.\n\nThe second paragraph is short.\r\n\r\nThe third one has "
     "\u201cquoted words.\u201d It ends here.\n"
 )
-
-fragments = st.one_of(
-    st.text(alphabet="abcXYZ", min_size=1, max_size=12),
-    st.sampled_from([" ", "  ", "\n", "\r\n", "\n\n", "\r\n\r\n", "\t", "    ", "\u2029", "\u3000", "\x00"]),
-    st.sampled_from([". ", "! ", "? ", "...", ".\n", "Dr. ", "\u3002", "\uff1f", "\u2026 ", "- ", "\n- "]),
-    st.sampled_from(
-        ["日本語", "naïve", "e\u0301", "👩‍👩‍👧", "שלום", "\u200b", "x" * 120, "1." * 40, "\ud800"]
-    ),
-    st.text(max_size=6),
-)
-texts = st.lists(fragments, max_size=60).map("".join)
 
 
 @st.composite
@@ -35,10 +26,6 @@ def chunkers(draw):
 
 def size(chunk, unit):
     return len(chunk) if unit == "characters" else len(chunk.split())
-
-
-def without_space(text):
-    return "".join(text.split())
 
 
 @given(chunkers(), texts)
@@ -154,6 +141,12 @@ def test_sentences_stay_whole():
     ]
 
 
+def test_a_sentence_ends_with_its_whole_word_not_with_the_last_piece_of_it():
+    chunks = SentenceChunker(limit=20, overlap=0, unit="characters").chunk("Call a singer. Sit down.")
+
+    assert chunks == ["Call a singer.", "Sit down."]
+
+
 def test_the_overlap_of_sentences_is_a_whole_sentence_where_one_fits():
     text = "One two. Three four five. Six seven. Eight nine ten."
 
@@ -190,6 +183,15 @@ def test_a_paragraph_above_the_limit_is_cut_between_its_sentences():
     assert chunks == ["Short.\n\nOne two three.", "Four five six. Seven eight.", "Last."]
 
 
+def test_a_paragraph_that_fits_is_not_begun_in_the_chunk_before():
+    text = "One two. Three four.\n\nFive six. Seven eight."
+
+    assert ParagraphChunker(limit=6, overlap=0).chunk(text) == [
+        "One two. Three four.",
+        "Five six. Seven eight.",
+    ]
+
+
 def test_a_line_break_is_no_paragraph():
     text = "a b\r\nc d\r\n\r\ne f"
 
@@ -219,7 +221,7 @@ def test_code_keeps_its_line_breaks_and_indentation():
         "Call it so:\n\n    def load(path):\n        with open(path) as file:\n            return file.read()"
     )
 
-    chunks = ParagraphChunker(limit=8, overlap=0).chunk(text)
+    chunks = ParagraphChunker(limit=6, overlap=0).chunk(text)
 
     assert chunks == [
         "Call it so:\n\n    def load(path):",
