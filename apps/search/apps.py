@@ -1,6 +1,7 @@
 """Wires the signals and the checks."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class SearchConfig(AppConfig):
@@ -14,4 +15,5 @@ class SearchConfig(AppConfig):
         from apps.search.switching import advancing
 
         signals.connect()
+        autodiscover_modules("search_indexes")
         advancing.connect()

@@ -10,7 +10,7 @@ from pgvector.django import HnswIndex
 
 from apps.search.chunkers import get_chunker
 from apps.search.embedders import validate_embedding_settings
-from apps.search.indexes import get_indexed_models
+from apps.search.indexes import get_index_names, get_indexed_models
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -39,7 +39,7 @@ def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
         )
         for model in get_indexed_models()
         for name in ("index_name", "index_fields")
-        if not getattr(model, name, None)
+        if not getattr(model, name, None) and not (name == "index_name" and get_index_names(model))
     ]
 
 
@@ -69,7 +69,7 @@ def _check_chunkers(alias: str) -> list[CheckMessage]:
     messages: dict[str, CheckMessage] = {}  # one fault of the space may concern all models
     for model in get_indexed_models():
         try:
-            get_chunker(model, alias)
+            get_chunker(model.chunker, f"{model._meta.label}.chunker", alias)
         except ImproperlyConfigured as error:
             hint = "Correct CHUNKER, or the model's chunker; docs/how-to/chunking.md shows all of them."
             messages[str(error)] = Error(str(error), hint=hint, id="search.E007")

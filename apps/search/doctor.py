@@ -13,8 +13,8 @@ from psycopg import sql
 from apps.search.checks import check_indexed_models, check_spaces
 from apps.search.doctor_work import check_work
 from apps.search.factory import get_provider
-from apps.search.indexes import get_indexed_models
-from apps.search.sources import Source, make_documents
+from apps.search.index_sources import ModelSource, get_sources
+from apps.search.sources import Source
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
@@ -157,18 +157,19 @@ def _check_length(status: IndexStatus) -> Iterator[Finding]:
 
 def _check_chunks(status: IndexStatus) -> Iterator[Finding]:
     """Cut the oldest object of each model again: no task waits for it, so what differs was cut otherwise."""
-    for model in get_indexed_models(status.index_name):
-        oldest = model._default_manager.order_by("pk").first()
+    for source in get_sources(status.index_name):
+        oldest = source.get_queryset().first() if isinstance(source, ModelSource) else None
         if oldest is None:
             continue
         try:
-            wanted = {document.content for document in make_documents(oldest, status.space)}
+            documents = source.make_documents([oldest.pk], status.space)
         except ImproperlyConfigured:  # check_settings() has complained of it
             continue
+        wanted = {document.content for document in documents}
         stored = _read_contents(status, oldest)
         if stored and stored != wanted:
             message = (
-                f"{_name(status)}: the oldest {model._meta.label} would be cut into other chunks today "
+                f"{_name(status)}: the oldest {oldest._meta.label} would be cut into other chunks today "
                 f"({len(stored)} stored, {len(wanted)} wanted): CHUNKER, the model's chunker or its text was "
                 "changed, and not all was indexed again."
             )

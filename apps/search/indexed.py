@@ -19,7 +19,7 @@ class Indexed(models.Model):
     or `manage.py rebuild_index`.
     """
 
-    index_name: ClassVar[str]
+    index_name: ClassVar[str] = ""
     index_fields: ClassVar[tuple[str, ...]] = ()
     chunker: ClassVar[Chunker] = ParagraphChunker(limit=180, overlap=30)
 

@@ -1,22 +1,22 @@
 """Objects into documents into vectors: what changed is embedded, the rest is left as it is."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument, embed
 from apps.search.embedding_cache import embed_documents
 from apps.search.factory import get_provider
+from apps.search.index_sources import IndexSource, get_sources, parse_key
 from apps.search.indexed import Indexed
-from apps.search.indexes import get_indexed_models
-from apps.search.sources import Source, make_documents
+from apps.search.indexes import get_index_names
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.recipe import refresh_keywords
 from apps.search.written import get_written_spaces, hold_spaces
 
-BATCH = 32  # objects
 ATTEMPTS = 5
 
 
@@ -24,21 +24,63 @@ class ObjectsChangedError(RuntimeError):
     """Objects changed again and again while they were embedded."""
 
 
-def index_objects(
-    model: type[Indexed], pks: Sequence[Any], *, space: str | None = None, only_if_written: bool = False
-) -> int:
-    """Bring the documents of these objects up to date and return how many rows changed.
+@dataclass(frozen=True)
+class Batch:
+    """Some items of one source of an index."""
+
+    index_name: str
+    source: IndexSource
+    items: Sequence[Any]
+
+    @property
+    def keys(self) -> list[str]:
+        """The items' keys."""
+        return [self.source.get_key(item) for item in self.items]
+
+    def halve(self) -> "list[Batch]":
+        """Return two batches with half of the items each."""
+        middle = len(self.items) // 2
+        return [replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])]
+
+    def make_documents(self, space: str, *, lock: bool = False) -> list[Document]:
+        """Return the items' documents as they are now, and keep them so with `lock`."""
+        return self.source.make_documents(self.items, space, lock=lock)
+
+    def find_stored(self, provider: PgVectorProvider) -> QuerySet:
+        """Return the rows that were made of these items, whatever these are now."""
+        condition = Q(pk__in=[])
+        for key in self.keys:
+            condition |= Q(document_key__startswith=self.source.get_prefix(key))
+        return provider.objects.filter(condition)
+
+
+def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None = None) -> int:
+    """Bring the documents of these objects up to date in all indexes of their model; see `index_batch`."""
+    batches = make_batches(model, pks)
+    return sum(index_batch(batch, space=space) for batch in batches)
+
+
+def make_batches(model: type[Indexed], pks: Sequence[Any]) -> list[Batch]:
+    """Return a batch of these objects for each index that their model is in."""
+    return [
+        Batch(index_name, source, pks)
+        for index_name in get_index_names(model)
+        for source in get_sources(index_name)
+        if source.model is model
+    ]
+
+
+def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool = False) -> int:
+    """Bring the documents of these items up to date and return how many rows changed.
 
     Objects that no longer exist lose their documents; chunks that an object no longer has are deleted.
     Texts that did not change are not embedded again. No transaction is open while the embedder works.
     Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's;
     with `only_if_written` nothing is written to a space that the tenant has given up meanwhile.
     """
-    provider = get_provider(model.index_name, space=space)
-    objects = model._default_manager.filter(pk__in=pks).order_by("pk")
-    prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
+    provider = get_provider(batch.index_name, space=space)
     for _ in range(ATTEMPTS):
-        documents = _make_all(objects, provider.space)
+        documents = batch.make_documents(provider.space)
         embedded = _embed_changed(provider, documents)
         kept = _keys(documents)
         with transaction.atomic():
@@ -46,12 +88,11 @@ def index_objects(
                 return 0
             # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
             # must not be overwritten with what was read before; the locks keep others out until the commit.
-            locked = objects.select_for_update(of=("self",), no_key=True)
-            if _make_all(locked, provider.space) == documents:
-                removed = _of_prefixes(provider, prefixes).exclude(document_key__in=kept).delete()[0]
+            if batch.make_documents(provider.space, lock=True) == documents:
+                removed = batch.find_stored(provider).exclude(document_key__in=kept).delete()[0]
                 return provider.add(embedded) + removed
     raise ObjectsChangedError(
-        f"{model._meta.label} {list(pks)}: the texts or the metadata of these objects changed each of "
+        f"{batch.source.label} {batch.keys}: the texts or the metadata of these objects changed each of "
         f"{ATTEMPTS} times while they were embedded. Does get_index_content or get_index_metadata return the "
         "same at each call?"
     )
@@ -62,66 +103,44 @@ def rebuild_index(
 ) -> int:
     """Bring a whole index up to date and return how many rows changed.
 
-    Goes through the objects in batches, in the order of their keys, and calls `progress` with the number of
-    objects of each; stopped and started again it skips what is up to date. Last, it deletes the documents
+    Goes through its sources in batches, in the order of their keys, and calls `progress` with the number of
+    items of each; stopped and started again it skips what is up to date. Last, it deletes the documents
     whose object is gone, and refreshes the keywords of those that were made in another language.
     """
     changed = 0
-    for model in get_indexed_models(index_name):
-        for pks in get_pages(model):
-            changed += index_objects(model, pks, space=space)
-            progress(len(pks))
+    for source in get_sources(index_name):
+        for _, items in source.pages():
+            changed += index_batch(Batch(index_name, source, items), space=space)
+            progress(len(items))
     changed += delete_orphans(index_name, space)
     return changed + refresh_keywords(get_provider(index_name, space=space).objects)
 
 
 def count_objects(index_name: str) -> int:
-    """Return how many objects an index is made of."""
-    return sum(model._default_manager.count() for model in get_indexed_models(index_name))
+    """Return how many objects and texts an index is made of."""
+    return sum(source.count() for source in get_sources(index_name))
 
 
-def get_pages(model: type[Indexed], *, after: Any = None) -> Iterator[list[Any]]:
-    """Yield the primary keys in pages of BATCH, in their order, those up to `after` left out.
-
-    Each page is found after the last one, so that inserts do not shift them.
-    """
-    objects = model._default_manager.order_by("pk").values_list("pk", flat=True)
-    page = list(objects[:BATCH] if after is None else objects.filter(pk__gt=after)[:BATCH])
-    while page:
-        yield page
-        page = list(objects.filter(pk__gt=page[-1])[:BATCH])
-
-
-def delete_changed(model: type[Indexed], pks: Sequence[Any], *, space: str) -> int:
-    """Delete those documents of these objects that no longer say what the object says; return how many."""
-    provider = get_provider(model.index_name, space=space)
-    documents = _make_all(model._default_manager.filter(pk__in=pks), provider.space)
-    prefixes = [Source(model._meta.label_lower, str(pk)).prefix for pk in pks]
-    rows = _of_prefixes(provider, prefixes)
-    said = {document.document_key: document.content for document in documents}
-    stored = rows.values_list("document_key", "content")
+def delete_changed(batch: Batch, *, space: str) -> int:
+    """Delete those documents of these items that no longer say what the item says; return how many."""
+    provider = get_provider(batch.index_name, space=space)
+    said = {document.document_key: document.content for document in batch.make_documents(space)}
+    stored = batch.find_stored(provider).values_list("document_key", "content")
     return provider.delete([key for key, content in stored if said.get(key) != content])
 
 
 def delete_orphans(index_name: str, space: str | None = None) -> int:
-    """Delete the documents whose object is gone and return how many there were."""
+    """Delete the documents whose object or text is gone and return how many there were."""
     provider = get_provider(index_name, space=space)
     # Keys first: an object that is saved and indexed in between must be alive when its key is judged.
     keys = list(provider.objects.values_list("document_key", flat=True))
-    alive = {
-        model._meta.label_lower: {str(pk) for pk in model._default_manager.values_list("pk", flat=True)}
-        for model in get_indexed_models(index_name)
-    }
+    alive = {source.label: source.list_keys() for source in get_sources(index_name)}
     return provider.delete([key for key in keys if _is_orphan(key, alive)])
 
 
 def _is_written(space: str) -> bool:
     hold_spaces()
     return space in get_written_spaces()
-
-
-def _make_all(objects: Any, space: str) -> list[Document]:
-    return [document for obj in objects.all() for document in make_documents(obj, space)]
 
 
 def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:
@@ -164,13 +183,6 @@ def _keys(documents: list[Document]) -> list[str]:
     return [document.document_key for document in documents]
 
 
-def _of_prefixes(provider: PgVectorProvider, prefixes: Sequence[str]) -> Any:
-    condition = Q(pk__in=[])
-    for prefix in prefixes:
-        condition |= Q(document_key__startswith=prefix)
-    return provider.objects.filter(condition)
-
-
 def _is_orphan(key: str, alive: dict[str, set[str]]) -> bool:
-    source = Source.from_key(key)
-    return source is not None and source.pk not in alive.get(source.model, set())
+    made_from = parse_key(key)
+    return made_from is not None and made_from[1] not in alive.get(made_from[0], set())

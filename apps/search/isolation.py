@@ -55,11 +55,12 @@ def plant_documents(party: "Party") -> dict[str, Any]:
     """
     vectors: dict[str, Any] = {}
     for obj in party.of(plant_objects):
-        provider = get_provider(obj.index_name)
-        vector: Any = provider.embedder.embed_query(party.word)
-        content = f"{party.word} {party.token}"
-        provider.add([embed(Document(f"{Source.of(obj).prefix}0", content), vector)])
-        vectors[obj.index_name] = vector
+        for index_name in get_index_names(type(obj)):
+            provider = get_provider(index_name)
+            vector: Any = provider.embedder.embed_query(party.word)
+            content = f"{party.word} {party.token}"
+            provider.add([embed(Document(f"{Source.of(obj).prefix}0", content), vector)])
+            vectors[index_name] = vector
     return vectors
 
 

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from apps.search.factory import get_provider
 from apps.search.filters import compile_filter, count_facets
 from apps.search.hybrid import WINDOW, search_by_mode
+from apps.search.index_sources import parse_key
 from apps.search.indexed import Indexed
 from apps.search.snippets import make_snippet, mark_words
 from apps.search.sources import Source, get_source_objects
@@ -27,6 +28,7 @@ __all__ = [
     "search_page",
 ]
 
+SAFE_URLS = ("/", "https://", "http://")
 CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
 
 
@@ -54,13 +56,16 @@ class Result:
 
     @property
     def title(self) -> str:
-        """The object's own name, else the document's key."""
-        return str(self.source or self.document.document_key)
+        """The object's own name, else the title in the metadata, else the document's key."""
+        return str(self.source or self.document.metadata.get("title") or self.document.document_key)
 
     @property
     def url(self) -> str:
-        """The object's page, empty when it has none."""
-        return get_url(self.source)
+        """The object's page, else the address in the metadata, empty when there is none."""
+        if self.source is not None:
+            return get_url(self.source)
+        url = str(self.document.metadata.get("url", ""))
+        return url if url.startswith(SAFE_URLS) else ""
 
 
 def search_documents(
@@ -160,5 +165,5 @@ def _make_result(document: Any, obj: Model | None, text: str) -> Result:
 def _best_of_each(results: list[Result]) -> list[Result]:
     best: dict[Any, Result] = {}
     for result in results:
-        best.setdefault(Source.of(result.source) if result.source else result.document.pk, result)
+        best.setdefault(parse_key(result.document.document_key) or result.document.pk, result)
     return list(best.values())

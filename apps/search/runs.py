@@ -17,9 +17,8 @@ from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError
 from apps.search.factory import get_provider
-from apps.search.indexed import Indexed
-from apps.search.indexes import get_indexed_models
-from apps.search.indexing import count_objects, delete_orphans, get_pages
+from apps.search.index_sources import get_sources
+from apps.search.indexing import Batch, count_objects, delete_orphans
 from apps.search.models import IndexRun, SetAside, SpaceSwitch
 from apps.search.set_aside import index_patiently
 from apps.search.storage.pgvector.recipe import refresh_keywords
@@ -64,8 +63,8 @@ def work_on(run: IndexRun, *, seconds: float = SLICE) -> datetime | None:
     """
     until = monotonic() + seconds
     try:
-        for model, pks in _batches(run):
-            if not _do_batch(run, model, pks):
+        for position, batch in _batches(run):
+            if not _do_batch(run, position, batch):
                 return None
             if monotonic() >= until:
                 return timezone.now()
@@ -76,47 +75,44 @@ def work_on(run: IndexRun, *, seconds: float = SLICE) -> datetime | None:
     return None
 
 
-def _batches(run: IndexRun) -> Iterator[tuple[type[Indexed], list[Any]]]:
-    """What is not done yet: the models in their order, each by its primary keys."""
-    models = get_indexed_models(run.index_name)
+def _batches(run: IndexRun) -> Iterator[tuple[list[Any], Batch]]:
+    """What is not done yet: the sources in their order, each from where the run stands."""
+    sources = get_sources(run.index_name)
     label, after = run.position or (None, None)
-    labels = [model._meta.label_lower for model in models]
+    labels = [source.label for source in sources]
     first = labels.index(label) if label in labels else 0
-    for number, model in enumerate(models[first:]):
-        start = model._meta.pk.to_python(after) if number == 0 and label in labels else None
-        for pks in get_pages(model, after=start):
-            yield model, pks
+    for number, source in enumerate(sources[first:]):
+        start = after if number == 0 and label in labels else None
+        for position, items in source.pages(start):
+            yield [source.label, position], Batch(run.index_name, source, items)
 
 
-def _do_batch(run: IndexRun, model: type[Indexed], pks: list[Any]) -> bool:
+def _do_batch(run: IndexRun, position: list[Any], batch: Batch) -> bool:
     """Index a batch and note it down; return whether the run is still ours."""
     if not IndexRun.objects.filter(pk=run.pk, state=State.RUNNING).exists():
         return False
     started = monotonic()
-    documents = index_patiently(model, pks, run.space)
-    position = [model._meta.label_lower, str(pks[-1])]
+    documents = index_patiently(batch, run.space)
     # Another worker on the same run would have counted on.
     ours = IndexRun.objects.filter(pk=run.pk, state=State.RUNNING, objects_done=run.objects_done)
     moved = ours.update(
         position=position,
-        objects_done=F("objects_done") + len(pks),
+        objects_done=F("objects_done") + len(batch.items),
         documents=F("documents") + documents,
         seconds=F("seconds") + (monotonic() - started),
         reason="",
         resumes_at=None,
     )
-    run.position, run.objects_done = position, run.objects_done + len(pks)
+    run.position, run.objects_done = position, run.objects_done + len(batch.items)
     return bool(moved)
 
 
 def _retry_set_aside(run: IndexRun) -> None:
     """Try those again whose fault was the service's, and not their own."""
-    for model in get_indexed_models(run.index_name):
-        waiting = SetAside.objects.filter(
-            space=run.space, model_label=model._meta.label_lower, is_lasting=False
-        )
-        for pk in waiting.values_list("object_pk", flat=True):
-            index_patiently(model, [model._meta.pk.to_python(pk)], run.space)
+    for source in get_sources(run.index_name):
+        waiting = SetAside.objects.filter(space=run.space, model_label=source.label, is_lasting=False)
+        for item in source.find(set(waiting.values_list("object_pk", flat=True))):
+            index_patiently(Batch(run.index_name, source, [item]), run.space)
 
 
 def _wait(run: IndexRun, reason: str, seconds: float) -> datetime:

@@ -1,6 +1,6 @@
 """Documents and the objects they were made from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from apps.search.chunkers import get_chunker
-from apps.search.chunking import as_chunk
+from apps.search.chunking import Chunker, as_chunk
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
 from apps.search.indexes import get_indexed_models
@@ -47,17 +47,32 @@ class Source:
         return cls(label, unquote(pk))
 
 
-def make_documents(obj: Indexed, space: str | None = None) -> list[Document]:
+def make_documents(
+    obj: Indexed,
+    space: str | None = None,
+    *,
+    content: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> list[Document]:
     """Return the documents of an object in a space: one a chunk, with keys `app.model:pk:number`.
 
-    Without a space the model's own chunker cuts, which must be one that needs no embedder. What the object
-    says of itself comes before what a chunk says: both may have a key such as "headings". Raises
-    ImproperlyConfigured for a chunker that does not fit the space.
+    Without a space the model's own chunker cuts, which must be one that needs no embedder. `content` and
+    `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker that does not fit.
     """
-    prefix = Source.of(obj).prefix
-    metadata = obj.get_index_metadata()
-    chunker = obj.chunker if space is None else get_chunker(type(obj), space)
-    chunks = map(as_chunk, chunker.chunk(obj.get_index_content()))
+    chunker = obj.chunker
+    if space is not None:
+        chunker = get_chunker(chunker, f"{obj._meta.label}.chunker", space)
+    content = obj.get_index_content() if content is None else content
+    metadata = obj.get_index_metadata() if metadata is None else metadata
+    return cut(Source.of(obj).prefix, content, metadata, chunker)
+
+
+def cut(prefix: str, content: str, metadata: Mapping[str, Any], chunker: Chunker) -> list[Document]:
+    """Return a text's documents: one a chunk, the prefix with a number for its key.
+
+    What the text says of itself comes before what a chunk says: both may have a key such as "headings".
+    """
+    chunks = map(as_chunk, chunker.chunk(content))
     return [
         Document(f"{prefix}{number}", chunk.text, {**chunk.metadata, **metadata})
         for number, chunk in enumerate(chunks)

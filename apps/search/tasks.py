@@ -11,8 +11,9 @@ from django.tasks import task
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.index_sources import BATCH
 from apps.search.indexed import Indexed
-from apps.search.indexing import BATCH
+from apps.search.indexing import make_batches
 from apps.search.models import IndexRun, SpaceSwitch
 from apps.search.runs import create_run, unpause, work_on
 from apps.search.set_aside import index_patiently, set_aside
@@ -42,12 +43,14 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
     """
     model = apps.get_model(model_label)
     keys = [model._meta.pk.to_python(pk) for pk in pks]
+    batches = make_batches(model, keys)
     changed = 0
     for alias in [space] if space else get_written_spaces():
         try:
-            changed += index_patiently(model, keys, alias)
+            changed += sum(index_patiently(batch, alias) for batch in batches)
         except EmbeddingUnavailableError as error:
-            set_aside(model, keys, alias, str(error), is_lasting=False)
+            label, texts = batches[0].source.label, batches[0].keys
+            set_aside(label, texts, alias, str(error), is_lasting=False)
             _try_later(model_label, pks, alias, attempt, error)
     enqueue_maintenance()
     return changed

@@ -67,16 +67,16 @@ def problems():
 
 
 def test_a_space_without_chunker_cuts_with_the_models_own():
-    assert get_chunker(Article, "default") == ParagraphChunker(limit=180, overlap=30)
+    assert get_chunker(Article.chunker, "own", "default") == ParagraphChunker(limit=180, overlap=30)
 
 
 def test_the_chunker_of_the_space_comes_before_the_models_and_is_fit_for_its_embedder(set_chunker):
     set_chunker({"BACKEND": "apps.search.chunking.TokenChunker", "OPTIONS": {"limit": 99}})
 
-    chunker = get_chunker(Article, "default")
+    chunker = get_chunker(Article.chunker, "own", "default")
 
     assert chunker == TokenChunker(99).fit(get_embedder("default"))
-    assert get_chunker(Article, "other") == Article.chunker
+    assert get_chunker(Article.chunker, "own", "other") == Article.chunker
 
 
 def test_the_models_own_chunker_is_fit_for_the_embedder_too(monkeypatch):

@@ -1,7 +1,6 @@
 import pytest
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.search.doctor import check_tenants
 from apps.search.models import IndexRun
 from apps.search.set_aside import set_aside
@@ -49,7 +48,7 @@ def test_what_is_paused_is_no_finding(acme):
 
 def test_objects_set_aside_are_counted_and_nothing_of_them_is_told(acme, globex):
     with tenant_context(acme):
-        set_aside(Article, [1, 2], "default", "secret reason", is_lasting=True)
+        set_aside("articles.article", ["1", "2"], "default", "secret reason", is_lasting=True)
 
     (finding,) = examine(acme, globex)
 

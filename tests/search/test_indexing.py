@@ -5,7 +5,8 @@ from django_tasks_db.models import DBTaskResult
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import EmbeddingError
-from apps.search.indexing import BATCH, index_objects
+from apps.search.index_sources import BATCH
+from apps.search.indexing import index_objects
 from apps.search.results import search_objects
 from apps.search.tasks import enqueue_indexing
 from tenants.context import tenant_context

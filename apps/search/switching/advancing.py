@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Q
 from django.tasks import task
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.index_sources import get_sources
+from apps.search.indexing import Batch
 from apps.search.models import IndexRun, SpaceSwitch
 from apps.search.runs import run_finished
 from apps.search.set_aside import index_patiently
@@ -54,9 +55,10 @@ def _advance(run: IndexRun, **kwargs: Any) -> None:
 def _complete(switch: SpaceSwitch) -> str:
     """Fill the gaps and build the indexes; return why the target is not complete yet, "" when it is."""
     try:
-        for missing in find_missing_objects(switch.source, switch.target):
-            model = apps.get_model(missing.model)
-            index_patiently(model, [model._meta.pk.to_python(missing.pk)], switch.target)
+        for index_name, label, key in find_missing_objects(switch.source, switch.target):
+            for source in get_sources(index_name):
+                if source.label == label:
+                    index_patiently(Batch(index_name, source, source.find([key])), switch.target)
         copy_loose(switch.source, switch.target)
     except EmbeddingUnavailableError as error:
         return str(error)

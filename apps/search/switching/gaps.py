@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.models import F, Func, Value
 
+from apps.search.index_sources import parse_key
 from apps.search.models import IndexRun, SetAside, SpaceSwitch
-from apps.search.sources import Source
 from apps.search.spaces import get_space
 from apps.search.switching.loose import find_missing_loose
 
@@ -39,13 +39,16 @@ def find_gaps(switch: SpaceSwitch) -> Gaps:
     )
 
 
-def find_missing_objects(source: str, target: str) -> list[Source]:
-    """Return the objects that have documents in a space and none in another, but for those set aside."""
+def find_missing_objects(source: str, target: str) -> list[tuple[str, str, str]]:
+    """Return what has documents in a space and none in another, but for what is set aside.
+
+    Each as the index's name, the label of its source and its key.
+    """
+    aside = SetAside.objects.filter(space=target, is_lasting=True)
+    known: set[Any] = {None} | set(aside.values_list("model_label", "object_pk"))
     missing = _prefixes(source).difference(_prefixes(target))
-    found = {Source.from_key(f"{prefix}:0") for _, prefix in missing}
-    given_up = SetAside.objects.filter(space=target, is_lasting=True)
-    known = {Source(label, pk) for label, pk in given_up.values_list("model_label", "object_pk")}
-    return sorted(filter(None, found - known), key=lambda each: (each.model, each.pk))
+    found = [(index_name, parse_key(f"{prefix}:0")) for index_name, prefix in missing]
+    return sorted((index_name, *made_from) for index_name, made_from in found if made_from not in known)
 
 
 def _prefixes(space: str) -> Any:

@@ -10,7 +10,7 @@ from django.tasks import task
 from apps.search.documents import Document, InvalidDocumentError, embed
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from apps.search.embedding_cache import embed_documents
-from apps.search.indexes import get_indexed_models
+from apps.search.index_sources import list_labels
 from apps.search.models import SetAside
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -72,7 +72,7 @@ def _delete_surplus(source: str, target: str) -> int:
 
 
 def _loose(space: str) -> QuerySet:
-    labels = "|".join(re.escape(model._meta.label_lower) for model in get_indexed_models())
+    labels = "|".join(re.escape(label) for label in list_labels())
     rows: Any = get_space(space).model.objects.filter(space=space)
     return rows.exclude(document_key__regex=rf"^({labels}):[^:]+:[0-9]+$")
 

@@ -1,0 +1,206 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django_tasks_db.models import DBTaskResult
+
+from apps.articles.models import Article
+from apps.search import get_provider
+from apps.search.documents import Document
+from apps.search.index_sources import CallableSource, FileSource, ModelSource, Text, get_sources
+from apps.search.indexes import VectorIndex, get_index_names, register, unregister
+from apps.search.indexing import count_objects, rebuild_index
+from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.results import search_objects
+from apps.search.runs import work_on
+from apps.search.switching.steps import cut_over
+from apps.search.tasks import start_run
+from tenants.context import tenant_context
+from tests.search.switching.work import run_tasks, switch_to
+
+pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
+
+
+@pytest.fixture
+def questions():
+    return {"why": "red apples", "how": "green pears"}
+
+
+@pytest.fixture
+def handbook(questions):
+    def read():
+        for key, content in questions.items():
+            yield Text(key, content, {"title": key.title(), "url": f"/faq#{key}"})
+
+    def get_published():
+        return Article.objects.filter(source="handbook")
+
+    yield register(
+        VectorIndex(
+            "handbook",
+            [
+                ModelSource(Article, queryset=get_published, metadata=lambda obj: {"of": "handbook"}),
+                CallableSource("faq", read),
+                FileSource("guides", "guides/*.md"),
+            ],
+        )
+    )
+    unregister("handbook")
+
+
+def keys(index_name="handbook", space=None):
+    rows = get_provider(index_name, space=space).objects.order_by("document_key")
+    return list(rows.values_list("document_key", flat=True))
+
+
+def make(title, source="handbook"):
+    return Article.objects.create(title=title, body="body", source=source)
+
+
+def write_file(path, text):
+    default_storage.save(path, ContentFile(text.encode()))
+
+
+@pytest.mark.usefixtures("handbook")
+def test_an_index_is_made_of_objects_texts_and_files():
+    article = make("title")
+    make("elsewhere", source="blog")
+    write_file("guides/install.md", "# Install\n\nblue plums")
+    write_file("guides/logo.txt", "no guide")
+
+    rebuild_index("handbook")
+
+    assert get_index_names() == ["articles", "handbook"]
+    made = [f"articles.article:{article.pk}:0", "faq:how:0", "faq:why:0", "guides:guides%2Finstall.md:0"]
+    assert keys() == made
+    assert count_objects("handbook") == 4
+    row = get_provider("handbook").objects.get(document_key__startswith="guides")
+    assert row.metadata == {"headings": ["Install"], "path": "guides/install.md", "title": "install.md"}
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_save_goes_into_every_index_that_the_object_is_in():
+    article = make("title")
+    run_tasks()
+    assert (len(keys("articles")), len(keys("handbook"))) == (1, 1)
+
+    article.source = "blog"
+    article.save()
+    run_tasks()
+    assert (len(keys("articles")), len(keys("handbook"))) == (1, 0)
+
+    article.delete()
+    run_tasks()
+    assert keys("articles") == []
+
+
+@pytest.mark.usefixtures("handbook")
+def test_an_index_keeps_its_own_metadata_of_an_object():
+    make("title")
+    run_tasks()
+
+    (of_handbook,) = get_provider("handbook").objects.all()
+    (of_articles,) = get_provider("articles").objects.all()
+
+    assert (of_handbook.metadata, of_articles.metadata["title"]) == ({"of": "handbook"}, "title")
+
+
+@pytest.mark.usefixtures("handbook")
+def test_texts_that_are_gone_or_changed_follow_at_the_next_rebuilding(questions, embedder):
+    rebuild_index("handbook")
+    embedder.embedded.clear()
+
+    del questions["how"]
+    questions["why"] = "red cherries"
+    rebuild_index("handbook")
+
+    assert (keys(), embedder.embedded) == (["faq:why:0"], ["red cherries"])
+    assert rebuild_index("handbook") == 0
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_text_is_found_with_its_title_and_address():
+    rebuild_index("handbook")
+
+    result = search_objects("red apples", "handbook", 5)[0]
+
+    assert (result.source, result.title, result.url) == (None, "Why", "/faq#why")
+
+
+def test_an_address_that_is_no_address_is_not_linked():
+    get_provider("articles").add([Document("a", "red apples", {"url": "javascript:alert(1)"})])
+
+    assert search_objects("red apples", "articles", 5)[0].url == ""
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_run_goes_on_within_the_texts_where_it_stopped(questions, embedder):
+    questions.update({f"q{number}": f"text {number}" for number in range(70)})
+    run = start_run("handbook", "default")
+
+    work_on(run, seconds=0)
+    run.refresh_from_db()
+    assert run.position == ["faq", 32]
+    work_on(run)
+
+    run.refresh_from_db()
+    assert (run.state, run.objects_done, len(keys())) == (IndexRun.State.DONE, 72, 72)
+    assert len(embedder.embedded) == 72
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_switch_takes_texts_along_and_cuts_them_anew(settings, questions):
+    settings.EMBEDDINGS["other"]["CHUNKER"] = {
+        "BACKEND": "apps.search.chunking.SimpleChunker",
+        "OPTIONS": {"limit": 1, "overlap": 0},
+    }
+    rebuild_index("handbook")
+
+    switch = switch_to("other")
+    cut_over(switch)
+
+    assert SpaceSwitch.objects.get().state == "switched"
+    assert len(keys(space="default")) == 2
+    assert len(keys(space="other")) > 2
+
+
+@pytest.mark.usefixtures("handbook")
+def test_another_tenant_has_none_of_it(globex):
+    write_file("guides/install.md", "ours")
+    make("ours")
+    rebuild_index("handbook")
+
+    with tenant_context(globex):
+        rebuild_index("handbook")
+        assert keys() == ["faq:how:0", "faq:why:0"]
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_text_of_a_source_that_was_taken_out_goes_with_the_next_rebuilding():
+    rebuild_index("handbook")
+    get_provider("articles").add([Document("faq:stray:0", "text"), Document("by hand", "text")])
+
+    rebuild_index("articles")
+
+    assert keys("articles") == ["by hand"]
+
+
+def test_a_name_or_a_label_twice_is_refused(handbook):
+    with pytest.raises(ImproperlyConfigured, match="VectorIndex 'handbook': there is an index of that name"):
+        register(handbook)
+    twice = VectorIndex("other", [CallableSource("faq", list), CallableSource("faq", list)])
+    with pytest.raises(ImproperlyConfigured, match="VectorIndex 'other': several sources are called 'faq'"):
+        register(twice)
+
+
+@pytest.mark.parametrize("label", ["", "app.model", "a:b"])
+def test_a_label_that_could_be_taken_for_a_models_is_refused(label):
+    with pytest.raises(ValueError, match="allowed: a name without dots and colons"):
+        CallableSource(label, list)
+
+
+def test_a_model_that_names_its_index_is_a_source_of_it():
+    (source,) = get_sources("articles")
+
+    assert (source.model, source.label) == (Article, "articles.article")
+    assert not DBTaskResult.objects.exists()
