@@ -86,6 +86,7 @@ DATABASE_ROUTERS = ["tenants.routers.TenantRouter", "django_tenants.routers.Tena
 TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
 TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
+DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a tenant that leaves is deleted
 GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
 DOCTOR_CHECKS = [  # in this order; mending goes by it, too
     "tenants.doctor.server.check",

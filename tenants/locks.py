@@ -1,10 +1,14 @@
 """Locks that PostgreSQL gives back when their holder is gone."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from zlib import crc32
 
+from django.db import Error
+
 from tenants.context import connection
+
+LIFE_CYCLE = 0x7E4A  # the first key of the locks of whoever creates, migrates or deletes a tenant
 
 HELD = """
     SELECT objid::bigint FROM pg_locks
@@ -26,7 +30,15 @@ def session_lock(space: int, name: str) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [space, key])
         yield
     finally:
+        # The server notices the end of a session a moment later; if it has ended, the lock went with it.
+        with suppress(Error), session.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [space, key])
         session.close()
+
+
+def hold_life_cycle(schema: str) -> AbstractContextManager[None]:
+    """Wait for the lock that whoever creates, migrates or deletes this tenant holds, and hold it."""
+    return session_lock(LIFE_CYCLE, schema)
 
 
 def get_lock_key(name: str) -> int:

@@ -9,12 +9,14 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from tenants.context import connection
-from tenants.models import Tenant
+from tenants.models import Domain, Tenant
+from tenants.renaming import redirect_to_primary
 
 STATUS_OF_STATE = {
     Tenant.State.PROVISIONING: 503,
     Tenant.State.FAILED: 503,
     Tenant.State.SUSPENDED: 403,
+    Tenant.State.LEAVING: 410,
 }
 
 
@@ -50,7 +52,8 @@ class TenantRequest(HttpRequest):
 class TenantMiddleware(MiddlewareMixin):
     """Binds the tenant of the request's host and sets `request.tenant` (None on the operators' site).
 
-    404 for a host that no tenant has, 503 for a tenant that is not ready, 403 for a suspended one.
+    404 for a host that no tenant has, 503 for a tenant that is not ready, 403 for a suspended one, 410 for
+    one that is leaving; 308 from a host that redirects.
     """
 
     def process_request(self, request: TenantRequest) -> HttpResponse | None:
@@ -61,10 +64,13 @@ class TenantMiddleware(MiddlewareMixin):
         if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
-        tenant = Tenant.objects.filter(domains__domain=host).first() if host else None
+        domain = Domain.objects.select_related("tenant").filter(domain=host).first() if host else None
+        tenant = domain.tenant if domain else None
         status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
-        if tenant is None or status != 200:
+        if domain is None or tenant is None or status != 200:
             return _refuse(request, status)
+        if domain.redirects:
+            return redirect_to_primary(request, tenant) or _refuse(request, 404)
         request.tenant = tenant
         connection.set_tenant(tenant)
         return None

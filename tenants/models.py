@@ -1,10 +1,12 @@
 """The registry, in `public`: which tenants there are and under which hosts."""
 
+from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.validators import validate_domain, validate_schema_name, validate_space, validate_subdomain
@@ -18,6 +20,13 @@ SEARCH_LANGUAGES = [
 ]
 
 
+def get_address(host: str) -> str:
+    """Return the address of a tenant's site: scheme and port as in SITE_URL, no slash at the end."""
+    site = urlsplit(settings.SITE_URL)
+    port = f":{site.port}" if site.port else ""
+    return f"{site.scheme}://{host}{port}"
+
+
 class Tenant(TenantMixin):
     """A customer: one schema, one space for its embeddings, one or more domains."""
 
@@ -28,6 +37,7 @@ class Tenant(TenantMixin):
         ACTIVE = "active"
         FAILED = "failed"
         SUSPENDED = "suspended"
+        LEAVING = "leaving"
 
     # Provisioning makes the schema, in a task; saving a row must not block on hundreds of statements.
     auto_create_schema = False
@@ -59,6 +69,9 @@ class Tenant(TenantMixin):
     )
     state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING, editable=False)
     state_reason = models.TextField(blank=True, editable=False)
+    # Of a leaving tenant: what it is again when it is kept, and when its deletion is due.
+    state_before = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False)
+    delete_after = models.DateTimeField("to be deleted after", null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     provisioned_at = models.DateTimeField(null=True, editable=False)
 
@@ -69,11 +82,16 @@ class Tenant(TenantMixin):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a new subdomain whose host already leads to another tenant. Raises ValidationError."""
-        taken = Domain.objects.filter(domain=self.hostname).exclude(tenant__subdomain=self.subdomain)
-        if self._state.adding and taken.exists():
-            message = f"The host {self.hostname!r} leads to another tenant. Choose another subdomain."
-            raise ValidationError({"subdomain": message})
+        """Refuse a subdomain whose host leads to another tenant. Raises ValidationError."""
+        own = models.Q(tenant=self.pk) | models.Q(tenant__subdomain=self.subdomain)
+        taken = Domain.objects.filter(domain=self.hostname).exclude(own).first()
+        if taken is None:
+            return
+        leads = "still redirects" if taken.redirects else "leads"
+        message = f"The host {self.hostname!r} {leads} to another tenant. Choose another subdomain."
+        if taken.redirects:
+            message += f" To free it, remove it from the domains of {taken.tenant}."
+        raise ValidationError({"subdomain": message})
 
     @property
     def hostname(self) -> str:
@@ -83,18 +101,59 @@ class Tenant(TenantMixin):
     @property
     def url(self) -> str:
         """The address of the tenant's site, with scheme and port as in SITE_URL, ending with a slash."""
-        site = urlsplit(settings.SITE_URL)
-        port = f":{site.port}" if site.port else ""
-        return f"{site.scheme}://{self.hostname}{port}/"
+        return f"{get_address(self.hostname)}/"
 
 
 class Domain(DomainMixin):
-    """A host name that leads to a tenant."""
+    """A host name that leads to a tenant, or redirects to the tenant's primary one."""
 
     domain = models.CharField(max_length=253, unique=True, validators=[validate_domain])
+    is_primary = models.BooleanField(
+        "primary", default=True, db_index=True, help_text="Where redirects lead to. Each tenant has one."
+    )
+    redirects = models.BooleanField(
+        default=False, db_default=False, help_text="Leads to the primary domain; nobody else can take it."
+    )
 
     class Meta:
         ordering = ["domain"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"], condition=models.Q(is_primary=True), name="tenants_one_primary_domain"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_primary=False) | models.Q(redirects=False),
+                name="tenants_primary_domain_serves",
+            ),
+        ]
+
+    def clean(self) -> None:
+        """Refuse a primary domain that redirects, and the host of another tenant's subdomain.
+
+        Raises ValidationError.
+        """
+        if self.is_primary and self.redirects:
+            raise ValidationError({"redirects": "The primary domain is where redirects lead to."})
+        label, _, rest = self.domain.partition(".")
+        others = Tenant.objects.filter(subdomain=label).exclude(pk=self.tenant_id)
+        if rest == settings.BASE_DOMAIN and others.exists():
+            raise ValidationError({"domain": f"{self.domain!r} is the host of another tenant's subdomain."})
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """As Django's, but for what is said of the primary one: `clean` and `save` see to that."""
+        super().validate_constraints(exclude={*(exclude or ()), "is_primary"})
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it. A new primary domain takes over from the old one; a tenant's first one is primary.
+
+        As django-tenants', which would make a redirect primary when there is no other.
+        """
+        primary = Domain.objects.filter(tenant=self.tenant, is_primary=True).exclude(pk=self.pk)
+        self.is_primary = not self.redirects and (self.is_primary or not primary.exists())
+        if self.is_primary:
+            primary.update(is_primary=False)
+        super(DomainMixin, self).save(*args, **kwargs)
 
 
 class ProvisioningTemplate(models.Model):
@@ -108,3 +167,40 @@ class ProvisioningTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fingerprint[:8]} of {self.made_at:%Y-%m-%d %H:%M}"
+
+
+class DeletionReport(models.Model):
+    """What was looked at after a tenant's deletion, and what was found (tenants.deletion).
+
+    It is written with the deletion and stays: no later tenant gets the schema's name.
+    """
+
+    schema_name = models.CharField("schema", max_length=63, db_index=True)
+    name = models.CharField(max_length=100)
+    tenant_pk = models.BigIntegerField("primary key", db_index=True)
+    deleted_at = models.DateTimeField(auto_now_add=True)
+    proved_at = models.DateTimeField(null=True)
+    remainders = models.IntegerField(null=True, help_text="In how many places something is left.")
+    looks = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-deleted_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.schema_name})"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it was proved that nothing is left."""
+        return self.remainders == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON; times as in ISO 8601."""
+        return {
+            "schema": self.schema_name,
+            "name": self.name,
+            "deleted_at": self.deleted_at.isoformat(),
+            "proved_at": self.proved_at and self.proved_at.isoformat(),
+            "is_clean": self.is_clean,
+            "looks": self.looks,
+        }

@@ -5,29 +5,24 @@ comes last, so no request reaches a half-made tenant.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_tasks_db.models import DBTaskResult
-from django_tenants.utils import quote_schema_name, schema_exists
+from django_tenants.utils import schema_exists
 
-from tenants.context import connection, tenant_context
-from tenants.locks import session_lock
-from tenants.models import Domain, Tenant
-from tenants.roles import create_role, drop_role
-from tenants.task_backend import SCHEMA_KEY
+from tenants.context import tenant_context, unbound
+from tenants.deletion.erasing import drop_schema, erase_outside, erase_shared
+from tenants.holding import release_tasks
+from tenants.locks import hold_life_cycle
+from tenants.models import DeletionReport, Domain, Tenant
+from tenants.roles import create_role
 from tenants.template import create_schema
 from tenants.validators import RESERVED_SCHEMAS
 
 logger = logging.getLogger(__name__)
-
-LOCK_SPACE = 0x7E4A  # the first key of the two-key advisory locks of this module
 
 
 class ProvisioningError(RuntimeError):
@@ -64,13 +59,16 @@ def register_tenant(
 def choose_schema_name(subdomain: str) -> str:
     """Return a free schema name for a new tenant: the subdomain's own, with a number when that is taken.
 
-    The name never changes afterwards, whatever becomes of the subdomain.
+    The name never changes afterwards, whatever becomes of the subdomain. Nor is it given a second time: what
+    some process still caches under it, or what was signed within it, must not become another tenant's.
     """
     stem = subdomain.replace("-", "_")
     if stem.startswith("pg_"):  # PostgreSQL's own
         stem = f"t_{stem}"[:48]
+    begun = {"schema_name__startswith": stem[:44]}
     taken = RESERVED_SCHEMAS.union(
-        Tenant.objects.filter(schema_name__startswith=stem[:44]).values_list("schema_name", flat=True)
+        Tenant.objects.filter(**begun).values_list("schema_name", flat=True),
+        DeletionReport.objects.filter(**begun).values_list("schema_name", flat=True),
     )
     names = (stem if number == 1 else f"{stem[:44]}_{number}" for number in range(1, 1000))
     for name in names:
@@ -85,14 +83,14 @@ def provision(tenant: Tenant) -> str:
     Does nothing and returns "" when it is active already. Raises ProvisioningError, with the tenant's state
     set to `failed` and the reason beside it; running it again starts afresh.
     """
-    with _locked(tenant):
+    with unbound(), hold_life_cycle(tenant.schema_name):
         tenant.refresh_from_db()
         if tenant.provisioned_at is not None:
             return ""
         try:
             return _provision(tenant)
         except Exception as error:  # whatever a migration raises, the operator must see it on the tenant
-            _drop_schema(tenant)
+            drop_schema(tenant.schema_name)
             reason = f"{type(error).__name__}: {error}".strip()
             _set_state(tenant, Tenant.State.FAILED, reason)
             logger.exception("Provisioning of %s failed", tenant.schema_name)
@@ -100,44 +98,35 @@ def provision(tenant: Tenant) -> str:
 
 
 def suspend(tenant: Tenant, reason: str = "") -> None:
-    """Stop serving an active tenant; its data stays. Raises ValidationError in any other state."""
+    """Stop serving an active tenant; its data stays, and its tasks wait.
+
+    Raises ValidationError in any other state.
+    """
     _move(tenant, Tenant.State.ACTIVE, Tenant.State.SUSPENDED, reason)
 
 
 def resume(tenant: Tenant) -> None:
-    """Serve a suspended tenant again. Raises ValidationError in any other state."""
-    _move(tenant, Tenant.State.SUSPENDED, Tenant.State.ACTIVE, "")
+    """Serve a suspended tenant again, and let its tasks run. Raises ValidationError in any other state."""
+    with unbound(), transaction.atomic():
+        _move(tenant, Tenant.State.SUSPENDED, Tenant.State.ACTIVE, "")
+        release_tasks(tenant.schema_name)
 
 
 def delete_tenant(tenant: Tenant) -> None:
     """Remove the tenant: domains, schema with all data, waiting tasks, the row, and then its files.
 
-    What is in the database goes all at once or not at all.
+    What is in the database goes all at once or not at all. For what nobody has used yet: there is no time of
+    grace, no report, and the schema's name is free again. tenants.deletion is for all others.
     """
-    with _locked(tenant):
-        _delete_rows(tenant)
-        with tenant_context(tenant):
-            _delete_files("")
-
-
-def _delete_rows(tenant: Tenant) -> None:
-    with transaction.atomic():
-        DBTaskResult.objects.filter(args_kwargs__kwargs__contains={SCHEMA_KEY: tenant.schema_name}).delete()
-        _drop_schema(tenant)
-        drop_role(tenant)
-        tenant.delete()
-
-
-def _delete_files(folder: str) -> None:
-    folders, files = default_storage.listdir(folder)
-    for name in folders:
-        _delete_files(f"{folder}{name}/")
-    for name in (*files, *folders):
-        default_storage.delete(f"{folder}{name}")
+    with unbound(), hold_life_cycle(tenant.schema_name):
+        with transaction.atomic():
+            erase_shared(tenant.schema_name, tenant.pk)
+            tenant.delete()
+        erase_outside(tenant.schema_name)
 
 
 def _provision(tenant: Tenant) -> str:
-    _drop_schema(tenant)
+    drop_schema(tenant.schema_name)
     _set_state(tenant, Tenant.State.PROVISIONING, "")
     create_schema(tenant)
     create_role(tenant)
@@ -160,19 +149,3 @@ def _move(tenant: Tenant, before: str, after: str, reason: str) -> None:
 def _set_state(tenant: Tenant, state: str, reason: str) -> None:
     tenant.state, tenant.state_reason = state, reason
     tenant.save(update_fields=["state", "state_reason", "provisioned_at"])
-
-
-def _drop_schema(tenant: Tenant) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(tenant.schema_name)} CASCADE")
-
-
-@contextmanager
-def _locked(tenant: Tenant) -> Iterator[None]:
-    """Hold a lock, so that two workers never provision or delete the same tenant at once."""
-    connection.set_schema_to_public()
-    try:
-        with session_lock(LOCK_SPACE, tenant.schema_name):
-            yield
-    finally:
-        connection.set_schema_to_public()

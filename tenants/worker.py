@@ -15,6 +15,7 @@ from django.tasks import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from tenants.holding import hold
 from tenants.locks import find_held, get_lock_key
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class WorkerDiedError(RuntimeError):
 
 
 class RecoveringWorker(Worker):
-    """django-tasks-db's worker, with recovery of orphaned tasks."""
+    """django-tasks-db's worker, with recovery of orphaned tasks; tasks of a closed tenant wait."""
 
     def run(self) -> None:
         """Work until stopped, while a thread says that this worker lives and recovers others' tasks."""
@@ -41,6 +42,11 @@ class RecoveringWorker(Worker):
             super().run()
         finally:
             stop.set()
+
+    def run_task(self, db_task_result: DBTaskResult) -> None:
+        """Run the task, unless its tenant is suspended or leaving."""
+        if not hold(db_task_result):
+            super().run_task(db_task_result)
 
 
 def recover_orphans(own_id: str = "") -> int:

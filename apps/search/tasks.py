@@ -1,7 +1,7 @@
 """What a worker does for search. Tasks carry keys only, re-read their rows and may run twice."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import batched
 from typing import Any
 
@@ -24,11 +24,9 @@ from apps.search.storage.pgvector.index_report import (
     report_indexes,
 )
 from apps.search.written import get_written_spaces
-from tenants.context import get_current_tenant
 
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
 MAX_ATTEMPTS = 24  # the last of them after more than half a day
-SUSPENDED_DELAY = 300  # seconds between two looks whether a tenant is served again
 MAINTENANCE_DELAY = 60  # seconds from the first write of a burst to the look at the vector indexes
 MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tenant's keys apart
 
@@ -72,11 +70,7 @@ def continue_run(run_pk: int) -> int:
     run = IndexRun.objects.filter(pk=run_pk, state=IndexRun.State.RUNNING).first()
     if run is None:
         return 0
-    if get_current_tenant().state != "active":  # whoever is suspended pays for no embedding
-        resumes_at: datetime | None = timezone.now() + timedelta(seconds=SUSPENDED_DELAY)
-    else:
-        resumes_at = work_on(run)
-    if resumes_at:
+    if resumes_at := work_on(run):
         continue_run.using(run_after=resumes_at).enqueue(run.pk)
     else:
         enqueue_maintenance()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.utils import timezone
 from psycopg import sql
 
@@ -11,14 +12,17 @@ from tenants.context import connection
 from tenants.doctor.finding import Finding, Level, Scope, name_some, write_sql
 from tenants.fleet.files import MigrationFiles, Planner
 from tenants.fleet.survey import SCHEMAS, UNPROVISIONED, survey_fleet
-from tenants.locks import find_held
-from tenants.models import Domain, Tenant
-from tenants.provisioning import LOCK_SPACE
+from tenants.locks import LIFE_CYCLE, find_held
+from tenants.models import DeletionReport, Domain, Tenant
 from tenants.validators import RESERVED_SCHEMAS
 
 PATIENCE = timedelta(minutes=15)  # for a tenant to be provisioned
 RETRY = 'Operators\' admin: Tenants, action "Provision again (after a failure)".'
-ADD_DOMAIN = "INSERT INTO public.{table} (domain, is_primary, tenant_id) VALUES ({domain}, true, {tenant});"
+ADD_DOMAIN = (
+    "INSERT INTO public.{table} AS d (domain, is_primary, tenant_id) VALUES ({domain}, true, {tenant}) "
+    "ON CONFLICT (domain) DO UPDATE SET is_primary = true, redirects = false "
+    "WHERE d.tenant_id = excluded.tenant_id;"
+)
 
 
 def check(scope: Scope) -> Iterable[Finding]:
@@ -27,10 +31,12 @@ def check(scope: Scope) -> Iterable[Finding]:
     if scope.is_whole:
         yield from _check_public()
         yield from _check_orphans(schemas)
+        yield from _check_deletions()
     yield from _check_lag(scope)
     yield from _check_unprovisioned(scope)
     yield from _check_missing(scope, schemas)
     yield from _check_domains(scope)
+    yield from _check_leaving(scope)
 
 
 def _list_schemas() -> dict[str, bool]:
@@ -68,7 +74,7 @@ def _check_lag(scope: Scope) -> Iterator[Finding]:
 
 
 def _check_unprovisioned(scope: Scope) -> Iterator[Finding]:
-    at_work = find_held(LOCK_SPACE, scope.schemas)
+    at_work = find_held(LIFE_CYCLE, scope.schemas)
     for tenant in scope.tenants:
         if tenant.schema_name in at_work:
             continue
@@ -85,13 +91,13 @@ def _check_missing(scope: Scope, schemas: dict[str, bool]) -> Iterator[Finding]:
         if tenant.state not in UNPROVISIONED and tenant.schema_name not in schemas:
             fix = (
                 f"infra/restore.sh /backups/TIME/{tenant.schema_name}.dump; "
-                f"or: manage.py delete_tenant --schema={tenant.schema_name}"
+                f"or: manage.py delete_tenant {tenant.schema_name} --now"
             )
             yield Finding(Level.ERROR, tenant.schema_name, f"It is {tenant.state}, but has no schema.", fix)
 
 
 def _check_domains(scope: Scope) -> Iterator[Finding]:
-    served = set(Domain.objects.values_list("tenant_id", flat=True))
+    served = set(Domain.objects.filter(redirects=False).values_list("tenant_id", flat=True))
     for tenant in scope.tenants:
         if tenant.state == Tenant.State.ACTIVE and tenant.pk not in served:
             fix = write_sql(
@@ -102,3 +108,19 @@ def _check_domains(scope: Scope) -> Iterator[Finding]:
             )
             message = "It is active, but no domain leads to it."
             yield Finding(Level.ERROR, tenant.schema_name, message, fix)
+
+
+def _check_leaving(scope: Scope) -> Iterator[Finding]:
+    for tenant in scope.tenants:
+        if tenant.delete_after is not None and tenant.delete_after < timezone.now() - PATIENCE:
+            message = f"It should have been deleted after {tenant.delete_after:%Y-%m-%d %H:%M} UTC."
+            fix = f"manage.py db_worker; or: manage.py delete_tenant {tenant.schema_name} --now"
+            yield Finding(Level.ERROR, tenant.schema_name, message, fix)
+
+
+def _check_deletions() -> Iterator[Finding]:
+    cut_short = Q(proved_at=None, deleted_at__lt=timezone.now() - PATIENCE)
+    for report in DeletionReport.objects.filter(cut_short | Q(remainders__gt=0)).order_by("pk"):
+        message = "Its deletion was cut short." if report.proved_at is None else "Something of it is left."
+        fix = f"manage.py delete_tenant {report.schema_name} --now"
+        yield Finding(Level.ERROR, report.schema_name, message, fix)

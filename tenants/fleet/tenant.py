@@ -21,7 +21,7 @@ from tenants.fleet.failures import describe, is_transient
 from tenants.fleet.files import MigrationFiles, Sharing, current_migration, sharing
 from tenants.fleet.introspection import FleetIntrospection
 from tenants.fleet.locks import MIGRATION, BusyError, hold_tenant
-from tenants.provisioning import LOCK_SPACE as LIFE_CYCLE
+from tenants.locks import LIFE_CYCLE
 
 BACK_OFF = 1.0  # seconds before the first retry; doubled before each further one
 TENANTS_OF_A_CONNECTION = 50  # a session remembers every table it has touched, and grows

@@ -1,10 +1,10 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from tenants.models import Domain, Tenant
+from tenants.worker import RecoveringWorker
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def operator(client, db):
 @pytest.fixture
 def run_tasks(db):
     """Run what waits with a worker's own method; its loop would close the test's transaction."""
-    worker = Worker(
+    worker = RecoveringWorker(
         queue_names=["default"],
         excluded_queue_names=[],
         backend_name="default",

@@ -4,17 +4,13 @@ from django.core.management import CommandError, call_command
 
 from tenants.context import tenant_context
 from tenants.models import Tenant
+from tenants.provisioning import delete_tenant
 
 INITECH = ["--name=Initech", "--subdomain=initech", "--owner-email=bill@initech.example"]
 
 
 def refuse_owner(email, *, base_url):
     raise LookupError(f"no owner {email}")
-
-
-@pytest.fixture
-def answer(monkeypatch):
-    return lambda text: monkeypatch.setattr("builtins.input", lambda prompt: text)
 
 
 def test_a_tenant_is_created_at_once_and_its_address_is_printed(db, capsys, tables_of):
@@ -78,42 +74,4 @@ def test_a_failed_provisioning_is_an_error_with_its_reason(committed, settings):
         ):
             committed(call_command, "create_tenant", *INITECH)
     finally:
-        committed(call_command, "delete_tenant", "--schema=initech", "--noinput")
-
-
-def test_a_tenant_is_deleted_without_a_question(acme, globex, capsys, schemas):
-    call_command("delete_tenant", "--schema=acme", "--noinput")
-
-    assert capsys.readouterr().out.strip() == "Acme is deleted."
-    assert not Tenant.objects.filter(name="Acme").exists()
-    assert "acme" not in schemas()
-    assert "globex" in schemas()
-
-
-def test_a_tenant_is_deleted_once_its_name_is_typed(acme, answer, capsys, schemas):
-    answer("Acme")
-
-    call_command("delete_tenant", "--schema=acme")
-
-    assert (
-        "This deletes Acme (http://acme.localhost:8000/) and all its data, for ever."
-        in capsys.readouterr().out
-    )
-    assert "acme" not in schemas()
-
-
-@pytest.mark.parametrize("typed", ["", "acme", "yes", "Globex"])
-def test_another_name_deletes_nothing(acme, answer, typed, schemas):
-    answer(typed)
-
-    with pytest.raises(CommandError, match=r"That is not its name; nothing was deleted\."):
-        call_command("delete_tenant", "--schema=acme")
-
-    assert Tenant.objects.filter(name="Acme").exists()
-    assert "acme" in schemas()
-
-
-@pytest.mark.parametrize("schema", ["nobody", "public", "ACME", ""])
-def test_a_schema_that_no_tenant_has_is_an_error(acme, schema):
-    with pytest.raises(CommandError, match=rf"--schema: no tenant has the schema '{schema}'\."):
-        call_command("delete_tenant", f"--schema={schema}", "--noinput")
+        committed(delete_tenant, Tenant.objects.get(schema_name="initech"))

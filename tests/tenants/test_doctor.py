@@ -15,9 +15,8 @@ from apps.articles.models import Article
 from tenants.context import tenant_context
 from tenants.doctor.examining import examine
 from tenants.doctor.finding import Level, name_some
-from tenants.locks import session_lock
+from tenants.locks import LIFE_CYCLE, session_lock
 from tenants.models import Domain, Tenant
-from tenants.provisioning import LOCK_SPACE
 from tenants.role_names import get_role_name
 from tenants.roles import list_roles
 from tenants.worker import LOCK_SPACE as WORKERS
@@ -189,7 +188,7 @@ def test_a_provisioning_that_takes_long_is_found_unless_somebody_is_at_it(make_t
     Tenant.objects.filter(pk=tenant.pk).update(created_at=LONG_AGO)
 
     stuck = find_only("initech")
-    with session_lock(LOCK_SPACE, "initech"):
+    with session_lock(LIFE_CYCLE, "initech"):
         at_work = find("initech")
 
     assert (fresh, at_work) == ([], [])
@@ -203,7 +202,7 @@ def test_a_tenant_without_a_schema_is_found(make_tenant):
     finding = find_only("initech")
 
     assert (finding.level, finding.message) == (Level.ERROR, "It is active, but has no schema.")
-    assert "manage.py delete_tenant --schema=initech" in finding.fix
+    assert "manage.py delete_tenant initech --now" in finding.fix
 
 
 @pytest.mark.parametrize("schema", ["template_tenant", "template_tenant_copy", "somebody_elses"])

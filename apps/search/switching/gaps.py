@@ -45,10 +45,11 @@ def find_missing_objects(source: str, target: str) -> list[tuple[str, str, str]]
     Each as the index's name, the label of its source and its key.
     """
     aside = SetAside.objects.filter(space=target, is_lasting=True)
-    known: set[Any] = {None} | set(aside.values_list("model_label", "object_pk"))
+    known = set(aside.values_list("model_label", "object_pk"))
     missing = _prefixes(source).difference(_prefixes(target))
     found = [(index_name, parse_key(f"{prefix}:0")) for index_name, prefix in missing]
-    return sorted((index_name, *made_from) for index_name, made_from in found if made_from not in known)
+    wanted = [(index_name, of) for index_name, of in found if of and of not in known]
+    return sorted((index_name, *of) for index_name, of in wanted)
 
 
 def _prefixes(space: str) -> Any:

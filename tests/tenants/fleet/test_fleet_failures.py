@@ -8,8 +8,7 @@ from tenants.fleet import tenant as fleet_tenant
 from tenants.fleet.files import MigrationFiles
 from tenants.fleet.locks import FLEET
 from tenants.fleet.tenant import TenantMigrator
-from tenants.locks import session_lock
-from tenants.provisioning import LOCK_SPACE as LIFE_CYCLE
+from tenants.locks import LIFE_CYCLE, session_lock
 
 EXISTS = 'articles.0001_initial: ProgrammingError (42P07): relation "articles_article" already exists'
 

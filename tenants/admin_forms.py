@@ -1,0 +1,72 @@
+"""The forms of the operators' admin."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+
+from tenants.models import Domain, Tenant
+
+
+class TenantForm(forms.ModelForm):
+    """What an operator says of a tenant; the spaces come from the settings."""
+
+    space = forms.ChoiceField(
+        choices=lambda: [(alias, alias) for alias in settings.EMBEDDINGS],
+        help_text=Tenant._meta.get_field("space").help_text,
+    )
+
+    class Meta:
+        model = Tenant
+        fields = ["name", "subdomain", "owner_email", "space", "search_language", "search_is_public"]
+
+
+class NameForm(forms.Form):
+    """Asks for the name of the tenant that is to go."""
+
+    name = forms.CharField(label="Type the tenant's name", strip=True)
+
+    def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
+        self.tenant = tenant
+        super().__init__(*args, **kwargs)
+
+    def clean_name(self) -> str:
+        """Accept the tenant's own name only."""
+        if self.cleaned_data["name"] != self.tenant.name:
+            raise ValidationError(f"That is not its name. Type {self.tenant.name!r} to delete it.")
+        return self.cleaned_data["name"]
+
+
+class RenameForm(forms.Form):
+    """Asks for a tenant's new subdomain."""
+
+    subdomain = forms.CharField(label="New subdomain", max_length=48)
+
+
+class DomainForm(forms.ModelForm):
+    """A host of a tenant; a further one is not primary unless somebody says so."""
+
+    class Meta:
+        model = Domain
+        fields = ["domain", "is_primary", "redirects"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            self.initial["is_primary"] = False
+
+
+class DomainFormSet(BaseInlineFormSet):
+    """All hosts of a tenant: exactly one is primary."""
+
+    def clean(self) -> None:
+        """Refuse none and several. Raises ValidationError."""
+        super().clean()
+        if any(self.errors):
+            return
+        kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data]
+        primary = [form for form in kept if form.cleaned_data["is_primary"]]
+        if len(primary) != 1:
+            raise ValidationError(f"{len(primary)} domains are primary. Choose exactly one.")

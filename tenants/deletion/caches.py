@@ -1,0 +1,60 @@
+"""What Django's caches hold of a tenant, as far as a cache tells."""
+
+from typing import Any
+
+from django.core.cache import caches
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection
+from django_tenants.utils import schema_context
+
+
+class UnseenError(RuntimeError):
+    """Nobody can list the entries of a cache; the message says why."""
+
+
+def list_cached(alias: str, schema: str) -> list[str]:
+    """Return the keys, as stored, that the cache of settings.CACHES holds for a schema.
+
+    Of a cache in local memory these are this process's. Raises UnseenError.
+    """
+    cache: Any = caches[alias]
+    prefix = f"{schema}:"
+    with schema_context(schema):
+        if not cache.make_key("any").startswith(prefix):
+            raise UnseenError("its keys do not begin with the tenant's schema (KEY_FUNCTION)")
+    if isinstance(cache, DummyCache):
+        return []
+    if isinstance(cache, LocMemCache):
+        with cache._lock:  # type: ignore[attr-defined]
+            return [key for key in cache._cache if key.startswith(prefix)]  # type: ignore[attr-defined]
+    if isinstance(cache, BaseDatabaseCache):
+        return _query(cache, "SELECT cache_key FROM {table} WHERE starts_with(cache_key, %s)", prefix)
+    raise UnseenError(f"{type(cache).__name__} does not list its keys")
+
+
+def erase_cached(schema: str) -> None:
+    """Remove the entries of a schema from every cache that lists them."""
+    for alias in caches.settings:
+        try:
+            keys = list_cached(alias, schema)
+        except UnseenError:
+            continue
+        _delete(caches[alias], keys, f"{schema}:")
+
+
+def _delete(cache: Any, keys: list[str], prefix: str) -> None:
+    if isinstance(cache, LocMemCache):
+        with cache._lock:  # type: ignore[attr-defined]
+            for key in keys:
+                cache._delete(key)  # type: ignore[attr-defined]
+    elif isinstance(cache, BaseDatabaseCache):
+        sql = "DELETE FROM {table} WHERE starts_with(cache_key, %s) RETURNING cache_key"
+        _query(cache, sql, prefix)
+
+
+def _query(cache: Any, sql: str, prefix: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.format(table=connection.ops.quote_name(cache._table)), [prefix])
+        return [key for (key,) in cursor.fetchall()]
