@@ -1,5 +1,7 @@
 """The JSON API of a tenant's site, under /api/, with its documentation at /api/docs."""
 
+from django.apps import apps
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 from ninja import NinjaAPI
@@ -9,6 +11,8 @@ auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("app
 api = NinjaAPI(title="Tenant search", version="1", auth=auth, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
 api.add_router("", "apps.articles.api.router")
+if apps.is_installed("apps.search.quality"):
+    api.add_router("", "apps.search.quality.api.router")
 
 
 @api.exception_handler(ValidationError)
@@ -25,6 +29,12 @@ def answer_unauthenticated(request: HttpRequest, error: AuthenticationError) -> 
     """Answer 401 and say how to sign in."""
     message = "Sign in, or send `Authorization: Bearer <API key>`."
     return api.create_response(request, {"errors": {"authorization": [message]}}, status=401)
+
+
+@api.exception_handler(PermissionDenied)
+def answer_forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    """Answer 403 and say which permission is missing."""
+    return api.create_response(request, {"errors": {"permission": [str(error)]}}, status=403)
 
 
 @api.exception_handler(Http404)

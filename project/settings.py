@@ -55,6 +55,7 @@ TENANT_APPS = [
     "apps.accounts",
     "apps.search",
     "apps.search.storage.pgvector",
+    "apps.search.quality",  # may be left out
     "apps.articles",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
@@ -106,6 +107,8 @@ ISOLATION_ATTACKS = [
     "apps.search.isolation.ATTACKS",
     "project.isolation.ATTACKS",
 ]
+if "apps.search.quality" in TENANT_APPS:
+    ISOLATION_ATTACKS.append("apps.search.quality.isolation.ATTACKS")
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 
@@ -136,6 +139,8 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
             "dimensions": env.int("OPENAI_DIMENSIONS", default=1536),
         },
     }
+
+SEARCH_LOG = env.int("SEARCH_LOG", default=200)  # recent searches that each tenant keeps; 0: none
 
 # --- Requests --------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Addresses of a tenant's site."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 
@@ -12,3 +13,5 @@ urlpatterns = [
     path("search/", include("apps.search.urls")),
     path("", include("apps.articles.urls")),
 ]
+if apps.is_installed("apps.search.quality"):
+    urlpatterns.insert(0, path("search/quality/", include("apps.search.quality.urls")))

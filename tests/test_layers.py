@@ -7,6 +7,8 @@ ROOT = settings.BASE_DIR
 OURS = ("project", "tenants", "apps", "tests")
 SEARCH = "apps.search"
 PGVECTOR = "apps.search.storage.pgvector"
+QUALITY = "apps.search.quality"  # may be left out, so nobody needs it
+BELOW_VIEWS = ["apps.search.storage", "apps.search.indexing"]
 
 # A module is judged by the first room that holds it: those inside come before those around them.
 # For each: the rooms it may import, and those it may not although they are inside an allowed one.
@@ -24,11 +26,12 @@ RULES = {
         ],
         [],
     ),
-    "apps.search.views": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
-    "apps.search.api": ([SEARCH, "tenants.context"], ["apps.search.storage", "apps.search.indexing"]),
+    QUALITY: ([SEARCH, "tenants.context"], []),
+    "apps.search.views": ([SEARCH, "tenants.context"], [*BELOW_VIEWS, QUALITY]),
+    "apps.search.api": ([SEARCH, "tenants.context"], [*BELOW_VIEWS, QUALITY]),
     "apps.search.doctor": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
     "apps.search.doctor_work": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
-    SEARCH: ([SEARCH, "tenants.context"], []),
+    SEARCH: ([SEARCH, "tenants.context"], [QUALITY]),
     "apps.accounts": (["apps.accounts", "tenants.context"], []),
     "project.demo": (["project", "tenants"], []),
     "tenants": (["tenants"], []),

@@ -48,6 +48,11 @@ class Article(Indexed):
         """Return the import's key."""
         return self.key or ""
 
+    @classmethod
+    def find_by_index_key(cls, key: str) -> "Article | None":
+        """Return the article that was imported under that key."""
+        return cls.objects.filter(key=key).first()
+
 
 class ArticleEmbedding(BasePgVectorEmbedding):
     """A table for one embedder: fixed dimensions, so that an index can serve its searches."""

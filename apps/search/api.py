@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from apps.search.access import may_search
+from apps.search.answered import tell_answered
 from apps.search.embedders import EmbeddingError
 from apps.search.explaining import Place, explain_search, may_explain
 from apps.search.filters import OPERATORS
@@ -132,11 +133,13 @@ def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[
     if form.cleaned_data["explain"] and not may_explain(request):
         return _refuse(403, {"explain": ["This needs the permission to view embeddings."]})
     try:
-        return Status(200, _answer(form.cleaned_data))
+        answer = _answer(form.cleaned_data)
     except InvalidCursorError as error:
         return _refuse(422, {"after": [str(error)]})
     except EmbeddingError:
         return _refuse(503, {"q": ["The embedding service does not answer. Try again later."]})
+    tell_answered(request, form.cleaned_data)
+    return Status(200, answer)
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:

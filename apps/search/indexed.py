@@ -38,3 +38,8 @@ class Indexed(models.Model):
     def get_index_key(self) -> str:
         """Return the object's key in the world outside, such as an import's; empty when it has none."""
         return ""
+
+    @classmethod
+    def find_by_index_key(cls, key: str) -> "Indexed | None":
+        """Return the object whose `get_index_key` that is, None when there is none or they have no keys."""
+        return None

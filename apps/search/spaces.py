@@ -44,6 +44,11 @@ class Space:
         return model
 
 
+def list_aliases() -> list[str]:
+    """Return the aliases of all spaces that the bound tenant may use."""
+    return [*settings.EMBEDDINGS]
+
+
 def get_space(alias: str) -> Space:
     """Return the space of that alias. Raises ImproperlyConfigured when settings.EMBEDDINGS lacks it."""
     if alias not in settings.EMBEDDINGS:

@@ -47,6 +47,7 @@ def main() -> None:
 def _measure(task: Any, space: str) -> dict[str, tuple[float, ...]]:
     from apps.search.documents import Document
     from apps.search.hybrid import search_by_mode
+    from apps.search.quality.metrics import get_recall, get_reciprocal_rank
     from apps.search.storage.pgvector import PgVectorProvider
 
     provider = PgVectorProvider(index_name=task.name, space=space)
@@ -54,18 +55,19 @@ def _measure(task: Any, space: str) -> dict[str, tuple[float, ...]]:
     provider.add(Document(key, text) for key, text in _with_bar(items, f"{space}, {task.name}: embedding"))
     found: dict[str, tuple[float, ...]] = {}
     for name, (mode, options) in RUNS.items():
-        ranks = [
-            _rank(list(search_by_mode(provider, query, mode, **options)[:DEPTH]), key)
+        lists = [
+            (_list_keys(search_by_mode(provider, query, mode, **options)), {key})
             for query, key in _with_bar(task.queries, f"{space}, {task.name}: {name}")
         ]
-        found[name] = (mean(1 / rank if rank else 0 for rank in ranks), mean(rank > 0 for rank in ranks))
+        found[name] = tuple(
+            mean(measure(keys, wanted, DEPTH) for keys, wanted in lists)
+            for measure in (get_reciprocal_rank, get_recall)
+        )
     return found
 
 
-def _rank(documents: list[Any], key: str) -> int:
-    """From 1; 0 when it is not there."""
-    keys = [document.document_key for document in documents]
-    return keys.index(key) + 1 if key in keys else 0
+def _list_keys(documents: Any) -> list[str]:
+    return [document.document_key for document in documents[:DEPTH]]
 
 
 def _judge(average: dict[str, tuple[float, ...]]) -> None:

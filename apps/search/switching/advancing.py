@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
+from django.dispatch import Signal
 from django.tasks import task
 from django.utils import timezone
 
@@ -17,6 +19,8 @@ from apps.search.storage.pgvector.index_report import carry_out, report_indexes
 from apps.search.switching.cut_over import SwitchError, cut_over
 from apps.search.switching.gaps import find_gaps, find_missing_objects
 from apps.search.switching.loose import copy_loose
+
+switch_ready = Signal()  # switch=SpaceSwitch, in the transaction that says that its target is ready
 
 WAIT = 3  # seconds until a switch that has gaps is looked at again
 
@@ -76,7 +80,11 @@ def _due() -> Any:
 
 
 def _make_ready(switch: SpaceSwitch) -> str:
-    _due().filter(pk=switch.pk).update(state=SpaceSwitch.State.READY, ready_at=timezone.now(), reason="")
+    was_filling = switch.state == SpaceSwitch.State.FILLING
+    ready = {"state": SpaceSwitch.State.READY, "ready_at": timezone.now(), "reason": ""}
+    with transaction.atomic():
+        if _due().filter(pk=switch.pk).update(**ready) and was_filling:
+            switch_ready.send(SpaceSwitch, switch=switch)
     switch.refresh_from_db()
     if switch.is_automatic and switch.state == SpaceSwitch.State.READY:
         _cut_over_automatically(switch)

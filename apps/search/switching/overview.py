@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from apps.search.embedding_cache import CacheReport, report_cache
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects
 from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
+from apps.search.spaces import list_aliases
 from apps.search.storage.pgvector.index_status import list_statuses, list_tables
 from apps.search.switching.gaps import Gaps, find_gaps
 from apps.search.written import get_searched_space
@@ -76,7 +75,7 @@ def _look_at(index_name: str) -> IndexRow:
 
 def _list_spaces(searched: str) -> list[SpaceRow]:
     """Those that can be used, and those that still hold documents."""
-    counts = dict.fromkeys([*settings.EMBEDDINGS, searched], 0)
+    counts = dict.fromkeys([*list_aliases(), searched], 0)
     for model in list_tables():
         for status in list_statuses(model):
             counts[status.space] = counts.get(status.space, 0) + status.rows

@@ -1,5 +1,6 @@
 """What the search page's template asks for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -13,3 +14,9 @@ register = template.Library()
 def place_of(explanation: Explanation, document: Any) -> Place:
     """Return a document's place in the lists of an explanation."""
     return explanation.places.get(document.pk, Place())
+
+
+@register.filter
+def of_document(values: Mapping[int, Any], document: Any) -> Any:
+    """Return what is known of a document, from values by primary key."""
+    return values.get(document.pk)

@@ -1,0 +1,21 @@
+"""System checks of the settings."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+
+@register()
+def check_search_log(**kwargs: Any) -> list[CheckMessage]:
+    """Return quality.E001 for a SEARCH_LOG that is no number of rows."""
+    rows = getattr(settings, "SEARCH_LOG", 0)
+    if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0:
+        return []
+    return [
+        Error(
+            f"SEARCH_LOG: {rows!r} is no number of rows.",
+            hint="Set it to how many recent searches each tenant keeps; 0 keeps none.",
+            id="quality.E001",
+        )
+    ]
