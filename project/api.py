@@ -10,6 +10,7 @@ from ninja.errors import AuthenticationError, ValidationError
 auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("apps.search.api.public_search")]
 api = NinjaAPI(title="Tenant search", version="1", auth=auth, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
+api.add_router("", "apps.search.own_spaces.api.router")
 api.add_router("", "apps.articles.api.router")
 if apps.is_installed("apps.search.quality"):
     api.add_router("", "apps.search.quality.api.router")

@@ -18,6 +18,7 @@ env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 SITE_NAME = env("SITE_NAME", default="Tenant Search")
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 BASE_DOMAIN = urlsplit(SITE_URL).hostname or "localhost"
@@ -55,6 +56,7 @@ TENANT_APPS = [
     "apps.accounts",
     "apps.search",
     "apps.search.storage.pgvector",
+    "apps.search.own_spaces",
     "apps.search.quality",  # may be left out
     "apps.articles",
 ]
@@ -97,6 +99,7 @@ DOCTOR_CHECKS = [  # in this order; mending goes by it, too
     "tenants.doctor.tasks.check",
     "apps.search.doctor.check_settings",
     "apps.search.doctor.check_tenants",
+    "apps.search.own_spaces.doctor.check",
     "tenants.doctor.disk.check",
 ]
 # What manage.py prove_isolation tries: functions, or lists of them.
@@ -105,6 +108,7 @@ ISOLATION_ATTACKS = [
     "tenants.isolation.process.ATTACKS",
     "apps.accounts.isolation.ATTACKS",
     "apps.search.isolation.ATTACKS",
+    "apps.search.own_spaces.isolation.ATTACKS",
     "project.isolation.ATTACKS",
 ]
 if "apps.search.quality" in TENANT_APPS:
@@ -141,6 +145,11 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
     }
 
 SEARCH_LOG = env.int("SEARCH_LOG", default=200)  # recent searches that each tenant keeps; 0: none
+# What encrypts the keys of the tenants' own endpoints (apps.search.own_spaces): the first; SECRET_KEY where
+# there is none. All of them decrypt.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
+# True lets tenants name endpoints in private networks, such as an Ollama beside this server.
+EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES = env.bool("EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES", default=False)
 
 # --- Requests --------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA = "template_tenant", "template_tenant_copy
 RESERVED_SCHEMAS = frozenset({"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA})
 SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
 SUBDOMAIN = re.compile(r"[a-z]([a-z0-9-]{0,46}[a-z0-9])?")
+OWN_SPACE = re.compile(r"own-[a-z0-9]+(-[a-z0-9]+)*")
 HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -62,7 +63,10 @@ def validate_domain(value: str) -> None:
 
 
 def validate_space(value: str) -> None:
-    """Refuse an alias that settings.EMBEDDINGS does not have. Raises ValidationError."""
-    if value not in settings.EMBEDDINGS:
+    """Refuse what is neither an alias of settings.EMBEDDINGS nor may be that of a space of the tenant's own.
+
+    Whether the tenant has such a space only the tenant's schema knows. Raises ValidationError.
+    """
+    if value not in settings.EMBEDDINGS and not OWN_SPACE.fullmatch(value):
         known = ", ".join(sorted(settings.EMBEDDINGS))
         raise ValidationError(f"{value!r} is no space of settings.EMBEDDINGS. Choose one of: {known}.")

@@ -31,7 +31,21 @@ RULES = {
     "apps.search.api": ([SEARCH, "tenants.context"], [*BELOW_VIEWS, QUALITY]),
     "apps.search.doctor": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
     "apps.search.doctor_work": ([SEARCH, "tenants.context", "tenants.doctor.finding"], []),
-    SEARCH: ([SEARCH, "tenants.context"], [QUALITY]),
+    "apps.search.own_spaces.doctor": (
+        ["apps.search.own_spaces", "tenants.context", "tenants.doctor.finding"],
+        [],
+    ),
+    "apps.search.own_spaces": (
+        [
+            "apps.search.own_spaces",
+            "apps.search.embedders",
+            "apps.search.spaces",
+            "apps.search.management",
+            "tenants.context",
+        ],
+        [],
+    ),
+    SEARCH: ([SEARCH, "tenants.context"], [QUALITY, "apps.search.own_spaces"]),
     "apps.accounts": (["apps.accounts", "tenants.context"], []),
     "project.demo": (["project", "tenants"], []),
     "tenants": (["tenants"], []),

@@ -1,6 +1,7 @@
 """GET /api/search."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,7 +10,8 @@ from ninja import Field, Query, Router, Schema, Status
 from apps.search.access import may_search
 from apps.search.answered import tell_answered
 from apps.search.embedders import EmbeddingError
-from apps.search.explaining import Place, explain_search, may_explain
+from apps.search.explaining import Place, explain_if_possible, may_explain
+from apps.search.fallback import search_or_fall_back
 from apps.search.filters import OPERATORS
 from apps.search.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
 from apps.search.results import (
@@ -105,6 +107,8 @@ class SearchOut(Schema):
     index: str
     space: str
     mode: str
+    mode_used: str = Field(description="keyword, whatever the mode, where the embedder does not answer.")
+    degraded: str | None = Field(description="Why it is another mode than was asked for, otherwise null.")
     results: list[ResultOut]
     explanation: ExplanationOut | None
     facets: dict[str, list[FacetOut]]
@@ -143,23 +147,32 @@ def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    what = asked["q"], asked["index"], asked["limit"], asked["filter"]
-    if asked["mode"] == "semantic":
-        results, next_cursor = search_page(*what, asked["after"] or None)
-    else:
-        results, next_cursor = search_documents(*what, asked["mode"]), None
-    explanation = explain_search(asked["q"], asked["index"], asked["filter"]) if asked["explain"] else None
+    answer = search_or_fall_back(partial(_search, asked), asked["mode"])
+    results, next_cursor = answer.found
+    is_explained = asked["explain"] and not answer.degraded
+    explanation = explain_if_possible(asked["q"], asked["index"], asked["filter"]) if is_explained else None
     places = explanation.places if explanation else {}
     return {
         "query": asked["q"],
         "index": asked["index"],
         "space": get_current_tenant().space,
         "mode": asked["mode"],
+        "mode_used": answer.mode,
+        "degraded": answer.degraded or None,
         "results": [_as_dict(result, places.get(result.document.pk)) for result in results],
         "next": next_cursor,
         "explanation": asdict(explanation) if explanation else None,
         "facets": count_values(asked["facets"], asked["index"], asked["filter"]),
     }
+
+
+def _search(asked: dict[str, Any], mode: str) -> tuple[list[Result], str | None]:
+    what = asked["q"], asked["index"], asked["limit"], asked["filter"]
+    if mode == "semantic":
+        return search_page(*what, asked["after"] or None)
+    if asked["after"]:
+        raise EmbeddingError("a list by words does not go on where one by meaning stopped")
+    return search_documents(*what, mode), None
 
 
 def _refuse(status: int, errors: dict[str, list[str]]) -> Status[dict[str, Any]]:

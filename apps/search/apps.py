@@ -12,8 +12,10 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         """Listen to the indexed models and register the system checks."""
         from apps.search import checks, signals  # noqa: F401
-        from apps.search.switching import advancing
+        from apps.search.spaces import register_use
+        from apps.search.switching import advancing, overview
 
         signals.connect()
         autodiscover_modules("search_indexes")
         advancing.connect()
+        register_use(overview.describe_use)

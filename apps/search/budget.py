@@ -1,7 +1,7 @@
 """What the bound tenant may ask of an embedding service: so much a minute, and nothing while it says wait.
 
-All workers count in one row of the database for each space. A space's limits stand in its OPTIONS
-(`requests_per_minute`, `tokens_per_minute`); they hold for each tenant by itself.
+All workers count in one row of the database for each space. A space's LIMITS (`requests_per_minute`,
+`tokens_per_minute`) hold for each tenant by itself.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from apps.search.embedders import EmbeddingUnavailableError, get_service_options
+from apps.search.embedders import EmbeddingUnavailableError, get_limits
 from apps.search.models import ServiceBudget
 
 MINUTE = timedelta(minutes=1)
@@ -24,8 +24,8 @@ def count_tokens(texts: Sequence[str]) -> int:
 
 def spend(space: str, texts: Sequence[str]) -> None:
     """Count one request with these texts. Raises EmbeddingUnavailableError, with the seconds to wait."""
-    limits = get_service_options(space)
-    requests, tokens = limits.get("requests_per_minute"), limits.get("tokens_per_minute")
+    limits = get_limits(space)
+    requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
     if requests is None and tokens is None:
         held = ServiceBudget.objects.filter(space=space, held_until__gt=timezone.now()).first()
         return _refuse_held(held) if held else None

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 from django.db.models import Func, IntegerField
@@ -12,10 +11,11 @@ from psycopg import sql
 
 from apps.search.checks import check_indexed_models, check_spaces
 from apps.search.doctor_work import check_work
+from apps.search.embedders import has_entry
 from apps.search.factory import get_provider
 from apps.search.index_sources import ModelSource, get_sources
 from apps.search.sources import Source
-from apps.search.spaces import get_space
+from apps.search.spaces import get_space, list_spaces
 from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
 from apps.search.storage.pgvector.vector_index import get_declared_index
@@ -75,9 +75,9 @@ def _advise(name: str, value: str, fault: str) -> Finding:
 
 def _check_tenant(tenant: Any) -> Iterator[Finding]:
     schema = tenant.schema_name
-    if tenant.space not in settings.EMBEDDINGS:
-        known = ", ".join(sorted(settings.EMBEDDINGS))
-        message = f"Its space {tenant.space!r} is not in settings.EMBEDDINGS."
+    if not has_entry(tenant.space):
+        known = ", ".join(sorted(list_spaces()))
+        message = f"Its space {tenant.space!r} is neither in settings.EMBEDDINGS nor its own."
         yield Finding(Level.ERROR, schema, message, f"Add it, or choose another in the admin: {known}.")
     tables = list_tables()
     for model in tables:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from apps.search.embedders import EmbeddingError
+from apps.search.embedders.patience import in_a_hurry
 from apps.search.factory import get_provider
 from apps.search.filters import compile_filter
 from apps.search.hybrid import WINDOW, search_keywords
@@ -64,6 +66,17 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
     explanation.plan, explanation.matches = nearest.plan.mode, nearest.plan.matches
     explanation.places = _places(distances, scores)
     return explanation
+
+
+def explain_if_possible(
+    text: str, index_name: str, filter: Mapping[str, Any] | None = None
+) -> Explanation | None:
+    """As explain_search, but None where the embedder fails: the results are there already."""
+    try:
+        with in_a_hurry():
+            return explain_search(text, index_name, filter)
+    except EmbeddingError:
+        return None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """From the bound tenant to the provider that serves it."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
@@ -7,7 +8,7 @@ from django.http import HttpRequest
 from apps.search.indexes import get_index_names, get_indexed_models
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from tenants.context import NoTenantError, get_current_tenant
+from tenants.context import NoTenantError, get_current_tenant, tenant_context
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -28,7 +29,7 @@ def get_provider(
 
     The tenant is the one given, else the request's, else the bound one; `space` overrides the tenant's.
     Raises NoTenantError when there is none, UnknownIndexError for an index that no model has, and
-    ImproperlyConfigured for a space that settings.EMBEDDINGS lacks.
+    ImproperlyConfigured for a space that neither settings.EMBEDDINGS nor the tenant has.
     """
     if index_name not in get_index_names():
         raise UnknownIndexError(
@@ -36,15 +37,16 @@ def get_provider(
         )
     if request is not None and tenant is None:
         tenant = _tenant_of(request)
-    chosen = get_space(space or (tenant or get_current_tenant()).space)
-    return PgVectorProvider(
-        chosen.model,
-        index_name=index_name,
-        space=chosen.alias,
-        embedder=chosen.embedder,
-        tenant=tenant,
-        source_models=get_indexed_models(index_name),
-    )
+    with tenant_context(tenant) if tenant else nullcontext():  # the space may be that tenant's own
+        chosen = get_space(space or (tenant or get_current_tenant()).space)
+        return PgVectorProvider(
+            chosen.model,
+            index_name=index_name,
+            space=chosen.alias,
+            embedder=chosen.embedder,
+            tenant=tenant,
+            source_models=get_indexed_models(index_name),
+        )
 
 
 def _tenant_of(request: HttpRequest) -> "Tenant":

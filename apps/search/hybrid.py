@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from apps.search.embedders import get_fusion_options
+from apps.search.embedders import get_fusion_options, has_entry
 from apps.search.fusion import Ranking, fuse_ranks, fuse_scores, in_fused_order
 from apps.search.storage.pgvector.keywords import match_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -70,7 +69,8 @@ def search_hybrid(
     Reads both rankings at once and returns a lazy queryset. Raises ValueError for a bad argument and what the
     two searches raise.
     """
-    options = get_fusion_options(provider.space) if provider.space in settings.EMBEDDINGS else {}
+    with provider.switched():
+        options = get_fusion_options(provider.space) if has_entry(provider.space) else {}
     method = method or options.get("fusion", "rrf")
     weights = weights or options.get("fusion_weights", (1.0, 1.0))
     if method not in FUSIONS:

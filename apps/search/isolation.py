@@ -5,6 +5,7 @@ See tenants.isolation.database for what an attack is.
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
@@ -13,7 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.search.documents import Document, embed
+from apps.search.embedders import BaseEmbedder, EmbeddingError
+from apps.search.embedders.patience import in_a_hurry
 from apps.search.factory import get_provider
+from apps.search.fallback import search_or_fall_back
 from apps.search.hybrid import MODES
 from apps.search.indexed import Indexed
 from apps.search.indexes import get_index_names, get_indexed_models
@@ -51,13 +55,14 @@ def plant_objects(party: "Party") -> list[Indexed]:
 def plant_documents(party: "Party") -> dict[str, Any]:
     """Store a document for each planted object; return the vectors by index name.
 
-    A document's content is the word to search for and the token, its vector that of the word.
+    A document's content is the word to search for and the token, its vector that of the word, or any where
+    the tenant's embedder does not answer.
     """
     vectors: dict[str, Any] = {}
     for obj in party.of(plant_objects):
         for index_name in get_index_names(type(obj)):
             provider = get_provider(index_name)
-            vector: Any = provider.embedder.embed_query(party.word)
+            vector = _embed(provider.embedder, party.word)
             content = f"{party.word} {party.token}"
             provider.add([embed(Document(f"{Source.of(obj).prefix}0", content), vector)])
             vectors[index_name] = vector
@@ -165,8 +170,18 @@ def _search_at(name: str, victim: "Party", attacker: "Party") -> bool:
 
 
 def _is_found(victim: "Party", index_name: str, mode: str) -> bool:
-    results = search_documents(victim.word, index_name, LIMIT, mode=mode)
-    return any(victim.token in result.document.content for result in results)
+    answer = search_or_fall_back(
+        lambda mode: search_documents(victim.word, index_name, LIMIT, mode=mode), mode
+    )
+    return any(victim.token in result.document.content for result in answer.found)
+
+
+def _embed(embedder: BaseEmbedder, text: str) -> Any:
+    try:
+        with in_a_hurry():
+            return embedder.embed_query(text)
+    except EmbeddingError:
+        return np.random.default_rng().normal(size=embedder.dimensions)
 
 
 def _build_searches(party: "Party") -> list[QuerySet]:

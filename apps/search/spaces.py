@@ -1,22 +1,30 @@
-"""Spaces: an alias of settings.EMBEDDINGS is one embedder with the table that stores its vectors."""
+"""Spaces: an alias is one embedder with the table that stores its vectors.
 
+Aliases are those of settings.EMBEDDINGS, for every tenant, and those of the bound tenant's own spaces.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.search.embedders import BaseEmbedder, get_embedder
+from apps.search.embedders import BaseEmbedder, Limits, get_embedder, get_entry, get_limits, has_entry
+from apps.search.embedders import list_aliases as list_spaces
 from tenants.context import get_current_tenant
 
 if TYPE_CHECKING:
     from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
+__all__ = ["Space", "describe_uses", "get_current_space", "get_space", "list_spaces", "register_use"]
+
+_uses: list[Callable[[str], str]] = []
+
 
 @dataclass(frozen=True)
 class Space:
-    """One entry of settings.EMBEDDINGS."""
+    """One entry. What it is made of is read at each call, for the tenant that is bound then."""
 
     alias: str
 
@@ -26,11 +34,16 @@ class Space:
         return get_embedder(self.alias)
 
     @property
+    def limits(self) -> Limits:
+        """What its service allows and costs. Raises ImproperlyConfigured for unusable LIMITS."""
+        return get_limits(self.alias)
+
+    @property
     def model(self) -> "type[BasePgVectorEmbedding]":
         """The embedding table. Raises ImproperlyConfigured for a MODEL that is none."""
         from apps.search.storage.pgvector.models import BasePgVectorEmbedding  # not before the apps are ready
 
-        label = settings.EMBEDDINGS[self.alias].get("MODEL")
+        label = get_entry(self.alias).get("MODEL")
         try:
             model = apps.get_model(str(label))
         except (LookupError, ValueError) as error:
@@ -44,15 +57,14 @@ class Space:
         return model
 
 
-def list_aliases() -> list[str]:
-    """Return the aliases of all spaces that the bound tenant may use."""
-    return [*settings.EMBEDDINGS]
-
-
 def get_space(alias: str) -> Space:
-    """Return the space of that alias. Raises ImproperlyConfigured when settings.EMBEDDINGS lacks it."""
-    if alias not in settings.EMBEDDINGS:
-        known = ", ".join(sorted(settings.EMBEDDINGS)) or "none"
+    """Return the space of that alias.
+
+    Raises ImproperlyConfigured when neither settings.EMBEDDINGS nor the bound tenant has it, and
+    NoTenantError for the alias of a tenant's own space while none is bound.
+    """
+    if not has_entry(alias):
+        known = ", ".join(sorted(list_spaces())) or "none"
         raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}.")
     return Space(alias)
 
@@ -60,3 +72,14 @@ def get_space(alias: str) -> Space:
 def get_current_space() -> Space:
     """Return the bound tenant's space. Raises NoTenantError when no tenant is bound."""
     return get_space(get_current_tenant().space)
+
+
+def register_use(describe: Callable[[str], str]) -> None:
+    """Ask `describe(alias)` before a space of the bound tenant is deleted; "" when it does not need it."""
+    if describe not in _uses:
+        _uses.append(describe)
+
+
+def describe_uses(alias: str) -> list[str]:
+    """Return, as sentences, what the bound tenant needs a space for; empty when it may be deleted."""
+    return [sentence for describe in _uses if (sentence := describe(alias))]

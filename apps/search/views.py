@@ -1,5 +1,6 @@
 """The search page."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,14 +9,18 @@ from django.shortcuts import render
 from apps.search.access import search_access_required
 from apps.search.answered import tell_answered
 from apps.search.embedders import EmbeddingError
-from apps.search.explaining import explain_search, may_explain
+from apps.search.explaining import explain_if_possible, may_explain
+from apps.search.fallback import search_or_fall_back
 from apps.search.forms import SearchForm
 from apps.search.results import search_objects
 
 
 @search_access_required
 def search(request: HttpRequest) -> HttpResponse:
-    """Show the ranked results of `?q=`; 400 with the reason for bad input, 503 when the embedder fails."""
+    """Show the ranked results of `?q=`; 400 with the reason for bad input.
+
+    When the embedder fails, those of a search by words with a notice; 503 when that fails, too.
+    """
     form = SearchForm(request.GET or None)
     context: dict[str, Any] = {"form": form, "query": request.GET.get("q", "")}
     context |= {"results": None, "failure": ""}
@@ -25,9 +30,10 @@ def search(request: HttpRequest) -> HttpResponse:
         fields = ("q", "index", "limit", "filter", "mode")
         query, index, limit, filter, mode = (form.cleaned_data[name] for name in fields)
         try:
-            context["results"] = search_objects(query, index, limit, filter, mode)
-            if context["may_explain"] and form.cleaned_data["explain"]:
-                context["explanation"] = explain_search(query, index, filter)
+            answer = search_or_fall_back(partial(search_objects, query, index, limit, filter), mode)
+            context |= {"results": answer.found, "mode": answer.mode, "degraded": answer.degraded}
+            if context["may_explain"] and form.cleaned_data["explain"] and not answer.degraded:
+                context["explanation"] = explain_if_possible(query, index, filter)
             context |= tell_answered(request, form.cleaned_data, context["results"])
         except EmbeddingError:
             context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503

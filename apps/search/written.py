@@ -17,14 +17,18 @@ from tenants.context import connection, get_current_schema, get_current_tenant, 
 LOCK_SPACE = 0x5ACE  # the first key of the two-key advisory locks of this module
 
 
-def get_searched_space() -> str:
+def get_searched_space(*, lock: bool = False) -> str:
     """Return the alias of the space that the bound tenant searches, as the registry has it now.
 
-    A bound tenant's own attribute is as old as the request or task. Raises NoTenantError.
+    A bound tenant's own attribute is as old as the request or task. `lock` keeps the tenant's row as it is
+    until the transaction ends, which whoever deletes a space of its own waits for. Raises NoTenantError.
     """
     schema = get_current_schema()
     with unbound():
-        return get_tenant_model().objects.values_list("space", flat=True).get(schema_name=schema)
+        tenants = get_tenant_model().objects.all()
+        if lock:
+            tenants = tenants.select_for_update(no_key=True)
+        return tenants.values_list("space", flat=True).get(schema_name=schema)
 
 
 def get_written_spaces() -> list[str]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 @pytest.fixture
 def limit(settings):
     def set_options(**options):
-        settings.EMBEDDINGS["default"]["OPTIONS"] = {"batch_size": 2} | options
+        settings.EMBEDDINGS["default"] |= {"OPTIONS": {"batch_size": 2}, "LIMITS": options}
 
     return set_options
 

@@ -63,7 +63,7 @@ def test_missing_default_is_named(settings, value):
         ({"BACKEND": None}, "BACKEND must be the dotted path of an embedder, not None."),
         ({"OPTIONS": {"dimension": 8}}, "unknown option 'dimension' for HashingEmbedder; allowed are: "),
         ({"OPTIONS": {"batch_size": 0}}, "batch_size must be a whole number of at least 1, not 0."),
-        ({"OPTION": {}}, "unknown key 'OPTION'; allowed are: BACKEND, MODEL, OPTIONS, CHUNKER."),
+        ({"OPTION": {}}, "unknown key 'OPTION'; allowed are: BACKEND, MODEL, OPTIONS, CHUNKER, LIMITS."),
     ],
 )
 def test_unusable_embedder_is_named(problem, entry, message):

@@ -121,7 +121,7 @@ def test_a_space_that_is_not_in_the_settings_is_found(acme):
 
     assert (finding.level, finding.message) == (
         Level.ERROR,
-        "Its space 'gone' is not in settings.EMBEDDINGS.",
+        "Its space 'gone' is neither in settings.EMBEDDINGS nor its own.",
     )
     assert finding.fix == "Add it, or choose another in the admin: custom, default, other."
 

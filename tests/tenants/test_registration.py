@@ -34,6 +34,11 @@ def test_registration_writes_a_row_and_nothing_else(db, schemas):
         ("subdomain", "acme", "Tenant with this Subdomain already exists."),
         ("owner_email", "bill", "Enter a valid email address."),
         ("space", "slow", "'slow' is no space of settings.EMBEDDINGS. Choose one of: custom, default, fast"),
+        (
+            "space",
+            "own-x",
+            "A new tenant has no space of its own such as 'own-x'. Choose one of: custom, def",
+        ),
     ],
 )
 def test_registration_refuses_a_bad_value_and_names_its_field(acme, field, value, fault):

@@ -138,6 +138,15 @@ def test_every_space_of_the_settings_is_accepted(settings):
         validate_space(alias)
 
 
+def test_a_space_of_the_tenants_own_is_accepted():
+    validate_space("own-voyage-3")
+
+
+@pytest.mark.parametrize("alias", ["own-", "own", "own-A", "own-a--b", "own-a-", "my-own-a", "own-a\n"])
+def test_what_cannot_be_a_space_of_the_tenants_own_is_refused(alias):
+    assert get_fault(validate_space, alias).startswith(f"{alias!r} is no space of settings.EMBEDDINGS.")
+
+
 def test_an_unknown_space_is_refused_with_those_there_are(settings):
     settings.EMBEDDINGS = {"fast": {}, "default": {}}
 

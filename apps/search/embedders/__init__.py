@@ -4,15 +4,16 @@ Importing this package is cheap: every embedder imports its library when it embe
 """
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError, InvalidTextError
+from .entries import get_entry, has_entry, list_aliases, register_entries
 from .factory import (
     get_chunker_entry,
     get_embedder,
     get_embedder_class,
     get_fusion_options,
     get_search_options,
-    get_service_options,
     validate_embedding_settings,
 )
+from .limits import Limits, get_limits
 from .minilm import MiniLMEmbedder
 from .openai_compatible import OpenAICompatibleEmbedder
 from .wordllama import WordLlamaEmbedder
@@ -22,14 +23,19 @@ __all__ = [
     "EmbeddingError",
     "EmbeddingUnavailableError",
     "InvalidTextError",
+    "Limits",
     "MiniLMEmbedder",
     "OpenAICompatibleEmbedder",
     "WordLlamaEmbedder",
     "get_chunker_entry",
     "get_embedder",
     "get_embedder_class",
+    "get_entry",
     "get_fusion_options",
+    "get_limits",
     "get_search_options",
-    "get_service_options",
+    "has_entry",
+    "list_aliases",
+    "register_entries",
     "validate_embedding_settings",
 ]

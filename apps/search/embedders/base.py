@@ -20,14 +20,21 @@ type Vectors = npt.NDArray[np.float32]
 
 
 class EmbeddingError(Exception):
-    """An embedder could not do its work: weights missing or wrong, service failed, result not usable."""
+    """An embedder could not do its work: weights missing or wrong, service failed, result not usable.
+
+    `status` is the HTTP status of a service that answered with one, otherwise None.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class EmbeddingUnavailableError(EmbeddingError):
     """No text can be embedded just now; `retry_after` are the seconds that the service asks to wait."""
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
+        super().__init__(message, status)
         self.retry_after = retry_after
 
 

@@ -1,46 +1,49 @@
-"""From an alias of settings.EMBEDDINGS to its embedder.
+"""From an alias, of settings.EMBEDDINGS or of the bound tenant, to its embedder.
 
 Every error is an ImproperlyConfigured that begins with `EMBEDDINGS['alias']:`.
 """
 
+import hashlib
 import inspect
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .base import BaseEmbedder, EmbeddingError
-from .options import (
-    FUSION_OPTIONS,
-    SEARCH_OPTIONS,
-    SERVICE_OPTIONS,
-    check_fusion_options,
-    check_search_options,
-    check_service_options,
-)
+from .entries import get_entry, is_in_settings, misconfigured
+from .limits import get_limits
+from .options import FUSION_OPTIONS, SEARCH_OPTIONS, check_fusion_options, check_search_options
 
-SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS", "CHUNKER")
+# Those of the settings hold weights and are as few as the settings say; the tenants' come and go.
+LENT_EMBEDDERS = 100
 
-_embedders: dict[tuple[str, str], BaseEmbedder] = {}
+_embedders: dict[str, BaseEmbedder] = {}
+_lent: OrderedDict[str, BaseEmbedder] = OrderedDict()
 _lock = threading.Lock()
 
 
 def get_embedder(alias: str) -> BaseEmbedder:
     """Return the embedder of a space; the same instance for the same BACKEND and OPTIONS in a process.
 
-    Reads the settings at each call and loads no weights. Raises ImproperlyConfigured.
+    Of the spaces that are not the settings' own, the 100 used last are kept. Reads the entry at each call and
+    loads no weights. Raises ImproperlyConfigured.
     """
     embedder_class, options = get_embedder_class(alias), _read_embedder_options(alias)
-    named = {str(name): value for name, value in options.items()}
-    key = (_read_backend(alias), json.dumps(named, sort_keys=True, default=repr))
+    embedders = _embedders if is_in_settings(alias) else _lent
+    key = _make_key(_read_backend(alias), options)
     with _lock:
-        if key not in _embedders:
-            _embedders[key] = _make_embedder(alias, embedder_class, options)
-        return _embedders[key]
+        if key not in embedders:
+            embedders[key] = _make_embedder(alias, embedder_class, options)
+        if embedders is _lent:
+            _lent.move_to_end(key)
+            while len(_lent) > LENT_EMBEDDERS:
+                _lent.popitem(last=False)
+        return embedders[key]
 
 
 def get_embedder_class(alias: str) -> type[BaseEmbedder]:
@@ -49,10 +52,10 @@ def get_embedder_class(alias: str) -> type[BaseEmbedder]:
     try:
         embedder_class = import_string(backend)
     except ImportError as error:
-        raise _misconfigured(alias, f"BACKEND {backend!r} cannot be imported: {error}") from error
+        raise misconfigured(alias, f"BACKEND {backend!r} cannot be imported: {error}") from error
     if not (isinstance(embedder_class, type) and issubclass(embedder_class, BaseEmbedder)):
         base = f"{BaseEmbedder.__module__}.{BaseEmbedder.__qualname__}"
-        raise _misconfigured(alias, f"BACKEND {backend!r} must be a subclass of {base}.")
+        raise misconfigured(alias, f"BACKEND {backend!r} must be a subclass of {base}.")
     return embedder_class
 
 
@@ -66,14 +69,9 @@ def get_fusion_options(alias: str) -> dict[str, Any]:
     return _read_checked(alias, FUSION_OPTIONS, check_fusion_options)
 
 
-def get_service_options(alias: str) -> dict[str, Any]:
-    """Return those OPTIONS of a space that say what its service allows and costs. Raises as the others."""
-    return _read_checked(alias, SERVICE_OPTIONS, check_service_options)
-
-
 def get_chunker_entry(alias: str) -> object:
     """Return what a space names as CHUNKER, unchecked, or None. Raises ImproperlyConfigured."""
-    return _read_space(alias).get("CHUNKER")
+    return get_entry(alias).get("CHUNKER")
 
 
 def validate_embedding_settings(alias: str) -> BaseEmbedder:
@@ -84,11 +82,11 @@ def validate_embedding_settings(alias: str) -> BaseEmbedder:
     embedder = get_embedder(alias)
     get_search_options(alias)
     get_fusion_options(alias)
-    get_service_options(alias)
+    get_limits(alias)
     try:
         embedder.check_requirements()
     except EmbeddingError as error:
-        raise _misconfigured(alias, str(error)) from error
+        raise misconfigured(alias, str(error)) from error
     return embedder
 
 
@@ -109,6 +107,13 @@ def list_options(embedder_class: type[BaseEmbedder]) -> dict[str, bool]:
     return required
 
 
+def _make_key(backend: str, options: Mapping[str, Any]) -> str:
+    """Hashed, since the options may hold a key and what is in a dict turns up in a debugger's output."""
+    named = {str(name): value for name, value in options.items()}
+    text = json.dumps([backend, named], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _read_checked(
     alias: str, names: Container[str], check: Callable[[Mapping[str, object]], None]
 ) -> dict[str, Any]:
@@ -116,7 +121,7 @@ def _read_checked(
     try:
         check(options)
     except ValueError as error:
-        raise _misconfigured(alias, str(error)) from error
+        raise misconfigured(alias, str(error)) from error
     return options
 
 
@@ -127,10 +132,10 @@ def _make_embedder(
     try:
         embedder = embedder_class(**options)
     except (TypeError, ValueError, ImproperlyConfigured) as error:
-        raise _misconfigured(alias, str(error)) from error
+        raise misconfigured(alias, str(error)) from error
     for attribute, kind in (("dimensions", int), ("model_id", str)):
         if not isinstance(value := getattr(embedder, attribute, None), kind) or not value:
-            raise _misconfigured(
+            raise misconfigured(
                 alias, f"{embedder_class.__qualname__} must set {attribute} ({kind.__name__})."
             )
     return embedder
@@ -141,45 +146,27 @@ def _check_option_names(alias: str, embedder_class: type[BaseEmbedder], options:
     allowed = ", ".join(sorted(required))
     for name in options:
         if name not in required:
-            raise _misconfigured(
+            raise misconfigured(
                 alias, f"unknown option {name!r} for {embedder_class.__qualname__}; allowed are: {allowed}."
             )
     if missing := sorted(
         name for name, is_required in required.items() if is_required and name not in options
     ):
         names = ", ".join(missing)
-        raise _misconfigured(alias, f"{embedder_class.__qualname__} requires the option(s) {names}.")
-
-
-def _read_space(alias: str) -> Mapping[str, Any]:
-    spaces = getattr(settings, "EMBEDDINGS", None)
-    if not isinstance(spaces, Mapping):
-        raise ImproperlyConfigured(
-            "EMBEDDINGS must be a dict of aliases, each with BACKEND, MODEL and OPTIONS."
-        )
-    if alias not in spaces:
-        known = ", ".join(repr(name) for name in spaces) or "none"
-        raise _misconfigured(alias, f"unknown alias; known are: {known}.")
-    space = spaces[alias]
-    if not isinstance(space, Mapping):
-        raise _misconfigured(alias, f"must be a dict, not {type(space).__name__}.")
-    for key in space:
-        if key not in SPACE_KEYS:
-            raise _misconfigured(alias, f"unknown key {key!r}; allowed are: {', '.join(SPACE_KEYS)}.")
-    return space
+        raise misconfigured(alias, f"{embedder_class.__qualname__} requires the option(s) {names}.")
 
 
 def _read_backend(alias: str) -> str:
-    backend = _read_space(alias).get("BACKEND")
+    backend = get_entry(alias).get("BACKEND")
     if not isinstance(backend, str):
-        raise _misconfigured(alias, f"BACKEND must be the dotted path of an embedder, not {backend!r}.")
+        raise misconfigured(alias, f"BACKEND must be the dotted path of an embedder, not {backend!r}.")
     return backend
 
 
 def _read_options(alias: str) -> Mapping[str, Any]:
-    options = _read_space(alias).get("OPTIONS", {})
+    options = get_entry(alias).get("OPTIONS", {})
     if not isinstance(options, Mapping):
-        raise _misconfigured(alias, f"OPTIONS must be a dict, not {type(options).__name__}.")
+        raise misconfigured(alias, f"OPTIONS must be a dict, not {type(options).__name__}.")
     return options
 
 
@@ -187,9 +174,5 @@ def _read_embedder_options(alias: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in _read_options(alias).items()
-        if name not in (*SEARCH_OPTIONS, *FUSION_OPTIONS, *SERVICE_OPTIONS)
+        if name not in (*SEARCH_OPTIONS, *FUSION_OPTIONS)
     }
-
-
-def _misconfigured(alias: str, reason: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: {reason}")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
 from .options import require_bool, require_int, require_seconds, require_text
+from .patience import HURRIED_TIMEOUT, Pause, is_hurried
 from .tokens import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
@@ -41,6 +42,8 @@ ADVICE = {
 class OpenAICompatibleEmbedder(BaseEmbedder):
     """Asks a service for vectors; retries 408, 409, 429 and 5xx as its Retry-After header says.
 
+    In a hurry (see `patience`) it asks once, waits for 5 seconds, and leaves a service that failed alone.
+
     Options beside those of BaseEmbedder:
 
     - `base_url`: address of the API without `/embeddings`, such as `http://localhost:11434/v1`.
@@ -52,6 +55,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
       first.
     - `max_input_bytes`: a text is cut after so many bytes of UTF-8, as services refuse what is too long.
     """
+
+    advice = ADVICE
 
     def __init__(
         self,
@@ -86,6 +91,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self.model_id = f"{self.model}:{self.dimensions}:{self.max_input_bytes}@{self.base_url}"
         self._api_key = _require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
+        self._get_hurried_client = once_per_process(self._hurry_client)
+        self._pause = Pause()
 
     @property
     def token_limit(self) -> int:
@@ -108,22 +115,36 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
             base_url=self.base_url, api_key=self._api_key, timeout=self.timeout, max_retries=self.max_retries
         )
 
+    def _hurry_client(self) -> "openai.OpenAI":
+        timeout = min(self.timeout, HURRIED_TIMEOUT)
+        return self._get_client().with_options(timeout=timeout, max_retries=0)
+
+    def _choose_client(self) -> "openai.OpenAI":
+        if not is_hurried():
+            return self._get_client()
+        if seconds := self._pause.seconds_left:
+            raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
+        return self._get_hurried_client()
+
     def _request(self, texts: list[str]) -> list[Any]:
         import openai
 
         dimensions = self.dimensions if self.send_dimensions else openai.omit
+        client = self._choose_client()
         try:
-            answer = self._get_client().embeddings.create(
+            answer = client.embeddings.create(
                 input=texts, model=self.model, encoding_format="float", dimensions=dimensions
             )
         except (openai.OpenAIError, ValueError) as error:
-            failure = self._failure(self._explain(error))
-            if getattr(error, "status_code", None) not in FAULTS_OF_TEXTS:
-                failure = EmbeddingUnavailableError(str(failure), _read_retry_after(error))
+            reason, status = self._explain(error, client), getattr(error, "status_code", None)
+            retry_after = _read_retry_after(error)
         else:
+            self._pause.end()
             return self._read_vectors(answer, len(texts))
+        if status is None or status in (408, 429) or status >= 500:
+            self._pause.begin()
         # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
-        raise failure
+        raise self._failure(reason, status, retry_after)
 
     def _read_vectors(self, answer: object, count: int) -> list[Any]:
         items = getattr(answer, "data", None)
@@ -145,22 +166,30 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         )
         raise self._failure(f"expected vectors of {self.dimensions} numbers, got {got}: {advice}")
 
-    def _explain(self, error: Exception) -> str:
+    def _explain(self, error: Exception, client: "openai.OpenAI") -> str:
         import openai
 
-        tries = f"tried {self.max_retries + 1} times"
+        tries = f"tried {client.max_retries + 1} times"
         if isinstance(error, openai.APIStatusError):
-            advice = ADVICE.get(error.status_code, f"{tries}, the service is at fault: try again later")
+            advice = self.advice.get(error.status_code, f"{tries}, the service is at fault: try again later")
             said = _shorten(error.message.replace(self._api_key, "***"))
             return f"status {error.status_code}: {advice}. The service said: {said}"
         if isinstance(error, openai.APITimeoutError):
-            return f"no answer within {self.timeout} s, {tries}: raise timeout or lower batch_size"
+            return f"no answer within {client.timeout} s, {tries}: raise timeout or lower batch_size"
         if isinstance(error, openai.APIConnectionError):
             return f"no connection, {tries}: check base_url and that the service runs"
         return f"an answer that cannot be read ({type(error).__name__}): check base_url (most end in /v1)"
 
-    def _failure(self, reason: str) -> EmbeddingError:
-        return EmbeddingError(f"{type(self).__name__} {self.base_url} model {self.model!r}: {reason}")
+    def _failure(
+        self, reason: str, status: int | None = None, retry_after: float | None = None
+    ) -> EmbeddingError:
+        message = f"{self._describe()}: {reason}"
+        if status in FAULTS_OF_TEXTS:
+            return EmbeddingError(message, status)
+        return EmbeddingUnavailableError(message, retry_after, status)
+
+    def _describe(self) -> str:
+        return f"{type(self).__name__} {self.base_url} model {self.model!r}"
 
 
 def _read_retry_after(error: Exception) -> float | None:

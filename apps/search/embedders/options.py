@@ -1,7 +1,6 @@
 """The options every embedder takes, and the checks of an option's value."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TypedDict
 
 # Options of a space that are not the embedder's but its searches', each with its range or its words: how hard
@@ -20,9 +19,6 @@ SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
 # meaning and words count.
 FUSIONS = ("rrf", "minmax")
 FUSION_OPTIONS = ("fusion", "fusion_weights")
-
-# What a space's service allows and what it costs, in any currency: for indexing and for estimates.
-SERVICE_OPTIONS = ("requests_per_minute", "tokens_per_minute", "price_per_million_tokens")
 
 
 class EmbedderOptions(TypedDict, total=False):
@@ -61,15 +57,6 @@ def check_fusion_options(options: Mapping[str, object]) -> None:
             f"fusion_weights is {weights!r}; allowed: two numbers from 0 to 1000, for meaning and for words, "
             "of which one is more than 0."
         )
-
-
-def check_service_options(options: Mapping[str, object]) -> None:
-    """Raise ValueError, naming the option, its value and what is allowed, for a bad limit or price."""
-    for name, value in options.items():
-        if name != "price_per_million_tokens":
-            require_int(name, value, minimum=1)
-        elif not isinstance(value, int | float | Decimal) or not 0 <= value < 1_000_000:
-            raise ValueError(f"{name} is {value!r}; allowed: a number from 0 to 999,999.")
 
 
 def _is_weight(value: object) -> bool:

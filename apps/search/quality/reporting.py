@@ -6,12 +6,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from apps.search.embedders import list_aliases
 from apps.search.quality.metrics import estimate_difference
 from apps.search.quality.models import Evaluation, EvaluationRun, GoldenAnswer, GoldenQuery
 from apps.search.quality.ranking import load_answers
 from apps.search.quality.runs import STALE, find_latest
 from apps.search.results import get_url
-from apps.search.spaces import get_space, list_aliases
+from apps.search.spaces import get_space
 from tenants.context import get_current_tenant
 
 MODE_NAMES = {"semantic": "meaning", "keyword": "words", "hybrid": "both"}  # as on the search page

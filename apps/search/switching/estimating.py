@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.db.models.functions import Length
 
 from apps.search.budget import CHARACTERS_PER_TOKEN
-from apps.search.embedders import EmbeddingError, InvalidTextError, get_service_options
+from apps.search.embedders import EmbeddingError, InvalidTextError, get_limits
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects
 from apps.search.spaces import get_space
@@ -44,10 +44,10 @@ def estimate_switch(target: str) -> Estimate:
     tokens = characters // CHARACTERS_PER_TOKEN
     try:
         seconds = _measure(target, list(rows.values_list("content", flat=True)[:SAMPLE])) * documents
-        price = get_service_options(target).get("price_per_million_tokens")
+        price = get_limits(target).price_per_million_tokens
     except (EmbeddingError, InvalidTextError, ImproperlyConfigured) as error:
         return Estimate(objects, documents, tokens, fault=str(error))
-    cost = None if price is None else Decimal(str(price)) * tokens / 1_000_000
+    cost = None if price is None else price * tokens / 1_000_000
     return Estimate(objects, documents, tokens, round(seconds, 1), cost)
 
 

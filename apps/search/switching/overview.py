@@ -6,7 +6,7 @@ from apps.search.embedding_cache import CacheReport, report_cache
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects
 from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
-from apps.search.spaces import list_aliases
+from apps.search.spaces import list_spaces
 from apps.search.storage.pgvector.index_status import list_statuses, list_tables
 from apps.search.switching.gaps import Gaps, find_gaps
 from apps.search.written import get_searched_space
@@ -68,6 +68,13 @@ def look_over() -> Overview:
     )
 
 
+def describe_use(alias: str) -> str:
+    """Say that the bound tenant's live switch needs a space, "" when it does not."""
+    switch = get_live_switch()
+    needed = switch is not None and alias in (switch.source, switch.target)
+    return f"The switch {switch} needs it; end or cancel that first." if needed else ""
+
+
 def _look_at(index_name: str) -> IndexRow:
     runs = IndexRun.objects.filter(index_name=index_name, switch=None)
     return IndexRow(index_name, count_objects(index_name), runs.first())
@@ -75,7 +82,7 @@ def _look_at(index_name: str) -> IndexRow:
 
 def _list_spaces(searched: str) -> list[SpaceRow]:
     """Those that can be used, and those that still hold documents."""
-    counts = dict.fromkeys([*list_aliases(), searched], 0)
+    counts = dict.fromkeys([*list_spaces(), searched], 0)
     for model in list_tables():
         for status in list_statuses(model):
             counts[status.space] = counts.get(status.space, 0) + status.rows

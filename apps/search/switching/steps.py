@@ -40,7 +40,7 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
     """
     _check_target(target)
     with changing_spaces():
-        source = get_searched_space()
+        source = get_searched_space(lock=True)
         if live := get_live_switch():
             raise SwitchError(f"The switch {live} is not over. End or cancel it first.")
         if source == target:

@@ -50,7 +50,7 @@ def test_paused_nothing_is_filled_until_it_goes_on(capsys):
 
 
 def test_an_estimate_counts_and_names_the_cost(capsys, settings):
-    settings.EMBEDDINGS["other"]["OPTIONS"]["price_per_million_tokens"] = 20_000
+    settings.EMBEDDINGS["other"]["LIMITS"] = {"price_per_million_tokens": 20_000}
     make("t" * 200, "b" * 198)
     run_tasks()
 

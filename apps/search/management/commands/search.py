@@ -1,10 +1,12 @@
 """manage.py search"""
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
+from apps.search.fallback import search_or_fall_back
 from apps.search.forms import SearchForm
 from apps.search.management.tenants import add_schema_arguments, each_tenant
 from apps.search.results import search_objects
@@ -35,11 +37,15 @@ class Command(BaseCommand):
             self._print(form.cleaned_data)
 
     def _print(self, data: dict[str, Any]) -> None:
+        find = partial(search_objects, data["q"], data["index"], data["limit"], data["filter"])
         try:
-            results = search_objects(data["q"], data["index"], data["limit"], data["filter"], data["mode"])
+            answer = search_or_fall_back(find, data["mode"])
         except EmbeddingError as error:
             raise CommandError(str(error)) from error
-        if not results and data["mode"] == "semantic" and not data["filter"]:
+        if answer.degraded:
+            self.stderr.write(answer.degraded)
+        results = answer.found
+        if not results and answer.mode == "semantic" and not data["filter"]:
             self.stdout.write("Nothing is indexed yet. Is a worker running, or `manage.py rebuild_index`?")
         elif not results:
             self.stdout.write("Nothing fits.")

@@ -61,7 +61,7 @@ class AsyncMethods:
         return await sync_to_async(self.clear)()
 
     async def anearest(self: Any, vector: "Sequence[float] | np.ndarray") -> "NearestQuerySet":
-        """As `nearest`, for a space that settings.EMBEDDINGS lacks: its vectors' length is looked up."""
+        """As `nearest`, where the space is the tenant's own or unknown, which takes a query."""
         return await sync_to_async(self.nearest)(vector)
 
     async def asearch(self: Any, text: str) -> "NearestQuerySet":

@@ -1,18 +1,17 @@
 """Reads and writes one index in one space."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.apps import apps
-from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, Q, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError, embed
-from apps.search.embedders import BaseEmbedder, InvalidTextError, get_embedder
+from apps.search.embedders import BaseEmbedder, InvalidTextError, get_embedder, has_entry
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
 from apps.search.storage.pgvector.centre import find_centre
@@ -82,11 +81,9 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
 
     @property
     def embedder(self) -> BaseEmbedder:
-        """The embedder: the one given, otherwise the space's.
-
-        Raises ImproperlyConfigured when settings.EMBEDDINGS does not have the space.
-        """
-        return self._embedder or get_embedder(self.space)
+        """The one given, otherwise the space's. Raises ImproperlyConfigured when there is no such space."""
+        with self.switched():
+            return self._embedder or get_embedder(self.space)
 
     @property
     def objects(self) -> QuerySet:
@@ -199,6 +196,10 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
             for document in batch:
                 yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
 
+    def switched(self) -> AbstractContextManager[Any]:
+        """Bind the provider's own tenant, where it was given one, for the length of a block."""
+        return tenant_context(self._tenant) if self._tenant else nullcontext()
+
     def _without_stored(self, documents: Iterable[Document]) -> Iterator[Document]:
         for batch in batched(documents, EMBEDDING_BATCH):
             with self._bound():
@@ -207,7 +208,7 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
 
     @contextmanager
     def _bound(self) -> Iterator[None]:
-        with tenant_context(self._tenant) if self._tenant else nullcontext():
+        with self.switched():
             get_current_schema()
             yield
 
@@ -225,7 +226,7 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
         """What the column fixes, else what the embedder makes, else what the index holds, else None."""
         if fixed := self.model._meta.get_field("vector").dimensions:
             return fixed
-        if self._embedder or self.space in settings.EMBEDDINGS:
+        if self._embedder or has_entry(self.space):
             return self.embedder.dimensions
         return find_dimensions(self.model, self.space, self.index_name)
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
-from apps.search.embedders import get_search_options
+from apps.search.embedders import get_search_options, has_entry
 from apps.search.embedders.options import check_search_options
 
 # The parameter that each option sets.
@@ -26,8 +25,8 @@ type Tuning = Mapping[str, int | str]
 
 
 def get_tuning(space: str) -> Tuning:
-    """Return the search options of a space: those in OPTIONS of its entry in settings.EMBEDDINGS."""
-    return get_search_options(space) if space in settings.EMBEDDINGS else {}
+    """Return the search options of a space: those in OPTIONS of its entry."""
+    return get_search_options(space) if has_entry(space) else {}
 
 
 def tuned(tuning: Tuning) -> Any:

@@ -1,0 +1,53 @@
+"""How much an embedder may be asked, and what it costs: LIMITS of an entry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+
+from .entries import get_entry, misconfigured
+from .options import require_int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a service allows and asks for; None where nobody said.
+
+    `price_per_million_tokens` is in the currency that the operator thinks in.
+    """
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    price_per_million_tokens: Decimal | None = None
+
+
+def get_limits(alias: str) -> Limits:
+    """Return LIMITS of an entry, all None where it has none. Raises ImproperlyConfigured."""
+    given = get_entry(alias).get("LIMITS") or {}
+    if not isinstance(given, Mapping):
+        raise misconfigured(alias, f"LIMITS must be a dict, not {type(given).__name__}.")
+    allowed = [field.name for field in fields(Limits)]
+    for name in given:
+        if name not in allowed:
+            raise misconfigured(alias, f"unknown limit {name!r}; allowed are: {', '.join(allowed)}.")
+    try:
+        return Limits(
+            _read_rate("requests_per_minute", given),
+            _read_rate("tokens_per_minute", given),
+            _read_price(given.get("price_per_million_tokens")),
+        )
+    except ValueError as error:
+        raise misconfigured(alias, str(error)) from error
+
+
+def _read_rate(name: str, given: Mapping[str, object]) -> int | None:
+    value = given.get(name)
+    return None if value is None else require_int(name, value, minimum=1)
+
+
+def _read_price(value: object) -> Decimal | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if is_number and 0 <= value < 1_000_000:  # type: ignore[operator]
+        return Decimal(str(value))
+    raise ValueError(f"price_per_million_tokens must be a number from 0 to 999,999, not {value!r}.")
