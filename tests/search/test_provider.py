@@ -164,6 +164,25 @@ def test_vectors_of_a_space_without_settings_have_the_length_of_the_first(in_acm
         provider.nearest([1.0, 2.0])
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [
+        lambda provider: provider.clear(),
+        lambda provider: provider.delete(["a"]),
+        lambda provider: provider.delete(where={"n": 1}),
+    ],
+)
+def test_an_emptied_space_without_settings_takes_vectors_of_another_length(in_acme, empty):
+    provider = PgVectorProvider(space="imported")
+    provider.add([EmbeddedDocument("a", "one", {"n": 1}, [1.0, 2.0, 3.0])])
+    list(provider.nearest([1.0, 2.0, 3.0]))
+
+    empty(provider)
+    provider.add([EmbeddedDocument("a", "one", {}, [1.0, 2.0])])
+
+    assert provider.nearest([1.0, 2.0]).get().document_key == "a"
+
+
 def test_failing_embedder_leaves_nothing_written(in_acme, embedder):
     def fail_late(texts):
         if len(embedder.embedded) > 300:

@@ -12,7 +12,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.distance import COSINE, METRICS
 from apps.search.storage.pgvector.index_builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tuning import PARAMETERS, get_tuning
+from apps.search.storage.pgvector.tuning import PARAMETERS, get_ef_search, get_tuning
 from apps.search.storage.pgvector.vector_index import forget_indexes
 from tenants.context import tenant_context
 from tests.models_app import models
@@ -120,6 +120,72 @@ def test_options_last_for_one_statement(space, in_acme, globex):
 
     with tenant_context(globex):
         assert "SET LOCAL" not in sql_of(PgVectorProvider().nearest([1.0] * 8)[:5])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda found: found.page(2),
+        lambda found: found.filter(metadata__n__lt=400),
+        lambda found: found.count(),
+        lambda found: found[:3].query,
+    ],
+)
+def test_what_a_search_was_used_for_does_not_keep_it_from_being_tuned(space, in_acme, use):
+    provider = fill(500, space=space())
+    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 500)
+    forget_indexes()
+    found = provider.nearest(make_vectors(1, 8)[0])
+
+    use(found)
+
+    assert "SET LOCAL hnsw.ef_search = '321'" in sql_of(found.tune(ef_search=321)[:5])
+
+
+def test_search_with_conditions_can_be_tuned(space, in_acme):
+    provider = fill(3_000, space=space())
+    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 3_000)
+    forget_indexes()
+    found = provider.nearest(make_vectors(1, 8)[0]).filter(metadata__n__gte=0)
+
+    tuned = found.tune(max_scan_tuples=4_567)[:5]
+
+    assert "SET LOCAL hnsw.max_scan_tuples = '4567'" in sql_of(tuned)
+    assert "max_scan_tuples" not in sql_of(found[:5])
+
+
+def test_search_that_can_find_nothing_can_be_tuned(space, in_acme):
+    found = PgVectorProvider(space=space()).nearest_to(["missing"])
+
+    assert list(found.tune(ef_search=321)[:5]) == []
+
+
+def test_search_that_gave_pages_stays_quick(space, in_acme):
+    provider = fill(50, space=space())
+    found = provider.nearest(make_vectors(1, 8)[0])
+    first = sql_of(found[:5])
+
+    found.page(5)
+
+    assert sql_of(found[:5]) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "candidates"),
+    [("-c hnsw.ef_search=80 -c jit=off", 80), ("-c jit=off", 40), (None, 40)],
+)
+def test_candidates_of_an_untuned_search_are_those_of_the_connection(monkeypatch, options, candidates):
+    given = {} if options is None else {"options": options}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", given)
+
+    assert get_ef_search() == candidates
+
+
+def test_a_session_has_the_candidates_that_the_planner_counts_on(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW hnsw.ef_search")
+
+        assert int(cursor.fetchone()[0]) == get_ef_search()
 
 
 def test_exact_searches_need_no_options(space, in_acme):

@@ -9,3 +9,9 @@ class PgVectorConfig(AppConfig):
     name = "apps.search.storage.pgvector"
     label = "pgvector"
     verbose_name = "pgvector storage"
+
+    def ready(self) -> None:
+        """Teach psycopg to send vectors."""
+        from apps.search.storage.pgvector.parameter import register
+
+        register()

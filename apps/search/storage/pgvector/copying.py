@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from django.db.backends.utils import CursorWrapper
 
+from apps.search.storage.pgvector.vectors import to_binary
+
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 BLOCK = 1 << 18  # bytes handed to the driver at once
-INT4, LENGTH, COUNT, VECTOR_HEADER = (struct.Struct(f) for f in (">ii", ">i", ">h", ">iHH"))
+INT4, LENGTH, COUNT = (struct.Struct(f) for f in (">ii", ">i", ">h"))
 
 
 def copy_rows(cursor: CursorWrapper, table: str, columns: str, rows: Iterable[bytes]) -> None:
@@ -48,7 +50,7 @@ def encode_jsonb(value: bytes) -> bytes:
 
 def encode_vector(vector: np.ndarray) -> bytes:
     """Return a field of type vector, from a float32 array of shape (dimensions,)."""
-    return VECTOR_HEADER.pack(4 + 4 * len(vector), len(vector), 0) + vector.astype(">f4").tobytes()
+    return encode_bytes(to_binary(vector))
 
 
 def _blocks(rows: Iterable[bytes]) -> Iterator[bytes]:

@@ -57,7 +57,7 @@ class VectorDistance(Func):
         """Return the SQL; the literal consists of digits that VectorCheck has checked."""
         column, _ = compiler.compile(self.source_expressions[0])
         plan = getattr(compiler.query, "plan", EXACT)
-        return plan.distance_sql(column, self.metric.operator, self.literal), ()
+        return plan.distance_sql(column, self.metric.operator, f"'{self.literal}'"), ()
 
 
 def get_metric(model: type[Model]) -> Metric:

@@ -1,6 +1,7 @@
 """The queryset of a search: lazy, sliceable, filterable, and quick where nothing was added to it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,14 +14,10 @@ from apps.search.storage.pgvector.plan import EXACT, Plan
 from apps.search.storage.pgvector.planner import choose_plan
 from apps.search.storage.pgvector.queryset import DEFERRED, EmbeddingQuerySet, TenantQuery
 from apps.search.storage.pgvector.ranking import RankingMethods
-from apps.search.storage.pgvector.rows import get_columns, make_object
 from apps.search.storage.pgvector.spec import SearchSpec
+from apps.search.storage.pgvector.statement import read_nearest
 from apps.search.storage.pgvector.tuning import tuned
-from tenants.context import connection, tenant_context
-
-# A binary index knows the signs of the numbers only: so many candidates are ranked again by the vectors.
-RERANKED = 400
-RERANKED_PER_ROW = 20
+from tenants.context import tenant_context
 
 
 class SearchQuery(TenantQuery):
@@ -98,12 +95,15 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
     def tune(self, **tuning: int | str) -> "NearestQuerySet":
         """Return the search with other parameters of the index search (see `tuning.PARAMETERS`).
 
-        Call it before filters and slices. Raises ValueError for an unknown parameter or a bad value.
+        Raises ValueError for an unknown parameter or a bad value.
         """
         check_search_options(tuning)
-        if self._spec is None:
-            raise ValueError("tune() comes first, right after nearest() or search().")
-        return self._with(replace(self._spec, tuning={**self._spec.tuning, **tuning}), self._limits)
+        if self._spec:
+            return self._with(_tune(self._spec, tuning), self._limits)
+        rows: Any = self.all()
+        if spec := getattr(rows.query, "spec", None):  # there is none where nothing can be found
+            rows.query.spec = _tune(spec, tuning)
+        return rows
 
     @property
     def query(self) -> Any:
@@ -121,6 +121,13 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         if self._spec is None or self._result_cache is not None or not _is_plain(key) or self._is_sliced():
             return super().__getitem__(key)
         return self._with(self._spec, (key.start or 0, key.stop))
+
+    def _clone(self) -> Any:
+        # Django's asks for the query, as if something were to be added to this search.
+        spec = self._spec
+        clone = super()._clone()  # type: ignore[misc]
+        self._spec = spec
+        return clone
 
     def _with(self, spec: SearchSpec, limits: tuple[int, int | None]) -> "NearestQuerySet":
         rows = self.of(spec, self._tenant)
@@ -174,10 +181,10 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
             self._plan = choose_plan(
                 spec, limit=high, is_filtered=False, get_matching=partial(_get_rows, spec)
             )
-            rows = _read(spec, self._plan, low, high, self._tenant)
+            rows = read_nearest(spec, self._plan, low, high, self._tenant)
             if self._plan.mode != "exact" and len(rows) < (high or 0) - low:
                 self._plan = EXACT
-                rows = _read(spec, EXACT, low, high, self._tenant)
+                rows = read_nearest(spec, EXACT, low, high, self._tenant)
         if spec.min_score is not None:
             rows = [row for row in rows if row.score >= spec.min_score]
         self._result_cache = rows
@@ -198,37 +205,8 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return rows.query
 
 
-def _read(spec: SearchSpec, plan: Plan, low: int, high: int | None, tenant: Any) -> list[Any]:
-    with tuned(plan.tuning), connection.cursor() as cursor:
-        cursor.execute(_search_sql(spec, plan, low, high), [spec.space, spec.index_name])
-        rows = cursor.fetchall()
-    found = []
-    for *values, distance in rows:
-        found.append(make_object(spec.model, values, tenant))
-        found[-1].distance, found[-1].score = distance, spec.metric.to_score(distance)
-    return found
-
-
-def _search_sql(spec: SearchSpec, plan: Plan, low: int, high: int | None) -> str:
-    """The search as SQL. All of it is ours or checked digits, but the two parameters."""
-    table, vector = (
-        connection.ops.quote_name(name)
-        for name in (spec.model._meta.db_table, spec.model._meta.get_field("vector").column)
-    )
-    where = "space = %s AND index_name = %s"
-    if plan.mode == "binary":
-        pk = connection.ops.quote_name(spec.model._meta.pk.column)
-        candidates = plan.candidates_sql(vector, spec.literal)
-        where = (
-            f"{pk} IN (SELECT {pk} FROM {table} WHERE {where} ORDER BY {candidates} "
-            f"LIMIT {max(RERANKED, RERANKED_PER_ROW * (high or 0))})"
-        )
-    distance = plan.distance_sql(vector, spec.metric.operator, spec.literal)
-    limits = "" if high is None else f" LIMIT {high - low}"
-    return (
-        f"SELECT {get_columns(spec.model).sql}, {distance} AS distance FROM {table} WHERE {where} "
-        f"ORDER BY distance{limits} OFFSET {low}"
-    )
+def _tune(spec: SearchSpec, tuning: Mapping[str, int | str]) -> SearchSpec:
+    return replace(spec, tuning={**spec.tuning, **tuning})
 
 
 def _get_rows(spec: SearchSpec) -> QuerySet:

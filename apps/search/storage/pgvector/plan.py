@@ -19,20 +19,20 @@ class Plan:
     tuning: Mapping[str, int | str] = field(default_factory=dict)
     matches: int | None = None
 
-    def distance_sql(self, column: str, operator: str, literal: str) -> str:
-        """Return the distance between a column and a vector literal as SQL."""
+    def distance_sql(self, column: str, operator: str, vector: str) -> str:
+        """Return the distance between a column and a vector, an expression, as SQL."""
         is_cast = self.cast and self.mode != "binary"
         distance = (
-            f"(({column}::{self.cast}) {operator} '{literal}'::{self.cast})"
+            f"(({column}::{self.cast}) {operator} {vector}::{self.cast})"
             if is_cast
-            else f"({column} {operator} '{literal}')"
+            else f"({column} {operator} {vector})"
         )
         # Adding 0 changes nothing but that no index fits the expression.
         return f"({distance} + 0)" if self.mode in ("exact", "binary") else distance
 
-    def candidates_sql(self, column: str, literal: str) -> str:
+    def candidates_sql(self, column: str, vector: str) -> str:
         """Return the distance by which a binary index finds candidates: how many signs differ."""
-        return f"((binary_quantize({column})::{self.cast}) <~> binary_quantize('{literal}'::vector))"
+        return f"((binary_quantize({column})::{self.cast}) <~> binary_quantize({vector}))"
 
 
 EXACT = Plan()

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.search.storage.pgvector.plan import EXACT, Plan
+from apps.search.storage.pgvector.tuning import get_ef_search
 from apps.search.storage.pgvector.vector_index import VectorIndex, find_index
 
 EXACT_ROWS = 1_000  # up to so many matching rows, an exact search beats the index in recall and costs little
-EF_SEARCH = 64  # candidates of a search without a filter; settings.DATABASES sets it for every connection
 UNKNOWN_EF_SEARCH = 400  # where nobody knows how many candidates a filter throws away
 MAX_LIMIT = 1_000  # an index search is for the first rows; whoever wants more wants them all
 
@@ -38,7 +38,7 @@ def choose_plan(
             return Plan(matches=matches)
     tuning |= spec.tuning
     if matches is not None and index.mode == "hnsw":
-        tuning["ef_search"] = _widen(int(tuning.get("ef_search", EF_SEARCH)), matches, index)
+        tuning["ef_search"] = _widen(int(tuning.get("ef_search", get_ef_search())), matches, index)
     return Plan(index.mode, index.cast, tuning, matches)
 
 

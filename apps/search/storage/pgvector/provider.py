@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from apps.search.storage.pgvector.source_methods import SourceMethods
 from apps.search.storage.pgvector.spec import SearchSpec
 from apps.search.storage.pgvector.tuning import get_tuning
 from apps.search.storage.pgvector.vector_index import find_dimensions
-from apps.search.storage.pgvector.vectors import VectorCheck, to_literal
+from apps.search.storage.pgvector.vectors import VectorCheck
 from apps.search.storage.pgvector.writer import POLICIES, Writer
 from tenants.context import get_current_schema, get_current_tenant, tenant_context
 
@@ -148,8 +149,7 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
                 space=self.space,
                 index_name=self.index_name,
                 metric=get_metric(self.model),
-                literal=to_literal(query),
-                dimensions=len(query),
+                vector=query.copy(),  # the caller may use the array for something else before rows are read
                 tuning=get_tuning(self.space),
             )
             return NearestQuerySet.of(spec, self._tenant)
@@ -216,19 +216,18 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
         return Writer(self.model, self.space, self.index_name, self._vector_check())
 
     def _vector_check(self) -> VectorCheck:
-        return VectorCheck(
-            dimensions=self._dimensions(),
-            vector_type=get_vector_type(self.model),
-            allow_zero=not get_metric(self.model).needs_direction,
-        )
+        allow_zero = not get_metric(self.model).needs_direction
+        check = VectorCheck(self._dimensions(), get_vector_type(self.model), allow_zero)
+        if check.dimensions is None:  # what the index holds
+            stored = partial(find_dimensions, self.model, self.space, self.index_name)
+            check.dimensions, check.renew = stored(), partial(stored, anew=True)
+        return check
 
     def _dimensions(self) -> int | None:
-        """What the column fixes, else what the embedder makes, else what the index holds, else None."""
-        if fixed := self.model._meta.get_field("vector").dimensions:
-            return fixed
-        if self._embedder or has_entry(self.space):
-            return self.embedder.dimensions
-        return find_dimensions(self.model, self.space, self.index_name)
+        """What the column fixes, else what the embedder makes, else None."""
+        has_embedder = self._embedder or has_entry(self.space)
+        fixed = self.model._meta.get_field("vector").dimensions
+        return fixed or (self.embedder.dimensions if has_embedder else None)
 
 
 def embed_all(documents: Sequence[Document], embedder: BaseEmbedder) -> Iterable[np.ndarray]:

@@ -57,7 +57,9 @@ class RankingMethods:
         for a bad size, and TypeError, as Django does, for a queryset that is sliced already.
         """
         require_int("size", size, minimum=1)
-        rows = self.order_by("distance", "pk")
+        rows = self.all().order_by(
+            "distance", "pk"
+        )  # all(): this search stays one to which nothing was added
         if after is not None:
             rows = self._after(rows, after)
         page = rows[: size + 1]

@@ -8,7 +8,6 @@ from apps.search.storage.pgvector.distance import get_metric
 from apps.search.storage.pgvector.nearest import NearestQuerySet
 from apps.search.storage.pgvector.spec import SearchSpec
 from apps.search.storage.pgvector.tuning import get_tuning
-from apps.search.storage.pgvector.vectors import to_literal
 
 SAMPLES = 20
 K = 10
@@ -36,8 +35,7 @@ def _make_spec(model: Any, space: str, index_name: str, vector: np.ndarray) -> S
         space=space,
         index_name=index_name,
         metric=get_metric(model),
-        literal=to_literal(vector),
-        dimensions=len(vector),
+        vector=vector,
         tuning=get_tuning(space),
     )
 

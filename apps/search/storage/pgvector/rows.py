@@ -1,6 +1,6 @@
 """Rows of an embedding table without Django's compiler: which columns are read, and objects made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -34,14 +34,18 @@ def get_columns(model: Any) -> Columns:
     )
 
 
-def make_object(model: Any, values: Sequence[Any], tenant: Any = None) -> Any:
-    """Return the object of a row that was just read in the bound tenant.
+def make_objects(model: Any, rows: Iterable[Sequence[Any]], tenant: Any = None) -> list[Any]:
+    """Return the objects of rows that were just read in the bound tenant.
 
-    `values` are those of `get_columns`; `tenant` is bound by itself when the row is read again.
+    Rows begin with the values of `get_columns`; `tenant` is bound by itself when an object is read again.
     """
-    columns, converted = get_columns(model), list(values)
-    for position, convert in columns.converters:
-        converted[position] = convert(converted[position], None, connection)
-    found = model.from_db(connection.alias, columns.names, converted)
-    found.belongs_to(connection.schema_name, tenant)
+    columns = get_columns(model)
+    alias, schema, count = connection.alias, connection.schema_name, len(columns.names)
+    found = []
+    for row in rows:
+        values = list(row[:count])
+        for position, convert in columns.converters:
+            values[position] = convert(values[position], None, connection)
+        found.append(model.from_db(alias, columns.names, values))
+        found[-1].belongs_to(schema, tenant)
     return found

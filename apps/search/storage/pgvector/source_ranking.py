@@ -16,7 +16,7 @@ from apps.search.embedders.options import require_int
 from apps.search.storage.pgvector.nearest import NearestQuerySet
 from apps.search.storage.pgvector.planner import MAX_LIMIT
 from apps.search.storage.pgvector.queryset import TenantQuery, check_schema
-from apps.search.storage.pgvector.rows import get_columns, make_object
+from apps.search.storage.pgvector.rows import get_columns, make_objects
 from apps.search.storage.pgvector.source_keys import get_pk_condition
 from apps.search.storage.pgvector.spec import SearchSpec
 from apps.search.storage.pgvector.tuning import tuned
@@ -152,7 +152,8 @@ def _read(
         cursor.execute(sql, params)
         rows = cursor.fetchall()
     to_score = query.spec.metric.to_score
-    found = [_make_ranked(query.spec, row, nearest) for row in rows]
+    documents = make_objects(query.model, rows, nearest.query.tenant)
+    found = [_make_ranked(query.spec, row, document) for row, document in zip(rows, documents, strict=True)]
     if min_score is not None:
         found = [each for each in found if each.document.score >= min_score]
     if not rows:
@@ -177,9 +178,8 @@ def _ranking_sql(query: Any, objects: Sequence[QuerySet], limit: int) -> tuple[s
     return sql.strip(), [*params, *(param for _, own in conditions for param in own)]
 
 
-def _make_ranked(spec: SearchSpec, row: Sequence[Any], nearest: NearestQuerySet) -> RankedSource:
-    *values, source, distance, chunks, _, _ = row
-    document = make_object(spec.model, values, nearest.query.tenant)
+def _make_ranked(spec: SearchSpec, row: Sequence[Any], document: Any) -> RankedSource:
+    source, distance, chunks = row[-5:-2]
     document.distance, document.score = distance, spec.metric.to_score(distance)
     label, _, pk = source.partition(":")
     return RankedSource(label, unquote(pk), document, chunks)

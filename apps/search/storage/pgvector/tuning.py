@@ -3,6 +3,7 @@
 Parameters: pgvector's manual, "HNSW", "IVFFlat" and "Iterative Index Scans".
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -21,12 +22,20 @@ PARAMETERS = {
     "max_probes": "ivfflat.max_probes",
     "ivfflat_iterative_scan": "ivfflat.iterative_scan",
 }
+DEFAULT_EF_SEARCH = 40  # pgvector's own
 type Tuning = Mapping[str, int | str]
 
 
 def get_tuning(space: str) -> Tuning:
     """Return the search options of a space: those in OPTIONS of its entry."""
     return get_search_options(space) if has_entry(space) else {}
+
+
+def get_ef_search() -> int:
+    """Return how many candidates a search that nobody tunes has: what settings.DATABASES says."""
+    options = connection.settings_dict["OPTIONS"].get("options", "")
+    found = re.search(r"hnsw\.ef_search=(\d+)", options)
+    return int(found[1]) if found else DEFAULT_EF_SEARCH
 
 
 def tuned(tuning: Tuning) -> Any:

@@ -59,11 +59,14 @@ def find_index(model: Any, space: str, index_name: str, dimensions: int | None) 
     return found
 
 
-def find_dimensions(model: Any, space: str, index_name: str) -> int | None:
-    """Return the length of the vectors stored for (space, index_name), or None while there are none."""
+def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = False) -> int | None:
+    """Return the length of the vectors stored for (space, index_name), or None while there are none.
+
+    Believes what it saw up to TTL seconds ago, unless it is to look anew.
+    """
     key = (connection.schema_name, model._meta.db_table, space, index_name)
     expires, found = _lengths.get(key, (0.0, None))
-    if found is None or expires < time.monotonic():
+    if anew or found is None or expires < time.monotonic():
         length = Func("vector", function="vector_dims", output_field=IntegerField())
         rows = model.objects.filter(space=space, index_name=index_name)
         found = rows.values_list(length, flat=True).first()

@@ -1,0 +1,237 @@
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from apps.search.documents import EmbeddedDocument
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.models import PgVectorEmbedding
+from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
+from tenants.context import tenant_context
+from tests.models_app import models
+from tests.search.filling import fill, make_vectors
+from tests.search.scratch import run_in_scratch
+
+pytestmark = pytest.mark.usefixtures("embedder")
+
+PREPARED = """
+    SELECT name, statement, generic_plans FROM pg_prepared_statements
+    WHERE statement LIKE '%%AS distance FROM "' || %s || '"%%'
+"""
+QUERY = make_vectors(1, 8, seed=1)[0]
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    forget_indexes()
+    yield
+    forget_indexes()
+
+
+def execute(sql, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def build(provider, rows):
+    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, rows)
+    execute("ANALYZE pgvector_pgvectorembedding")
+    forget_indexes()
+
+
+def search(provider, times=1, limit=5, **tuning):
+    for _ in range(times):
+        found = provider.nearest(QUERY)
+        rows = list((found.tune(**tuning) if tuning else found)[:limit])
+    return rows
+
+
+def sent_searches(queries):
+    """Without those that look into the catalog."""
+    return [query["sql"] for query in queries if " AS distance " in query["sql"]]
+
+
+def keys_of(rows):
+    return [row.document_key for row in rows]
+
+
+def delete_nearest(provider, count):
+    provider.delete(keys_of(provider.nearest(QUERY)[:count]))
+
+
+def test_search_that_comes_again_is_prepared_and_its_one_plan_uses_the_index(in_acme, as_owner):
+    provider = fill(3_000)
+    build(provider, 3_000)
+
+    before = keys_of(search(provider))
+    after = keys_of(search(provider, times=15))
+
+    [(name, _, generic_plans)] = execute(PREPARED, "acme")
+    execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    plan = execute(f"EXPLAIN EXECUTE {name} ('{QUERY.tolist()}')")
+    assert before == after
+    assert generic_plans > 0
+    assert get_index_name(provider.space, provider.index_name, 8) in str(plan)
+    assert "$1" in str(plan)
+
+
+def test_prepared_search_of_one_tenant_finds_nothing_of_another(acme, globex):
+    provider = PgVectorProvider()
+    for tenant in (acme, globex):
+        with tenant_context(tenant):
+            provider.add([EmbeddedDocument("k", f"of {tenant.schema_name}", {}, QUERY)])
+
+    found = []
+    for tenant in (acme, globex) * 10:
+        with tenant_context(tenant):
+            found += [row.content for row in search(provider)]
+
+    assert found == ["of acme", "of globex"] * 10
+    assert [len(execute(PREPARED, schema)) for schema in ("acme", "globex")] == [1, 1]
+
+
+def test_other_statements_are_not_prepared(in_acme):
+    provider = fill(5)
+
+    for _ in range(10):
+        list(provider.objects.filter(metadata__n=1))
+        search(provider, ef_search=50)
+
+    assert (
+        execute("SELECT statement FROM pg_prepared_statements WHERE statement NOT LIKE '%AS distance%'") == []
+    )
+
+
+def test_prepared_search_survives_a_rollback(in_acme):
+    provider = fill(20)
+    expected = keys_of(search(provider, times=10))
+
+    with transaction.atomic():
+        search(provider)
+        transaction.set_rollback(True)
+
+    assert keys_of(search(provider, times=10)) == expected
+
+
+def test_logged_statement_shows_the_vector(in_acme):
+    provider = fill(20)
+
+    with CaptureQueriesContext(connection) as queries:
+        search(provider, times=10)
+
+    shown = sent_searches(queries)
+    assert len(shown) == 10
+    assert len(set(shown)) == 1
+    assert "<=> '[" in shown[0]
+
+
+@pytest.mark.parametrize("model", [None, models.HalfCosineEmbedding, models.L2Embedding])
+def test_vector_sent_as_text_or_in_binary_is_the_same(in_acme, make_table, model):
+    if model is not None:
+        make_table(model)
+    provider = fill(50, model=model, space="default")
+    odd = np.array([1e-4, -0.1, 1 / 3, 6e4, -1e-7, 2.0**-14, 12345.678, 0.0])
+
+    for vector in (QUERY, odd):
+        in_binary = list(provider.nearest(vector)[:50])
+        as_text = list(provider.nearest(vector).order_by("distance", "pk")[:50])
+
+        assert sorted(row.distance for row in in_binary) == [row.distance for row in as_text]
+
+
+def test_array_that_changes_after_it_was_searched_for_changes_nothing(in_acme):
+    provider = fill(50, space="default")
+    vector = QUERY.astype(np.float32)
+    expected = keys_of(search(provider))
+
+    found = provider.nearest(vector)[:5]
+    vector[:] = -vector
+
+    assert keys_of(found) == expected
+
+
+def test_single_scan_ends_with_its_statement(db):
+    def search_once():
+        provider = fill(3_000)
+        build(provider, 3_000)
+        with CaptureQueriesContext(connection) as queries:
+            nearest = provider.nearest(QUERY)[:5]
+            list(nearest)
+        return nearest.plan.mode, sent_searches(queries), execute("SHOW hnsw.iterative_scan")
+
+    mode, [sql], setting = run_in_scratch(search_once)
+
+    assert mode == "hnsw"
+    assert "set_config('hnsw.iterative_scan', 'off', true)" in sql
+    assert setting == [("strict_order",)]
+
+
+def test_where_deleted_rows_leave_a_single_scan_short_the_search_goes_on(db):
+    def search_among_the_deleted():
+        provider = fill(3_000)
+        build(provider, 3_000)
+        expected = keys_of(provider.nearest(QUERY)[200:205])
+        delete_nearest(provider, 200)
+        with CaptureQueriesContext(connection) as queries:
+            nearest = provider.nearest(QUERY)[:5]
+            found = keys_of(nearest)
+        return nearest.plan.mode, found, expected, sent_searches(queries)
+
+    mode, found, expected, sent = run_in_scratch(search_among_the_deleted)
+
+    assert mode == "hnsw"
+    assert found == expected
+    assert ["set_config" in sql for sql in sent] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("limit", "tuning"),
+    [(65, {}), (11, {"ef_search": 10}), (5, {"iterative_scan": "relaxed_order"})],
+)
+def test_search_that_a_single_scan_cannot_serve_does_not_try_it(db, limit, tuning):
+    def search_so():
+        provider = fill(1_000)
+        build(provider, 1_000)
+        with CaptureQueriesContext(connection) as queries:
+            found = search(provider, limit=limit, **tuning)
+        return len(found), sent_searches(queries)
+
+    found, sent = run_in_scratch(search_so)
+
+    assert found == limit
+    assert "set_config" not in "".join(sent)
+
+
+def test_in_a_transaction_no_later_search_is_left_with_a_single_scan(in_acme, as_owner):
+    provider = fill(3_000)
+    build(provider, 3_000)
+
+    with CaptureQueriesContext(connection) as queries:
+        nearest = provider.nearest(QUERY)[:5]
+        list(nearest)
+
+    assert nearest.plan.mode == "hnsw"
+    assert "set_config" not in sent_searches(queries)[0]
+    assert execute("SHOW hnsw.iterative_scan") == [("strict_order",)]
+
+
+def state_of(row):
+    return {name: value for name, value in vars(row).items() if name not in ("distance", "score", "_state")}
+
+
+def test_object_of_a_search_is_as_djangos(in_acme):
+    provider = fill(1)
+    [own] = search(provider)
+    django = provider.objects.get()
+
+    assert own == django
+    assert state_of(own) == state_of(django)
+    for name in ("adding", "db", "fetch_mode", "schema_name"):
+        assert getattr(own._state, name) == getattr(django._state, name)
+    assert own.get_deferred_fields() == {"vector", "keywords", "keyword_recipe"}
+    own.content = "changed"
+    own.save()
+    assert provider.objects.get().content == "changed"
+    assert len(own.vector) == 8
