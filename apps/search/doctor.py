@@ -18,8 +18,9 @@ from apps.search.sources import Source
 from apps.search.spaces import get_space, list_spaces
 from apps.search.storage.pgvector.index_report import report_indexes
 from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
+from apps.search.storage.pgvector.pending import find_pending
 from apps.search.storage.pgvector.vector_index import get_declared_index
-from apps.search.tasks import maintain_vector_indexes
+from apps.search.tasks import maintain_vector_indexes, make_keywords
 from apps.search.written import get_written_spaces
 from tenants.context import connection, owner_rights, tenant_context
 from tenants.doctor.finding import Finding, Level, Scope, from_checks, write_sql
@@ -88,6 +89,7 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
     for status in report_indexes():
         if status.rows:
             yield from _check_length(status)
+            yield from _check_keywords(status, tenant)
             if status.space == tenant.space:
                 yield from _check_chunks(status)
             elif status.space not in get_written_spaces():
@@ -98,6 +100,12 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
 def _enqueue_care(tenant: Any) -> str:
     with tenant_context(tenant):
         maintain_vector_indexes.enqueue()
+    return "a worker will do it, the task is written"
+
+
+def _enqueue_keywords(status: IndexStatus, tenant: Any) -> str:
+    with tenant_context(tenant):
+        make_keywords.enqueue(status.model._meta.label_lower, status.space, status.index_name)
     return "a worker will do it, the task is written"
 
 
@@ -181,6 +189,16 @@ def _read_contents(status: IndexStatus, obj: Any) -> set[str]:
     rows = get_provider(status.index_name, space=status.space).objects
     of_object = rows.filter(document_key__startswith=Source.of(obj).prefix)
     return set(of_object.values_list("content", flat=True))
+
+
+def _check_keywords(status: IndexStatus, tenant: Any) -> Iterator[Finding]:
+    rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
+    if waiting := find_pending(rows).count():
+        message = (
+            f"{_name(status)}: {waiting:,} documents wait for their keywords; searches by words are slow."
+        )
+        fix = f"manage.py doctor --schema={status.schema} --fix, and a worker"
+        yield Finding(Level.INFO, status.schema, message, fix, partial(_enqueue_keywords, status, tenant))
 
 
 def _describe_left_over(status: IndexStatus, tenant: Any) -> Finding:

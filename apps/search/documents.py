@@ -11,6 +11,7 @@ from apps.search.embedders.options import find_bad_character
 MAX_KEY_LENGTH = 512
 MAX_KEYS_NAMED = 10  # in an error
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class InvalidDocumentError(ValueError):
@@ -57,9 +58,13 @@ def encode_text(text: object, name: str) -> bytes:
     """
     if not isinstance(text, str):
         raise ValueError(f"{name} must be a str, not {type(text).__name__}.")
-    if reason := find_bad_character(text):
-        raise ValueError(f"{name} {reason}. Remove it.")
-    return text.encode()
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if 0 in encoded:
+        raise ValueError(f"{name} {find_bad_character(text)}. Remove it.")
+    return encoded
 
 
 def encode_metadata(metadata: object, name: str) -> bytes:
@@ -68,12 +73,12 @@ def encode_metadata(metadata: object, name: str) -> bytes:
     Raises ValueError, which begins with `name`, for what is no mapping, not representable in JSON (NaN and
     infinity included), or holds text that `encode_text` refuses.
     """
-    if not isinstance(metadata, Mapping):
+    if not isinstance(metadata, (dict, Mapping)):  # the first alone is quick to tell
         raise ValueError(f"{name} must be a mapping, not {type(metadata).__name__}.")
     try:
-        text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
+        text = JSON.encode(dict(metadata))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name} is not JSON: {error}.") from error
-    if ESCAPED_NUL.search(text):
+    if "\\u0000" in text and ESCAPED_NUL.search(text):
         raise ValueError(f"{name} contains a NUL byte. Remove it.")
     return encode_text(text, name)

@@ -90,7 +90,7 @@ def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool
             # must not be overwritten with what was read before; the locks keep others out until the commit.
             if batch.make_documents(provider.space, lock=True) == documents:
                 removed = batch.find_stored(provider).exclude(document_key__in=kept).delete()[0]
-                return provider.add(embedded) + removed
+                return provider.add(embedded, keywords_at_once=True) + removed
     raise ObjectsChangedError(
         f"{batch.source.label} {batch.keys}: the texts or the metadata of these objects changed each of "
         f"{ATTEMPTS} times while they were embedded. Does get_index_content or get_index_metadata return the "

@@ -23,6 +23,7 @@ from apps.search.storage.pgvector.index_report import (
     needs_report,
     report_indexes,
 )
+from apps.search.storage.pgvector.pending import make_pending_keywords
 from apps.search.written import get_written_spaces
 
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
@@ -100,6 +101,14 @@ def maintain_vector_indexes() -> int:
     if faults := [fault for fault in outcomes if fault]:
         raise IndexActionError("\n".join(faults))
     return len(outcomes)
+
+
+@task
+def make_keywords(model_label: str, space: str, index_name: str) -> int:
+    """Make the words of documents that were written without them; return how many there were."""
+    made = make_pending_keywords(apps.get_model(model_label), space, index_name)
+    enqueue_maintenance()
+    return made
 
 
 def enqueue_maintenance() -> None:

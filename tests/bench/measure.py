@@ -11,7 +11,7 @@ A contender is an object with a `name` and
 
 It may have a `readd_share`, one in how many documents is added again where all take minutes (`is_slow`: and
 everything that writes is measured once only), and `ingest_worded()`: as `ingest`, into a table that can be
-searched by words, too.
+searched by words, too; and `finish()`: does what the last ingest left to do, and returns figures of its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.bench.clock import seconds
 from tests.bench.workload import CASES, Workload
 
 BLOCK = 20  # queries in turn: few enough to share a machine's moods, enough to find its caches warm
@@ -38,7 +39,7 @@ def measure(contenders: Iterable[Any], workload: Workload, progress: Progress) -
     _measure_ingest(contenders, workload, figures, progress)
     for each in contenders:
         progress(f"{each.name}: building the index")
-        figures[each.name]["index_seconds"] = _seconds(each.build_index)
+        figures[each.name]["index_seconds"] = seconds(each.build_index)
     for case in CASES:
         progress(f"queries, {case}")
         for name, found in _measure_queries(contenders, workload, case).items():
@@ -83,14 +84,18 @@ def _measure_ingest(contenders: list[Any], workload: Workload, figures: dict, pr
                 continue
             progress(f"{each.name}: ingest, round {turn + 1}")
             each.empty()
-            rates[each.name].append(len(workload.items) / _seconds(each.ingest))
+            rates[each.name].append(len(workload.items) / seconds(each.ingest))
             if hasattr(each, "ingest_worded"):
-                rate = len(workload.items) / _seconds(each.ingest_worded)
+                rate = len(workload.items) / seconds(each.ingest_worded)
                 worded.setdefault(each.name, []).append(rate)
     for name, found in rates.items():
         figures[name]["ingest"] = median(found)
     for name, found in worded.items():
         figures[name]["ingest_worded"] = median(found)
+    for each in contenders:
+        if hasattr(each, "finish"):
+            progress(f"{each.name}: what it left to a worker")
+            figures[each.name] |= each.finish()
 
 
 def _measure_queries(contenders: list[Any], workload: Workload, case: str) -> dict[str, dict[str, float]]:
@@ -118,11 +123,5 @@ def _measure_readd(contenders: list[Any], workload: Workload, figures: dict, pro
         rates = {}
         for way, readd in each.ways_to_readd().items():
             progress(f"{each.name}: {count:,} unchanged documents again, {way}")
-            rates[way] = count / median(_seconds(partial(readd, count)) for _ in range(rounds))
+            rates[way] = count / median(seconds(partial(readd, count)) for _ in range(rounds))
         figures[each.name] |= {"readd": max(rates.values()), "ways_to_readd": rates}
-
-
-def _seconds(function: Callable[[], Any]) -> float:
-    began = perf_counter()
-    function()
-    return perf_counter() - began

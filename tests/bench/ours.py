@@ -1,6 +1,8 @@
 """This project's provider, as an app uses it: the default table with its own HNSW index, given vectors."""
 
 from collections.abc import Callable
+from functools import partial
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,14 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import BaseEmbedder
 from apps.search.hybrid import search_by_mode
 from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.pending import make_pending_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection, owner_rights
+from tests.bench.clock import seconds
 from tests.bench.workload import Item, K, Workload
 
 NAME = "bench"  # of the space and of the index
+WAITING = 5  # searches while the words are still to be made
 
 
 class GivenVectors(BaseEmbedder):
@@ -59,6 +64,13 @@ class Ours:
 
     def ingest(self) -> None:
         self.provider.add(self.documents)
+
+    def finish(self) -> dict[str, float]:
+        """Do what `add` left to a worker; return how long, and how long searches by words took before."""
+        search = self.searches_by_text()["keyword"]
+        waiting = [seconds(partial(search, number)) for number in range(min(WAITING, len(self.questions)))]
+        taken = seconds(partial(make_pending_keywords, self.provider.model, NAME, NAME))
+        return {"keywords_later": taken, "search_before": 1000 * median(waiting)}
 
     def build_index(self) -> None:
         """As the task does, but whatever the number of rows."""

@@ -3,10 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django_tasks_db.models import DBTaskResult
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from tenants.context import tenant_context
+from apps.search.storage.pgvector.pending import find_pending, make_pending_keywords
+from apps.search.storage.pgvector.recipe import PENDING
+from tenants.context import owner_rights, tenant_context
 
 KEYS = [f"k{number:03}" for number in range(300)]
 ROUNDS = 12
@@ -33,7 +36,12 @@ def start_together(acme):
         assert [error for error in errors if not isinstance(error, threading.BrokenBarrierError)] == []
 
     yield start
-    start(lambda provider, meet: provider.clear())
+    start(lambda provider, meet: (provider.clear(), delete_tasks()))
+
+
+def delete_tasks():
+    with owner_rights():
+        DBTaskResult.objects.filter(task_path__endswith=".make_keywords").delete()
 
 
 def documents(keys, content):
@@ -44,6 +52,27 @@ def add_backwards(provider):
     # So that the rows lie on the disk in the opposite order of their keys.
     for start in reversed(range(0, len(KEYS), 20)):
         provider.add(documents(KEYS[start : start + 20], "first"))
+
+
+def make_words(provider):
+    return make_pending_keywords(provider.model, provider.space, provider.index_name)
+
+
+def vacuum(provider):
+    with owner_rights(), connection.cursor() as cursor:
+        cursor.execute(f"VACUUM {connection.ops.quote_name(provider.model._meta.db_table)}")
+
+
+def count_entries_of_waiting_rows(provider):
+    table = connection.ops.quote_name(provider.model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT FROM {table} WHERE keywords @@ %s::tsquery",
+            [PENDING.language],
+        )
+        plan = cursor.fetchone()[0][0]["Plan"]
+    return plan["Plans"][0]["Actual Rows"]
 
 
 def test_writers_of_the_same_keys_neither_fail_nor_deadlock(start_together):
@@ -114,3 +143,44 @@ def test_other_connections_see_nothing_of_an_unfinished_call(start_together):
     start_together(add_slowly, look)
 
     assert seen == [0, len(KEYS)]
+
+
+def test_bulk_writers_and_those_who_make_their_words_neither_fail_nor_deadlock(start_together, settings):
+    settings.PGVECTOR = {"BULK_ROWS": 10}
+    left = []
+
+    def write(provider, meet):
+        for number in range(ROUNDS):
+            meet()
+            provider.add(documents(KEYS[::-1], f"text {number}"))
+        meet()
+
+    def make(provider, meet):
+        for _ in range(ROUNDS):
+            meet()
+            make_words(provider)
+        meet()
+        make_words(provider)
+        left.append(find_pending(provider.objects).count())
+
+    start_together(write, make, make)
+
+    assert left == [0, 0]
+
+
+def test_making_the_words_of_many_rows_leaves_nothing_behind_that_searches_would_read(
+    start_together, settings
+):
+    settings.PGVECTOR = {"BULK_ROWS": 10}
+    entries = []
+
+    def work(provider, meet):
+        vacuum(provider)  # what other tests left behind
+        provider.add(documents(KEYS, "text"))
+        entries.append(count_entries_of_waiting_rows(provider))
+        make_words(provider)
+        entries.append(count_entries_of_waiting_rows(provider))
+
+    start_together(work)
+
+    assert entries == [len(KEYS), 0]

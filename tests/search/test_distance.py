@@ -178,3 +178,53 @@ def test_vector_that_a_halfvec_rounds_to_zero_is_refused(make_table, in_acme):
 
     with pytest.raises(InvalidVectorError, match=r"^The query vector is all zeros"):
         provider.nearest([1e-9] * 8)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        [[1.0, 2.0], [0.5, 1e-3]],
+        [np.array([1, 2], dtype=np.float32), np.array([1e5, 2], dtype=np.float64)],
+        [[1.0, 2.0], np.array([1, 2], dtype=np.float16)],
+    ],
+)
+def test_vectors_checked_together_are_those_checked_one_by_one(vectors):
+    check = VectorCheck(allow_zero=False)
+
+    found = check.check_together(vectors)
+
+    assert (found.shape, found.dtype, check.dimensions) == ((2, 2), np.float32, 2)
+    assert found.tolist() == [VectorCheck()(vector, "v").tolist() for vector in vectors]
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        [[1.0, 2.0], [1.0, 2.0, 3.0]],
+        [[1.0], [1.0, 2.0, 3.0]],
+        [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]],
+        [[1.0, float("nan")]],
+        [[1.0, float("inf")]],
+        [[1e39, 1.0]],
+        [[3e38, 3e38]],
+        [[0.0, 0.0]],
+        [[1e-30, 1e-30]],
+        [["1", "2"]],
+        ["12"],
+        [[1j, 2.0]],
+        [[[1.0, 2.0], [1.0, 2.0]]],
+        [None],
+        [7],
+        [[1, 2]],
+        [[]],
+    ],
+)
+def test_vectors_of_which_any_needs_a_closer_look_are_not_checked_together(vectors):
+    check = VectorCheck(dimensions=2)
+
+    assert check.check_together(vectors) is None
+    assert check.dimensions == 2
+
+
+def test_vectors_of_half_precision_are_not_checked_together():
+    assert VectorCheck(vector_type="halfvec").check_together([[1.0, 2.0]]) is None

@@ -182,6 +182,27 @@ def test_an_invalid_index_is_found_and_healthy_once_rebuilt(acme, fill_acme):
     assert find("acme") == []
 
 
+def test_documents_that_wait_for_their_keywords_are_counted_and_a_task_is_written(acme, settings):
+    settings.PGVECTOR = {"BULK_ROWS": 3}
+    with tenant_context(acme):
+        fill(4, space="default")
+    DBTaskResult.objects.all().delete()
+
+    finding = find_only("acme")
+    remark = finding.mend()
+
+    (task,) = DBTaskResult.objects.all()
+    assert finding.level == Level.INFO
+    assert finding.message == (
+        "space 'default', index 'default': 4 documents wait for their keywords; searches by words are slow."
+    )
+    assert finding.fix == "manage.py doctor --schema=acme --fix, and a worker"
+    assert (remark, task.task_path.rsplit(".")[-1]) == (
+        "a worker will do it, the task is written",
+        "make_keywords",
+    )
+
+
 def test_an_index_that_few_rows_need_is_only_mentioned(acme, fill_acme):
     provider = fill_acme(MANY)
     carry_out_in(acme)

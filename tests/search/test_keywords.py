@@ -34,10 +34,9 @@ def without_unaccent(db):
     recipe._has_unaccent.cache_clear()
 
 
-def add(texts, provider=None):
-    (provider or PgVectorProvider()).add(
-        EmbeddedDocument(key, text, {}, [1.0] * 8) for key, text in texts.items()
-    )
+def add(texts, provider=None, **options):
+    documents = (EmbeddedDocument(key, text, {}, [1.0] * 8) for key, text in texts.items())
+    (provider or PgVectorProvider()).add(documents, **options)
 
 
 def find(text, language="english"):
@@ -376,7 +375,7 @@ def test_every_table_has_indexes_of_words_and_metadata(model):
 
 
 def test_index_serves_the_words():
-    add({f"k{number}": f"word{number}" for number in range(2_000)})
+    add({f"k{number}": f"word{number}" for number in range(2_000)}, keywords_at_once=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT gin_clean_pending_list('pgvectorembedding_912c38_kw')")
         cursor.execute("ANALYZE pgvector_pgvectorembedding")

@@ -1,4 +1,5 @@
 import tracemalloc
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -118,6 +119,26 @@ def test_documents_may_be_made_from_rows_read_meanwhile():
     )
 
     assert changed == 600
+
+
+class LazyMetadata(Mapping):
+    """Runs a query when it is read."""
+
+    def __getitem__(self, key):
+        return Article.objects.count()
+
+    def __iter__(self):
+        return iter([f"articles{Article.objects.count()}"])
+
+    def __len__(self):
+        return 1
+
+
+def test_documents_may_run_queries_when_they_are_read():
+    documents = [make("lazy", metadata=LazyMetadata()), make("nested", metadata={"a": [{"b": None}]})]
+
+    assert PgVectorProvider().add([make("plain"), *documents]) == 3
+    assert PgVectorEmbedding.objects.get(document_key="lazy").metadata == {"articles0": 0}
 
 
 def test_keys_may_be_made_from_rows_read_meanwhile():

@@ -33,6 +33,7 @@ class AsyncMethods:
         documents: Iterable[Document] | AsyncIterable[Document],
         *,
         on_conflict: str = "update",
+        keywords_at_once: bool = False,
     ) -> int:
         """As `add`, but embeds everything before the transaction begins, and so holds it all in memory."""
         if isinstance(documents, AsyncIterable):
@@ -41,7 +42,9 @@ class AsyncMethods:
         prepared = await sync_to_async(lambda: list(self.prepare(documents, on_conflict)))()
         if not all(isinstance(document, EmbeddedDocument) for document in prepared):
             prepared = await self._embed(lambda embedder: list(self.embed(prepared, embedder)))
-        return await sync_to_async(self.add)(prepared, on_conflict=on_conflict)
+        return await sync_to_async(self.add)(
+            prepared, on_conflict=on_conflict, keywords_at_once=keywords_at_once
+        )
 
     async def adelete(
         self: Any,

@@ -9,23 +9,27 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from django.db.backends.utils import CursorWrapper
 
-from apps.search.storage.pgvector.vectors import to_binary
-
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
-BLOCK = 1 << 18  # bytes handed to the driver at once
-INT4, LENGTH, COUNT = (struct.Struct(f) for f in (">ii", ">i", ">h"))
+BLOCK = 1 << 16  # bytes handed to the driver at once
+LENGTH, COUNT, VECTOR_HEADER = (struct.Struct(f) for f in (">i", ">h", ">iHH"))
+DOCUMENT_HEADER, JSONB_HEADER = struct.Struct(">hiii"), struct.Struct(">iB")
 
 
-def copy_rows(cursor: CursorWrapper, table: str, columns: str, rows: Iterable[bytes]) -> None:
-    """Copy encoded rows into a table; `table` and `columns` are trusted SQL.
+def copy_rows(cursor: CursorWrapper, table: str, columns: str, batches: Iterable[Iterable[bytes]]) -> int:
+    """Copy encoded rows into a table and return how many; `table` and `columns` are trusted SQL.
 
-    One COPY for each block, so that none is open while `rows` makes its next row: that row may come from a
-    query on the same connection, which would wait for the COPY for ever.
+    One COPY for each batch, so that none is open while the next batch is made: that may take queries on the
+    same connection, which would wait for the COPY for ever. Where a batch's rows are lazy, PostgreSQL takes
+    in the first ones while the others are made.
     """
-    for block in _blocks(rows):
+    copied = 0
+    for rows in batches:
         with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(SIGNATURE + block + TRAILER)
+            for block in _blocks(rows):
+                copy.write(block)
+        copied += cursor.rowcount
+    return copied
 
 
 def encode_row(fields: Sequence[bytes]) -> bytes:
@@ -33,32 +37,42 @@ def encode_row(fields: Sequence[bytes]) -> bytes:
     return COUNT.pack(len(fields)) + b"".join(fields)
 
 
-def encode_integer(number: int) -> bytes:
-    """Return a field of type integer."""
-    return INT4.pack(4, number)
-
-
 def encode_bytes(value: bytes) -> bytes:
     """Return a field of type text, from UTF-8."""
     return LENGTH.pack(len(value)) + value
 
 
-def encode_jsonb(value: bytes) -> bytes:
-    """Return a field of type jsonb, from JSON in UTF-8 (version byte 1)."""
-    return LENGTH.pack(len(value) + 1) + b"\x01" + value
+def encode_vectors(vectors: np.ndarray) -> list[bytes]:
+    """Return a field of type vector for each row of a float32 array of shape (count, dimensions)."""
+    count, dimensions = vectors.shape
+    header = VECTOR_HEADER.pack(4 + 4 * dimensions, dimensions, 0)
+    numbers, size = vectors.astype(">f4").tobytes(), 4 * dimensions
+    return [header + numbers[start : start + size] for start in range(0, count * size, size)]
 
 
-def encode_vector(vector: np.ndarray) -> bytes:
-    """Return a field of type vector, from a float32 array of shape (dimensions,)."""
-    return encode_bytes(to_binary(vector))
+def encode_document(position: int, key: bytes, content: bytes, metadata: bytes, vector: bytes) -> bytes:
+    """Return a row of an integer, two texts, a jsonb (version byte 1) and a vector that is encoded already.
+
+    One call for the whole row: a call for each field takes as long as everything else about it.
+    """
+    return b"".join(
+        (
+            DOCUMENT_HEADER.pack(5, 4, position, len(key)),
+            key,
+            LENGTH.pack(len(content)),
+            content,
+            JSONB_HEADER.pack(len(metadata) + 1, 1),
+            metadata,
+            vector,
+        )
+    )
 
 
 def _blocks(rows: Iterable[bytes]) -> Iterator[bytes]:
-    block = bytearray()
+    block = bytearray(SIGNATURE)
     for row in rows:
         block += row
         if len(block) >= BLOCK:
             yield bytes(block)
             block.clear()
-    if block:
-        yield bytes(block)
+    yield bytes(block + TRAILER)

@@ -31,6 +31,7 @@ from apps.search.storage.pgvector.index_status import (
     list_tables,
     make_status,
 )
+from apps.search.storage.pgvector.pending import make_pending_keywords
 from apps.search.storage.pgvector.recall import measure_recall
 from apps.search.storage.pgvector.vector_index import forget_indexes, get_declared_index
 from tenants.context import connection
@@ -104,6 +105,8 @@ def _act(status: IndexStatus) -> None:
     elif status.action == "rebuild" and get_declared_index(status.model) is not None:
         rebuild_index(status.name, status.table_rows, status.dimensions)
     elif status.action in ("build", "rebuild"):
+        # Afterwards each row that still waits for its words would cost an insertion into the index.
+        make_pending_keywords(status.model, status.space, status.index_name)
         build_index(status.model, status.space, status.index_name, status.dimensions, status.rows)
 
 

@@ -10,12 +10,14 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import BooleanField, F, FloatField, Func, QuerySet, TextField, Value
+from django.db.models import F, FloatField, Func, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from apps.search.embedders import InvalidTextError
 from apps.search.embedders.options import find_bad_character
-from apps.search.storage.pgvector.recipe import KeywordRecipe, get_recipe
+from apps.search.storage.pgvector.lexemes import AnyLexeme, Holds, Lexemes
+from apps.search.storage.pgvector.pending import find_pending, words_of
+from apps.search.storage.pgvector.recipe import PENDING, KeywordRecipe, get_recipe
 from tenants.context import connection
 
 MAX_LEXEMES = 64  # of a query
@@ -26,13 +28,16 @@ K1, B = 1.2, 0.75  # BM25: how soon repetition stops counting, and how much a do
 
 # A lexeme becomes a query of its own; parsing it again as a text could take it apart.
 COUNTING_SQL = r"""
-    WITH lexemes AS MATERIALIZED (
+    WITH waiting AS MATERIALIZED ({waiting}), lexemes AS MATERIALIZED (
         SELECT positions[1] AS place,
             ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query
         FROM unnest({text}) ORDER BY place LIMIT {limit}
     )
     SELECT array_agg(query::text ORDER BY place),
         array_agg((SELECT count(*) FROM ({holding}) AS holding) ORDER BY place),
+        array_agg((SELECT count(*) FROM waiting WHERE waiting.words @@ lexemes.query) ORDER BY place),
+        (SELECT count(*) FROM waiting),
+        (SELECT count(*) FROM ({all_waiting}) AS all_waiting),
         (SELECT count(*) FROM ({everything}) AS everything),
         (SELECT avg(octet_length(content)) FROM ({sample}) AS sample),
         (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
@@ -49,17 +54,21 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery. A text of
     blanks, stop words or exclusions only finds nothing. One query counts how rare the words are among `rows`;
     the result is lazy. Where words that fewer than 5,000 rows hold find 1,000 rows, the others only rank.
+    Rows that wait for their keywords (see pending.py) are found like all others, only more slowly; of more
+    than 5,000 of them a part tells how rare the words are.
     Raises InvalidTextError for a text that holds NUL bytes or lone surrogates.
     """
     if reason := find_bad_character(text):
         raise InvalidTextError(0, reason)
-    found = _count(rows, _split(text), get_recipe(language))
+    recipe = get_recipe(language)
+    found = _count(rows, _split(text), recipe)
     if not found:
         return rows.none().annotate(score=Value(0.0))
-    rows = rows.filter(Holds("keywords", AnyLexeme.of(found.finding)))
+    words = words_of(recipe)
+    rows = rows.filter(_finds(found.finding, words))
     if found.condition:
-        rows = rows.filter(Holds("keywords", AnyLexeme(Value(found.condition))))
-    return rows.annotate(score=Bm25.of(found)).order_by("-score", "pk")
+        rows = rows.filter(Holds(words, AnyLexeme(Value(found.condition))))
+    return rows.annotate(score=Bm25.of(found, words)).order_by("-score", "pk")
 
 
 def list_words(text: str, language: str) -> list[str]:
@@ -89,26 +98,6 @@ class Found(NamedTuple):
     condition: str
 
 
-class Holds(Func):
-    """Whether a tsvector fits a tsquery."""
-
-    template = "%(expressions)s"
-    arg_joiner = " @@ "
-    output_field = BooleanField()
-
-
-class AnyLexeme(Func):
-    """A tsquery in PostgreSQL's own notation."""
-
-    template = "%(expressions)s::tsquery"
-    output_field = TextField()
-
-    @classmethod
-    def of(cls, lexemes: list[str]) -> "AnyLexeme":
-        """Return the query for any of these lexemes."""
-        return cls(Value(" | ".join(lexemes)))
-
-
 class Bm25(Func):
     """The BM25 score of a row: the sum of weight * n / (n + k) over the query's lexemes.
 
@@ -127,10 +116,10 @@ class Bm25(Func):
     output_field = FloatField()
 
     @classmethod
-    def of(cls, found: Found) -> "Bm25":
-        """Return the score for a query's lexemes."""
+    def of(cls, found: Found, words: Any) -> "Bm25":
+        """Return the score for a query's lexemes of a row with these words."""
         values = (Value(value) for value in (found.average_length, found.lexemes, found.weights))
-        return cls(F("keywords"), F("content"), *values)
+        return cls(words, F("content"), *values)
 
     def as_sql(self, compiler: Any, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
         """Put each expression in its place."""
@@ -167,13 +156,22 @@ def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
     query: Any = rows.query
     with query.bound(), connection.cursor() as cursor:
         cursor.execute(sql, params)
-        lexemes, counts, total, length, estimate, condition = cursor.fetchone()
+        lexemes, made, waiting, seen, all_waiting, total, length, estimate, condition = cursor.fetchone()
     if not lexemes or not total:
         return None
+    share = all_waiting / max(seen, 1)
+    counts = [min(COUNTED, one + round(other * share)) for one, other in zip(made, waiting, strict=True)]
     if total == COUNTED:
-        total = max(total, estimate)
+        total = max(total, estimate, all_waiting)
     weights = [math.log(1 + (total - count + 0.5) / (count + 0.5)) for count in counts]
     return Found(_finding(lexemes, counts), lexemes, weights, float(max(length, 1)), condition)
+
+
+def _finds(lexemes: list[str], words: Any) -> Q:
+    """The condition that a row holds one of them; the index finds those that wait, too, by their own."""
+    made = ~Q(keyword_recipe=str(PENDING))
+    indexed = Q(Holds(F("keywords"), AnyLexeme.of([*lexemes, PENDING.language])))
+    return indexed & (made | Q(Holds(words, AnyLexeme.of(lexemes))))
 
 
 def _finding(lexemes: list[str], counts: list[int]) -> list[str]:
@@ -183,8 +181,11 @@ def _finding(lexemes: list[str], counts: list[int]) -> list[str]:
 
 
 def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[str, list[Any]]:
+    waiting = find_pending(rows)
     queries = {
+        "waiting": waiting.values(words=Lexemes("content", recipe))[:COUNTED],
         "holding": rows.filter(Holds("keywords", RawSQL("lexemes.query", ()))).values("pk")[:COUNTED],
+        "all_waiting": waiting.values("pk"),
         "everything": rows.values("pk")[:COUNTED],
         "sample": rows.order_by("document_key").values("content")[:SAMPLE],
     }
@@ -195,7 +196,8 @@ def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[
         limit=MAX_LEXEMES,
         **{name: own for name, (own, _) in compiled.items()},
     )
-    params: list[Any] = [recipe.language, split.wanted]
+    _, first = compiled.pop("waiting")  # its place is before the query's text
+    params = [*first, recipe.language, split.wanted]
     for _, own in compiled.values():
         params += own
     table = connection.ops.quote_name(rows.model._meta.db_table)

@@ -11,12 +11,13 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, Q, QuerySet
 
-from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError, embed
-from apps.search.embedders import BaseEmbedder, InvalidTextError, get_embedder, has_entry
+from apps.search.documents import Document, EmbeddedDocument
+from apps.search.embedders import BaseEmbedder, get_embedder, has_entry
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
 from apps.search.storage.pgvector.centre import find_centre
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.embedding import BATCH, embed_batches
 from apps.search.storage.pgvector.nearest import NearestQuerySet
 from apps.search.storage.pgvector.queryset import DEFERRED
 from apps.search.storage.pgvector.source_methods import SourceMethods
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from tenants.models import Tenant
 
 REQUIRED_FIELDS = ("index_name", "document_key", "content", "metadata", "vector", "space")
-EMBEDDING_BATCH = 256
 
 
 class PgVectorProvider(SourceMethods, AsyncMethods):
@@ -93,7 +93,13 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
             rows = self.model.objects.filter(space=self.space, index_name=self.index_name)
         return (rows.of_tenant(self._tenant) if self._tenant else rows).defer(*DEFERRED)
 
-    def add(self, documents: Iterable[Document], *, on_conflict: str = "update") -> int:
+    def add(
+        self,
+        documents: Iterable[Document],
+        *,
+        on_conflict: str = "update",
+        keywords_at_once: bool = False,
+    ) -> int:
         """Write documents and return how many rows changed.
 
         Takes any iterable and holds one batch of it in memory. A Document is embedded, an EmbeddedDocument
@@ -101,12 +107,15 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
         last wins; rows that would not change are not written again), "skip" (the first stays as it is, and
         no other is embedded or checked) or "error".
 
+        Of more than PGVECTOR["BULK_ROWS"] documents a worker makes the keywords afterwards, unless
+        `keywords_at_once` or a vector index takes them (see pending.py); searches find them all the same.
+
         All or nothing: nothing is written when a document that cannot be stored raises InvalidDocumentError,
         or one that must not be there yet DuplicateDocumentError. Raises ValueError for another policy.
         """
         documents = self.prepare(documents, on_conflict)
         with self._bound():
-            return self._writer().add(self.embed(documents), on_conflict)
+            return self._writer().add(self.embed(documents), on_conflict, keywords_at_once=keywords_at_once)
 
     def delete(
         self, document_keys: Iterable[str] | None = None, *, where: Mapping[str, Any] | None = None
@@ -189,19 +198,15 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
     def embed(
         self, documents: Iterable[Document], embedder: BaseEmbedder | None = None
     ) -> Iterator[EmbeddedDocument]:
-        """Yield the documents with their vectors, made in batches; raises as `add`."""
-        for batch in batched(documents, EMBEDDING_BATCH):
-            plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
-            vectors: Iterator[Any] = iter(embed_all(plain, embedder or self.embedder)) if plain else iter(())
-            for document in batch:
-                yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
+        """Return the documents with their vectors, lazily; raises as `add`."""
+        return embed_batches(documents, lambda: embedder or self.embedder)
 
     def switched(self) -> AbstractContextManager[Any]:
         """Bind the provider's own tenant, where it was given one, for the length of a block."""
         return tenant_context(self._tenant) if self._tenant else nullcontext()
 
     def _without_stored(self, documents: Iterable[Document]) -> Iterator[Document]:
-        for batch in batched(documents, EMBEDDING_BATCH):
+        for batch in batched(documents, BATCH):
             with self._bound():
                 stored = self._writer().find_stored([document.document_key for document in batch])
             yield from (document for document in batch if document.document_key not in stored)
@@ -228,15 +233,6 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
         has_embedder = self._embedder or has_entry(self.space)
         fixed = self.model._meta.get_field("vector").dimensions
         return fixed or (self.embedder.dimensions if has_embedder else None)
-
-
-def embed_all(documents: Sequence[Document], embedder: BaseEmbedder) -> Iterable[np.ndarray]:
-    """Return the documents' vectors. Raises InvalidDocumentError for a content that cannot be embedded."""
-    try:
-        return embedder.embed_documents(document.content for document in documents)
-    except InvalidTextError as error:
-        key = documents[error.position].document_key
-        raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error
 
 
 def _check_fields(model: type[Any]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import batched
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db import transaction
@@ -39,6 +40,27 @@ class KeywordRecipe:
         return f"to_tsvector(%s::regconfig, {self.plain(text)})"
 
 
+@dataclass(frozen=True)
+class PendingRecipe(KeywordRecipe):
+    """Stands for words that are still to be made: one lexeme, by which their index finds the rows that wait.
+
+    No text has that lexeme, for it holds a blank, where PostgreSQL's parser divides words.
+    """
+
+    language: str = "'words pending'"  # a tsvector and a tsquery in PostgreSQL's notation
+    unaccent: bool = False
+
+    def __str__(self) -> str:
+        return "pending"
+
+    def lexemes(self, text: str) -> str:
+        """Return the SQL of the lexeme, whatever the text; its first parameter is `language`."""
+        return "%s::tsvector"
+
+
+PENDING = PendingRecipe()
+
+
 def get_recipe(language: str | None = None) -> KeywordRecipe:
     """Return the recipe of a language, or of the bound tenant's. Raises NoTenantError when none is bound."""
     place = connection.settings_dict
@@ -49,21 +71,27 @@ def get_recipe(language: str | None = None) -> KeywordRecipe:
 def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda count: None) -> int:
     """Make the keywords of rows that another recipe made by the bound tenant's; return how many there were.
 
-    Needed when a tenant's language was changed, or unaccent installed. One transaction for each 1,000 rows,
-    so it can be stopped and started again; `progress` is called with the number of rows of each.
+    Needed when a tenant's language was changed, when unaccent was installed, and for rows that were written
+    without their words (see pending.py). One transaction for each 1,000 rows, so it can be stopped and
+    started again; `progress` is called with the number of rows of each.
     """
     recipe = get_recipe()
-    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611
-    stale = rows.exclude(keyword_recipe=str(recipe)).order_by("document_key").select_for_update()
+    stale = rows.exclude(keyword_recipe=str(recipe)).order_by("document_key")  # as writing locks them
     refreshed = 0
-    while True:
-        with transaction.atomic():  # locks the rows in the order of their keys, as writing does
-            pks = list(stale.values_list("pk", flat=True)[:BATCH])
-            rows.filter(pk__in=pks).update(keywords=keywords, keyword_recipe=str(recipe))
-        if not pks:
-            return refreshed
-        refreshed += len(pks)
-        progress(len(pks))
+    # All of their keys at once: to find the next 1,000 each time would read all the others again.
+    for pks in batched(stale.values_list("pk", flat=True), BATCH):
+        count = _refresh(stale.filter(pk__in=pks), rows, recipe)
+        refreshed += count
+        progress(count)
+    return refreshed
+
+
+def _refresh(stale: QuerySet, rows: QuerySet, recipe: KeywordRecipe) -> int:
+    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611
+    with transaction.atomic():
+        pks = list(stale.select_for_update().values_list("pk", flat=True))
+        rows.filter(pk__in=pks).update(keywords=keywords, keyword_recipe=str(recipe))
+    return len(pks)
 
 
 @cache
