@@ -91,6 +91,8 @@ TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
 TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
 DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a tenant that leaves is deleted
+TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
+TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
 GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
 DOCTOR_CHECKS = [  # in this order; mending goes by it, too
     "tenants.doctor.server.check",
@@ -217,6 +219,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},  # of all tenants together
     }
 }
 

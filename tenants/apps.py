@@ -10,12 +10,13 @@ class TenantsConfig(AppConfig):
     name = "tenants"
 
     def ready(self) -> None:
-        """Register the checks, mark objects with their tenant, and unbind at both edges of a request.
+        """Register the checks, mark objects with their tenant, unbind at both edges of a request, and so on.
 
         The edges are signals and not the middleware's end: a streaming body is still to come by then.
         """
         from tenants import checks  # noqa: F401
         from tenants.content_types import separate_content_types
+        from tenants.hosts import watch_registry
         from tenants.middleware import unbind_tenant
         from tenants.routers import remember_tenants
         from tenants.signing import separate_signatures
@@ -23,5 +24,6 @@ class TenantsConfig(AppConfig):
         separate_content_types()
         separate_signatures()
         remember_tenants()
+        watch_registry()
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

@@ -9,7 +9,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from tenants.context import connection
-from tenants.models import Domain, Tenant
+from tenants.hosts import find_domain
+from tenants.models import Tenant
 from tenants.renaming import redirect_to_primary
 
 STATUS_OF_STATE = {
@@ -64,7 +65,7 @@ class TenantMiddleware(MiddlewareMixin):
         if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
-        domain = Domain.objects.select_related("tenant").filter(domain=host).first() if host else None
+        domain = find_domain(host) if host else None
         tenant = domain.tenant if domain else None
         status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
         if domain is None or tenant is None or status != 200:

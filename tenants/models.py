@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django_tenants.models import DomainMixin, TenantMixin
 
+from tenants.hosts import RegistryQuerySet
 from tenants.validators import (
     OWN_SPACE,
     validate_domain,
@@ -81,6 +82,8 @@ class Tenant(TenantMixin):
     created_at = models.DateTimeField(auto_now_add=True)
     provisioned_at = models.DateTimeField(null=True, editable=False)
 
+    objects = RegistryQuerySet.as_manager()
+
     class Meta:
         ordering = ["name"]
 
@@ -127,6 +130,8 @@ class Domain(DomainMixin):
     redirects = models.BooleanField(
         default=False, db_default=False, help_text="Leads to the primary domain; nobody else can take it."
     )
+
+    objects = RegistryQuerySet.as_manager()
 
     class Meta:
         ordering = ["domain"]

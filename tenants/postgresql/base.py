@@ -10,15 +10,20 @@ as its search_path, so that not even injected SQL reaches another schema.
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django_tenants.postgresql_backend import base
-from django_tenants.utils import quote_schema_name
+from django_tenants.utils import get_public_schema_name, quote_schema_name
 
 from tenants.postgresql.binding import current_binding
 from tenants.role_names import get_role_name
+
+# By psycopg's connection, which a pool hands from one DatabaseWrapper to the next.
+_schemas_of_session: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
 
 def _bound(field: str) -> property:
@@ -75,6 +80,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         super().on_commit(run, robust)
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """As Django's, and close a session that has been bound to too many schemas.
+
+        Django asks at both edges of a request, a worker at those of a task. A server process remembers every
+        table it has ever used, some 0.1 MB a tenant, and forgets none before its end.
+        """
+        super().close_if_unusable_or_obsolete()
+        limit = settings.TENANT_SCHEMAS_PER_CONNECTION
+        if self.connection is None or self.in_atomic_block or limit <= 0:
+            return
+        if len(_schemas_of_session.get(self.connection, ())) > limit:
+            self.connection.close()  # a pool would take it back as it is
+            self.close()
+
     def _handle_search_path(self, cursor: Any = None) -> None:
         """Bring the session's search_path and role in line with the context, in one round trip.
 
@@ -99,6 +118,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise  # in a failed transaction the caller's statement fails by itself
         else:
             self.search_path_set_schemas = wanted
+            if self.schema_name != get_public_schema_name():
+                _schemas_of_session.setdefault(self.connection, set()).add(self.schema_name)
         finally:
             self._setting_search_path = False
             if own_cursor is not None:

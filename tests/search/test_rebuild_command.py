@@ -1,11 +1,14 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.core.management import CommandError, call_command
 
 from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
+from apps.search.management.tenants import each_tenant
 from apps.search.models import IndexRun
 from apps.search.runs import work_on
-from tenants.context import tenant_context
+from tenants.context import connection, tenant_context
 from tenants.models import Tenant
 
 pytestmark = pytest.mark.usefixtures("embedder")
@@ -95,3 +98,24 @@ def test_queued_a_worker_does_it(acme, capsys):
 def test_workers_fill_no_space_that_the_tenant_does_not_write_to(acme):
     with pytest.raises(CommandError, match="--space: acme writes to default; workers fill no other space"):
         call_command("rebuild_index", schema="acme", queue=True, space="other")
+
+
+def test_a_command_over_many_tenants_keeps_no_session_that_knows_them_all(acme, globex, settings):
+    settings.TENANT_SCHEMAS_PER_CONNECTION = 1
+
+    def list_sessions():
+        try:
+            return [{read_pid() for _ in each_tenant({"schema": None})} for _ in range(2)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        first, second = thread.submit(list_sessions).result(timeout=120)
+
+    assert first.isdisjoint(second)
+
+
+def read_pid():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]

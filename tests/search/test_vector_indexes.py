@@ -5,7 +5,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.errors import DiskFull
 
 from apps.search.documents import EmbeddedDocument
-from apps.search.storage.pgvector import PgVectorProvider, index_builder
+from apps.search.storage.pgvector import PgVectorProvider, index_builder, vector_index
 from apps.search.storage.pgvector.index_builder import IndexBusyError, build_index, drop_index, is_busy
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.nearest import NearestQuerySet
@@ -270,3 +270,12 @@ def test_recall_of_equal_documents_is_whole(in_acme):
 
 def test_nothing_stored_has_no_recall(in_acme):
     assert measure_recall(PgVectorEmbedding, "default", "default") is None
+
+
+def test_answers_about_indexes_do_not_pile_up(in_acme, monkeypatch):
+    monkeypatch.setattr(vector_index, "MAX_KNOWN", 3)
+
+    for number in range(10):
+        vector_index.find_index(PgVectorEmbedding, "default", f"index{number}", 8)
+
+    assert 0 < len(vector_index._known) <= 3

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django_tenants.utils import get_tenant_model
 
-from tenants.context import tenant_context, unbound
+from tenants.context import connection, tenant_context, unbound
 
 
 def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> None:
@@ -25,6 +25,8 @@ def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
     for tenant in _list_tenants(options["schema"]):
         with tenant_context(tenant):
             yield tenant
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()  # as between two requests
 
 
 def _list_tenants(schema: str | None) -> list[Any]:

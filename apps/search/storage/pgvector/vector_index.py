@@ -21,6 +21,7 @@ from tenants.context import connection
 
 MAX_HALFVEC_INDEX = 4_000  # dimensions
 TTL = 15  # seconds for which the catalog's answer is believed
+MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def find_index(model: Any, space: str, index_name: str, dimensions: int | None) 
     expires, found = _known.get(key, (0.0, None))
     if expires < time.monotonic():
         found = _look_up(model, space, index_name, dimensions)
-        _known[key] = (time.monotonic() + TTL, found)
+        _remember(_known, key, found)
     return found
 
 
@@ -70,7 +71,7 @@ def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = Fal
         length = Func("vector", function="vector_dims", output_field=IntegerField())
         rows = model.objects.filter(space=space, index_name=index_name)
         found = rows.values_list(length, flat=True).first()
-        _lengths[key] = (time.monotonic() + TTL, found)
+        _remember(_lengths, key, found)
     return found
 
 
@@ -99,6 +100,12 @@ def get_declared_index(model: Any) -> Any:
     return None
 
 
+def _remember(answers: dict[tuple[str, ...], tuple[float, Any]], key: tuple[str, ...], found: Any) -> None:
+    if len(answers) >= MAX_KNOWN:
+        answers.clear()  # seldom, and they would not live long anyway
+    answers[key] = (time.monotonic() + TTL, found)
+
+
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> VectorIndex | None:
     declared = get_declared_index(model)
     if declared is not None:
@@ -122,17 +129,19 @@ def _read_catalog(model: Any, name: str) -> tuple[int | None, bool]:
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.reltuples::bigint, EXISTS (SELECT FROM pg_stats WHERE schemaname = %s "
-            "AND tablename = %s AND attname = 'metadata') "
-            "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+            "SELECT c.reltuples::bigint FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
             "WHERE i.indisvalid AND i.indexrelid = to_regclass(%s)",
-            [
-                connection.schema_name,
-                model._meta.db_table,
-                f"{quote(connection.schema_name)}.{quote(name)}",
-            ],
+            [f"{quote(connection.schema_name)}.{quote(name)}"],
         )
-        return cursor.fetchone() or (None, False)
+        found = cursor.fetchone()
+        if found is None:  # as for most tenants, which are small: pg_stats takes far longer
+            return None, False
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stats WHERE schemaname = %s AND tablename = %s "
+            "AND attname = 'metadata')",
+            [connection.schema_name, model._meta.db_table],
+        )
+        return found[0], cursor.fetchone()[0]
 
 
 def _is_shared(model: Any, space: str, index_name: str) -> bool:
