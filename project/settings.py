@@ -93,6 +93,20 @@ TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
 DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a tenant that leaves is deleted
 TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
 TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
+TENANT_BUNDLE = {  # what manage.py export_tenant writes
+    # What apps add: tenants/bundle/parts.py.
+    "PARTS": ["apps.search.bundle", "apps.search.own_spaces.bundle", "apps.accounts.bundle"],
+    # Tables whose rows stay behind.
+    "EXCLUDE": ["django_session", "search_cachedvector", "search_cacheuse", "search_servicebudget"],
+    "TASKS": [  # those that wait come along
+        "apps.search.tasks.index_by_keys",
+        "apps.search.tasks.continue_run",
+        "apps.search.tasks.make_keywords",
+        "apps.search.switching.advancing.advance_switch",
+        "apps.search.switching.dropping.drop_documents",
+        "apps.search.switching.loose.copy_loose_documents",
+    ],
+}
 GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
 DOCTOR_CHECKS = [  # in this order; mending goes by it, too
     "tenants.doctor.server.check",

@@ -1,15 +1,19 @@
 """System checks of the database and its pgvector extension. Ids begin with `tenants.`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
+from django.tasks import Task
+from django.utils.module_loading import import_string
 
 MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)
 ENGINE = "tenants.postgresql"
+BUNDLE_KEYS = ("PARTS", "EXCLUDE", "TASKS")
 
 
 @register(Tags.security)
@@ -42,6 +46,33 @@ def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
         )
         installed = cursor.fetchone()
     return [*_server_version(server_version), *_extension(available, installed)]
+
+
+@register()
+def check_bundles(**kwargs: Any) -> list[CheckMessage]:
+    """E010: settings.TENANT_BUNDLE must name parts that can be imported and tasks that are some."""
+    hint = "tenants/bundle/parts.py says what a part is."
+    return [
+        Error(f"TENANT_BUNDLE{fault}", hint=hint, id="tenants.E010") for fault in _find_faults_of_bundles()
+    ]
+
+
+def _find_faults_of_bundles() -> Iterator[str]:
+    for key in settings.TENANT_BUNDLE.keys() - set(BUNDLE_KEYS):
+        yield f": unknown key {key!r}; allowed are: {', '.join(BUNDLE_KEYS)}."
+    for path in settings.TENANT_BUNDLE.get("PARTS", ()):
+        try:
+            import_module(path)
+        except ImportError as error:
+            yield f"['PARTS']: {path!r} cannot be imported: {error}."
+    for path in settings.TENANT_BUNDLE.get("TASKS", ()):
+        try:
+            found = import_string(path)
+        except ImportError as error:
+            yield f"['TASKS']: {path!r} cannot be imported: {error}."
+        else:
+            if not isinstance(found, Task):
+                yield f"['TASKS']: {path!r} is no task, but {type(found).__name__}."
 
 
 def _server_version(number: int) -> list[CheckMessage]:

@@ -10,13 +10,7 @@ from django.db import models, transaction
 from django_tenants.models import DomainMixin, TenantMixin
 
 from tenants.hosts import RegistryQuerySet
-from tenants.validators import (
-    OWN_SPACE,
-    validate_domain,
-    validate_schema_name,
-    validate_space,
-    validate_subdomain,
-)
+from tenants.validators import validate_domain, validate_schema_name, validate_space, validate_subdomain
 
 # The text search configurations that PostgreSQL 15 and later come with.
 SEARCH_LANGUAGES = [
@@ -91,14 +85,7 @@ class Tenant(TenantMixin):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a subdomain whose host leads to another tenant, and a space that a new tenant cannot have.
-
-        Raises ValidationError.
-        """
-        if self._state.adding and OWN_SPACE.fullmatch(self.space):
-            known = ", ".join(sorted(settings.EMBEDDINGS))
-            message = f"A new tenant has no space of its own such as {self.space!r}. Choose one of: {known}."
-            raise ValidationError({"space": message})
+        """Refuse a subdomain whose host leads to another tenant. Raises ValidationError."""
         own = models.Q(tenant=self.pk) | models.Q(tenant__subdomain=self.subdomain)
         taken = Domain.objects.filter(domain=self.hostname).exclude(own).first()
         if taken is None:

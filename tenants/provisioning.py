@@ -20,7 +20,7 @@ from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Domain, Tenant
 from tenants.roles import create_role
 from tenants.template import create_schema
-from tenants.validators import RESERVED_SCHEMAS
+from tenants.validators import OWN_SPACE, RESERVED_SCHEMAS
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ def register_tenant(
         search_is_public=search_is_public,
     )
     tenant.full_clean(exclude=["schema_name"])
+    if OWN_SPACE.fullmatch(space):
+        known = ", ".join(sorted(settings.EMBEDDINGS))
+        message = f"A new tenant has no space of its own such as {space!r}. Choose one of: {known}."
+        raise ValidationError({"space": message})
     tenant.schema_name = choose_schema_name(subdomain)
     tenant.save()
     return tenant

@@ -13,7 +13,10 @@ RESERVED_SUBDOMAINS = frozenset(
 )
 # Exist while a template of the tenants' schema is being made, see tenants.template.
 TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA = "template_tenant", "template_tenant_copy"
-RESERVED_SCHEMAS = frozenset({"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA})
+SCRATCH_SCHEMA = "scratch_tenant"  # exists while a bundle is compared with a new schema, see tenants.bundle
+RESERVED_SCHEMAS = frozenset(
+    {"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA, SCRATCH_SCHEMA}
+)
 SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
 SUBDOMAIN = re.compile(r"[a-z]([a-z0-9-]{0,46}[a-z0-9])?")
 OWN_SPACE = re.compile(r"own-[a-z0-9]+(-[a-z0-9]+)*")
@@ -29,7 +32,7 @@ def validate_schema_name(value: str) -> None:
         raise ValidationError(
             f"{value!r} is no schema name: use 1 to 48 lower-case letters, digits and underscores, "
             "beginning with a letter, and neither 'public', 'information_schema', 'template_tenant', "
-            "'template_tenant_copy' nor 'pg_...'."
+            "'template_tenant_copy', 'scratch_tenant' nor 'pg_...'."
         )
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for what is committed and done by other processes: `committed`, `start_worker`."""
+"""Fixtures for what is committed and done by other processes: `committed`, `run_tasks`, `start_worker`."""
 
 import os
 import subprocess
@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings as project_settings
 from django.db import connection
+from django_tasks_db.models import DBTaskResult
+
+from tenants.worker import RecoveringWorker
 
 PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
 
@@ -23,6 +26,28 @@ def committed(db):
 
     with ThreadPoolExecutor(1) as pool:
         yield call
+
+
+@pytest.fixture
+def run_tasks(db):
+    """Run what waits with a worker's own method; its loop would close the test's transaction."""
+    worker = RecoveringWorker(
+        queue_names=["default"],
+        excluded_queue_names=[],
+        backend_name="default",
+        worker_id="test-worker",
+        interval=0,
+        batch=True,
+        startup_delay=False,
+        max_tasks=None,
+    )
+
+    def run():
+        while task := DBTaskResult.objects.ready().get_locked():
+            task.claim(worker.worker_id)
+            worker.run_task(task)
+
+    return run
 
 
 @pytest.fixture

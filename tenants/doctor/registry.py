@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from psycopg import sql
 
+from tenants.bundle.registration import IMPORTING
 from tenants.context import connection
 from tenants.doctor.finding import Finding, Level, Scope, name_some, write_sql
 from tenants.fleet.files import MigrationFiles, Planner
@@ -83,7 +84,11 @@ def _check_unprovisioned(scope: Scope) -> Iterator[Finding]:
             yield Finding(Level.ERROR, tenant.schema_name, message, RETRY)
         elif tenant.state == Tenant.State.PROVISIONING and tenant.created_at < timezone.now() - PATIENCE:
             message = f"It waits for its provisioning since {tenant.created_at:%Y-%m-%d %H:%M} UTC."
-            yield Finding(Level.ERROR, tenant.schema_name, message, f"manage.py db_worker; or: {RETRY}")
+            fix = f"manage.py db_worker; or: {RETRY}"
+            if tenant.state_reason == IMPORTING:
+                message = f"Its import, of {tenant.created_at:%Y-%m-%d %H:%M} UTC, was cut short."
+                fix = "manage.py import_tenant, once more"
+            yield Finding(Level.ERROR, tenant.schema_name, message, fix)
 
 
 def _check_missing(scope: Scope, schemas: dict[str, bool]) -> Iterator[Finding]:

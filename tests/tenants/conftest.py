@@ -1,10 +1,8 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django_tasks_db.models import DBTaskResult
 
 from tenants.models import Domain, Tenant
-from tenants.worker import RecoveringWorker
 
 
 @pytest.fixture
@@ -26,28 +24,6 @@ def operator(client, db):
     user = get_user_model().objects.create_superuser("operator@example.com")
     client.force_login(user)
     return client
-
-
-@pytest.fixture
-def run_tasks(db):
-    """Run what waits with a worker's own method; its loop would close the test's transaction."""
-    worker = RecoveringWorker(
-        queue_names=["default"],
-        excluded_queue_names=[],
-        backend_name="default",
-        worker_id="test-worker",
-        interval=0,
-        batch=True,
-        startup_delay=False,
-        max_tasks=None,
-    )
-
-    def run():
-        while task := DBTaskResult.objects.ready().get_locked():
-            task.claim(worker.worker_id)
-            worker.run_task(task)
-
-    return run
 
 
 @pytest.fixture

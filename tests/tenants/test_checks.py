@@ -6,7 +6,7 @@ from django.core.checks import Error, run_checks
 from django.core.management import call_command
 from django.db import connection
 
-from tenants.checks import _extension, _server_version, check_engine, check_server
+from tenants.checks import _extension, _server_version, check_bundles, check_engine, check_server
 
 ENGINES_THAT_DO_NOT_SEPARATE = ["django.db.backends.sqlite3", "django.db.backends.postgresql"]
 
@@ -168,3 +168,22 @@ def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
 
     assert {"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"} <= tables
     assert [table for table in tables if table.startswith(("articles_", "pgvector_", "search_"))] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"PARTS": ["apps.crm.bundle"]}, "['PARTS']: 'apps.crm.bundle' cannot be imported: No module named"),
+        ({"TASKS": ["apps.search.tasks.none"]}, "['TASKS']: 'apps.search.tasks.none' cannot be imported: "),
+        ({"TASKS": ["apps.search.tasks.BATCH"]}, "['TASKS']: 'apps.search.tasks.BATCH' is no task, but int."),
+        ({"SKIP": []}, ": unknown key 'SKIP'; allowed are: PARTS, EXCLUDE, TASKS."),
+    ],
+)
+def test_settings_of_bundles_that_cannot_work_are_e010(settings, change, fault):
+    settings.TENANT_BUNDLE = settings.TENANT_BUNDLE | change
+
+    message = get_only(check_bundles())
+
+    assert message.id == "tenants.E010"
+    assert message.msg.startswith(f"TENANT_BUNDLE{fault}")
+    assert message.hint == "tenants/bundle/parts.py says what a part is."

@@ -1,0 +1,13 @@
+"""What becomes of accounts when a tenant is imported from a bundle (settings.TENANT_BUNDLE["PARTS"])."""
+
+from django.utils import timezone
+
+from apps.accounts.models import ApiKey
+
+
+def after_load(*, is_copy: bool) -> str:
+    """Revoke the API keys of a copy: whoever has one was let into the original, and not here."""
+    if not is_copy:
+        return ""
+    revoked = ApiKey.objects.filter(revoked_at=None).update(revoked_at=timezone.now())
+    return f"{revoked} API keys of the original are revoked here." if revoked else ""

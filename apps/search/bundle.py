@@ -1,0 +1,109 @@
+"""What a bundle says of a tenant's vectors, and whether they are of use here.
+
+Named in settings.TENANT_BUNDLE["PARTS"]. Vectors of another embedder cannot be compared with this one's, and
+nothing in them tells; so the spaces in use are described, and must be the same where they are imported.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Count
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+
+from apps.search.spaces import get_space
+from apps.search.storage.pgvector.index_report import needs_report
+from apps.search.storage.pgvector.index_status import list_tables
+from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.tasks import maintain_vector_indexes
+from tenants.context import get_current_tenant
+
+
+class Embedder(BaseModel):
+    """What must be equal for two embedders to give the same vectors for the same documents and queries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    model_id: str
+    dimensions: NonNegativeInt
+    query_prefix: str
+    document_prefix: str
+
+
+class UsedSpace(BaseModel):
+    """A space with documents in one table; no embedder if it was in no settings there, either."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    alias: str
+    model: str
+    documents: NonNegativeInt
+    embedder: Embedder | None
+
+
+USED_SPACES = TypeAdapter(list[UsedSpace])
+
+
+def describe() -> Any:
+    """Return the bound tenant's spaces as JSON: its own, and all others that have documents."""
+    own = get_current_tenant().space
+    used = {(own, get_space(own).model._meta.label): 0}
+    for model in list_tables():
+        counted = model.objects.order_by("space").values_list("space").annotate(Count("pk"))
+        used |= {(alias, model._meta.label): documents for alias, documents in counted}
+    spaces = [
+        UsedSpace(alias=alias, model=label, documents=documents, embedder=_describe_embedder(alias))
+        for (alias, label), documents in used.items()
+    ]
+    return USED_SPACES.dump_python(spaces)
+
+
+def find_faults(described: Any) -> Iterable[str]:
+    """Yield the spaces that are missing here, or have another embedder, or another table."""
+    try:
+        spaces = USED_SPACES.validate_python(described)
+    except ValidationError as error:
+        yield f"search: the spaces cannot be read: {error.error_count()} faults."
+        return
+    for space in spaces:
+        try:
+            yield from _compare(space)
+        except ImproperlyConfigured as error:
+            yield str(error)
+
+
+def after_load(*, is_copy: bool) -> str:
+    """Have the vector indexes made that bundles do not hold: those of the default table."""
+    forget_indexes()
+    if needs_report():
+        maintain_vector_indexes.enqueue()
+    return ""
+
+
+def _describe_embedder(alias: str) -> Embedder | None:
+    if alias not in settings.EMBEDDINGS:
+        return None
+    embedder = get_space(alias).embedder
+    return Embedder(
+        model_id=embedder.model_id,
+        dimensions=embedder.dimensions,
+        query_prefix=embedder.query_prefix,
+        document_prefix=embedder.document_prefix,
+    )
+
+
+def _compare(space: UsedSpace) -> Iterator[str]:
+    there, here = space.embedder, _describe_embedder(space.alias)
+    where = f"EMBEDDINGS[{space.alias!r}]"
+    if there is None and here is not None:
+        yield f"{where}: it was no space where the {space.documents} documents come from: of which model?"
+    elif there is not None and here is None:
+        yield f"{where}: it is missing; {space.documents} documents have vectors of {there.model_id!r}."
+    elif there is not None and here is not None:
+        for name in Embedder.model_fields:
+            was, wanted = getattr(there, name), getattr(here, name)
+            if was != wanted:
+                yield f"{where}: {name} was {was!r} where the vectors were made; here it is {wanted!r}."
+        if (table := get_space(space.alias).model._meta.label) != space.model:
+            yield f"{where}: its documents are in the table of {space.model}; here MODEL is {table}."
