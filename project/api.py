@@ -5,10 +5,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, Throttled, ValidationError
 
 auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("apps.search.api.public_search")]
-api = NinjaAPI(title="Tenant search", version="1", auth=auth, docs_url="/docs")
+throttle = import_string("apps.accounts.limited_requests.ApiThrottle")()
+describe_wait = import_string("apps.accounts.rate_limits.describe_wait")
+api = NinjaAPI(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
 api.add_router("", "apps.search.own_spaces.api.router")
 api.add_router("", "apps.articles.api.router")
@@ -30,6 +32,12 @@ def answer_unauthenticated(request: HttpRequest, error: AuthenticationError) -> 
     """Answer 401 and say how to sign in."""
     message = "Sign in, or send `Authorization: Bearer <API key>`."
     return api.create_response(request, {"errors": {"authorization": [message]}}, status=401)
+
+
+@api.exception_handler(Throttled)
+def answer_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
+    """Answer 429; django-ninja adds Retry-After."""
+    return api.create_response(request, {"errors": {"rate": [describe_wait(error.wait or 1)]}}, status=429)
 
 
 @api.exception_handler(PermissionDenied)

@@ -86,6 +86,11 @@ DATABASES = {
         },
     }
 }
+if DATABASE_POOL := env.int(
+    "DATABASE_POOL", default=0
+):  # the most sessions that a web process has; 0: no pool
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps them
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
 DATABASE_ROUTERS = ["tenants.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
@@ -123,6 +128,8 @@ DOCTOR_CHECKS = [  # in this order; mending goes by it, too
 ISOLATION_ATTACKS = [
     "tenants.isolation.database.ATTACKS",
     "tenants.isolation.process.ATTACKS",
+    "tenants.isolation.tasks.ATTACKS",
+    "tenants.isolation.pool.ATTACKS",
     "apps.accounts.isolation.ATTACKS",
     "apps.search.isolation.ATTACKS",
     "apps.search.own_spaces.isolation.ATTACKS",
@@ -180,6 +187,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.accounts.limited_requests.LimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -215,8 +223,19 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+NINJA_NUM_PROXIES = 0  # how many write into X-Forwarded-For; with 0 it is not read
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    NINJA_NUM_PROXIES = 1
+RATE_LIMITS = {  # of each tenant apart; "": no limit
+    "sign_in": env("RATE_LIMIT_SIGN_IN", default="10/m"),
+    "sign_in_account": env("RATE_LIMIT_SIGN_IN_ACCOUNT", default="50/h"),
+    "password_reset": env("RATE_LIMIT_PASSWORD_RESET", default="10/h"),
+    "password_reset_account": env("RATE_LIMIT_PASSWORD_RESET_ACCOUNT", default="5/h"),
+    "api": env("RATE_LIMIT_API", default="300/m"),
+    "api_anonymous": env("RATE_LIMIT_API_ANONYMOUS", default="60/m"),
+}
+RATE_LIMITED_PAGES = ["search"]  # names of addresses that cost what a call of the API costs
 SECURE_CSP = {
     "default-src": [CSP.SELF],
     "img-src": [CSP.SELF, "data:"],
@@ -233,7 +252,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
-        "OPTIONS": {"MAX_ENTRIES": 10_000},  # of all tenants together
+        # Of all tenants together; a full cache forgets, rate limits among the rest.
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
     }
 }
 

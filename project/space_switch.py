@@ -38,8 +38,9 @@ STEPS = {"pause": "pause_switch", "resume": "resume_switch", "end": "end_switch"
 def space_switch(request: HttpRequest, schema: str) -> HttpResponse:
     """Show a tenant's spaces and its switch; a POST with `step` takes one.
 
-    `?estimate=ALIAS` also shows what a switch to that space would take. Superusers only; 404 for a schema
-    that no tenant has.
+    `?estimate=ALIAS` also shows what a switch to that space would take; `?ask=end` and `?ask=cancel` ask
+    before documents go; `?ask=still` stops the page from loading anew while a worker is busy. Superusers
+    only; 404 for a schema that no tenant has.
     """
     if not request.user.is_superuser:
         raise PermissionDenied
@@ -51,6 +52,7 @@ def space_switch(request: HttpRequest, schema: str) -> HttpResponse:
         context = site.each_context(request) | {
             "title": f"Search space of {tenant}",
             "tenant": tenant,
+            "asked": request.GET.get("ask", ""),
             "overview": import_string(f"{SWITCHING}.overview.look_over")(),
             **_estimate(request.GET.get("estimate", "")),
         }

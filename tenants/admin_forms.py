@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 
@@ -26,7 +27,7 @@ class TenantForm(forms.ModelForm):
 class NameForm(forms.Form):
     """Asks for the name of the tenant that is to go."""
 
-    name = forms.CharField(label="Type the tenant's name", strip=True)
+    name = forms.CharField(label="Type the tenant's name", strip=True, widget=AdminTextInputWidget)
 
     def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         self.tenant = tenant
@@ -42,7 +43,7 @@ class NameForm(forms.Form):
 class RenameForm(forms.Form):
     """Asks for a tenant's new subdomain."""
 
-    subdomain = forms.CharField(label="New subdomain", max_length=48)
+    subdomain = forms.CharField(label="New subdomain", max_length=48, widget=AdminTextInputWidget)
 
 
 class DomainForm(forms.ModelForm):

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.tasks import Task
 from django.utils.module_loading import import_string
+from psycopg_pool import ConnectionPool
 
 MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)
@@ -29,6 +30,40 @@ def check_engine(**kwargs: Any) -> list[CheckMessage]:
             id="tenants.E001",
         )
     ]
+
+
+@register(Tags.security)
+def check_pool(**kwargs: Any) -> list[CheckMessage]:
+    """E006: a pool of sessions whose options psycopg refuses, or beside connections that are kept."""
+    database = settings.DATABASES["default"]
+    pool = database.get("OPTIONS", {}).get("pool")
+    if not pool:
+        return []
+    fault = _find_pool_fault(pool)
+    if fault:
+        message = f"DATABASES['default']['OPTIONS']['pool'] {fault}"
+        hint = "Use True or a dict of options of psycopg_pool.ConnectionPool, such as {'max_size': 8}."
+        return [Error(message, hint=hint, id="tenants.E006")]
+    if (age := database.get("CONN_MAX_AGE", 0)) != 0:
+        message = f"DATABASES['default']['CONN_MAX_AGE'] is {age!r}; with OPTIONS['pool'] only 0 is allowed."
+        hint = "Set it to 0: the pool keeps the sessions, for `max_lifetime` seconds at most."
+        return [Error(message, hint=hint, id="tenants.E006")]
+    return []
+
+
+def _find_pool_fault(pool: Any) -> str:
+    if pool is True:
+        return ""
+    if not isinstance(pool, dict):
+        return f"is {pool!r}, which is neither True nor a dict."
+    taken = sorted({"kwargs", "configure", "open"} & pool.keys())
+    if taken:
+        return f"has {taken[0]!r}, which Django sets itself."
+    try:
+        ConnectionPool(open=False, **pool)
+    except (TypeError, ValueError) as error:
+        return f"is refused by psycopg: {error}."
+    return ""
 
 
 @register(Tags.database)

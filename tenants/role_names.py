@@ -1,5 +1,6 @@
 """What the tenants' database roles are called, and whether there are any."""
 
+from functools import lru_cache
 from hashlib import sha256
 
 from django.conf import settings
@@ -23,5 +24,6 @@ def get_group_name(database: str) -> str:
     return f"t_{_digest(database)}"
 
 
+@lru_cache
 def _digest(database: str) -> str:
     return sha256(database.encode()).hexdigest()[:8]

@@ -2,6 +2,9 @@
 
 The queue is one table in `public`. A task written while a tenant is bound runs with that tenant bound; a
 task written while none is bound runs with none. A worker is unbound before and after every task.
+
+The same mark says whose result it is: with a tenant bound, only that tenant's own are found, although its
+database role cannot read the queue at all.
 """
 
 from collections.abc import Iterator
@@ -10,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import ValidationError
 from django.tasks.base import Task
-from django_tasks_db.backend import DatabaseBackend
+from django.tasks.exceptions import TaskResultDoesNotExist
+from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import get_public_schema_name, get_tenant_model
 
-from tenants.context import connection
+from tenants.context import connection, unbound
 
 SCHEMA_KEY = "_tenant_schema"
 
@@ -42,9 +47,28 @@ class TenantTask(Task):
 
 
 class TenantDatabaseBackend(DatabaseBackend):
-    """django-tasks-db's backend, with the bound schema written into each task."""
+    """django-tasks-db's backend, with the bound schema written into each task and asked of each result."""
 
     task_class = TenantTask
+
+    def get_result(self, result_id: str) -> TaskResult:
+        """Return the result of a task that was written with this tenant bound; unbound, of any task.
+
+        `Task.get_result` and `TaskResult.refresh` come by here. Raises TaskResultDoesNotExist for any other
+        id, be it another tenant's or nobody's.
+        """
+        schema = connection.schema_name
+        own = {} if schema == get_public_schema_name() else {SCHEMA_KEY: schema}
+        with unbound():
+            try:
+                row = DBTaskResult.objects.get(id=result_id, args_kwargs__kwargs__contains=own)
+                return row.task_result
+            except (DBTaskResult.DoesNotExist, ValidationError) as error:
+                raise TaskResultDoesNotExist(result_id) from error
+
+    async def aget_result(self, result_id: str) -> TaskResult:
+        """As `get_result`, in a coroutine."""
+        return await sync_to_async(self.get_result)(result_id)
 
     def _task_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
         return super()._task_to_db_task(task, args, _with_schema(kwargs))
@@ -54,7 +78,10 @@ class TenantDatabaseBackend(DatabaseBackend):
 
 
 def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {**kwargs, SCHEMA_KEY: kwargs.get(SCHEMA_KEY, connection.schema_name)}
+    bound = connection.schema_name
+    if bound == get_public_schema_name():  # who retries a tenant's task from outside passes its schema on
+        bound = kwargs.get(SCHEMA_KEY, bound)
+    return {**kwargs, SCHEMA_KEY: bound}
 
 
 @contextmanager

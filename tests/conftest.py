@@ -40,6 +40,12 @@ def own_media(settings, tmp_path):
     return settings.MEDIA_ROOT
 
 
+@pytest.fixture(autouse=True)
+def _no_rate_limits(settings):
+    """All tests come from one address; those of the limits set them."""
+    settings.RATE_LIMITS = {}
+
+
 @pytest.fixture
 def acme(db):
     return _get_tenant("acme")

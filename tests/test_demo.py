@@ -1,6 +1,9 @@
 import json
 
+import pytest
+
 from project.demo.docstrings import write_docstrings
+from project.demo.golden import read_golden
 
 
 def test_the_standard_library_documents_itself(tmp_path):
@@ -19,3 +22,22 @@ def test_django_documents_itself(tmp_path):
     keys = [json.loads(line)["key"] for line in (tmp_path / "django.jsonl").read_text().splitlines()]
     assert count >= 800
     assert all(key.split(".")[0] == "django" for key in keys)
+
+
+@pytest.mark.parametrize("tenant", ["python", "django"])
+def test_golden_queries_have_their_answers_among_the_articles(tmp_path, tenant):
+    write_docstrings(tmp_path / "articles.jsonl", tenant, 900)
+    keys = [json.loads(line)["key"] for line in (tmp_path / "articles.jsonl").read_text().splitlines()]
+
+    golden = read_golden(tenant, keys)
+
+    assert len(golden) >= 15
+    assert {answer["key"] for row in golden for answer in row["answers"]} <= set(keys)
+    assert len({row["q"] for row in golden}) == len(golden)
+
+
+def test_golden_queries_without_an_answer_are_left_out():
+    (only,) = read_golden("python", ["optparse"])
+
+    assert only["q"] == "parse command line options"
+    assert [answer["key"] for answer in only["answers"]] == ["optparse"]

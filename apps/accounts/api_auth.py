@@ -27,10 +27,11 @@ class MemberAuth(HttpBearer):
         return self._session_auth(request)
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        """Return the key's user, who is `request.user` from then on, or None."""
+        """Return the key's user, who is `request.user` from then on beside `request.api_key`, or None."""
         api_key = ApiKey.objects.authenticate(token)
         if api_key is None:
             return None
+        request.api_key = api_key  # type: ignore[attr-defined]
         request.user = api_key.user
         request.auser = partial(_return_user, api_key.user)
         return api_key.user

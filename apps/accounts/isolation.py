@@ -3,17 +3,22 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
+from django.test import override_settings
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from apps.accounts.api_auth import MemberAuth
 from apps.accounts.models import ApiKey, User
+from apps.accounts.rate_limits import count
 from apps.accounts.tokens import tenant_token_generator
 
 if TYPE_CHECKING:
     from tenants.isolation.party import Party
+
+LIMITED = "isolation"
 
 
 def plant_member(party: "Party") -> User:
@@ -36,6 +41,14 @@ def plant_reset_link(party: "Party") -> str:
     return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
 
 
+def plant_spent_limit(party: "Party") -> str:
+    """Try once where no more is allowed; return who did."""
+    with override_settings(RATE_LIMITS={LIMITED: "1/d"}):
+        _, key = count(LIMITED, party.email)
+    party.cleanup.callback(cache.delete, key)
+    return party.email
+
+
 def authenticate_with_others_key(victim: "Party", attacker: "Party") -> bool:
     """The API's own check of a key."""
     request = HttpRequest()
@@ -54,4 +67,12 @@ def follow_others_reset_link(victim: "Party", attacker: "Party") -> bool:
     return attacker.get(victim.of(plant_reset_link)).status_code == 302
 
 
-ATTACKS = [authenticate_with_others_key, read_keys, follow_others_reset_link]
+def meet_others_limit(victim: "Party", attacker: "Party") -> bool:
+    """A rate limit that the victim has used up, met by the same e-mail address from the same place."""
+    with override_settings(RATE_LIMITS={LIMITED: "1/d"}):
+        wait, key = count(LIMITED, victim.of(plant_spent_limit))
+    attacker.cleanup.callback(cache.delete, key)
+    return wait > 0
+
+
+ATTACKS = [authenticate_with_others_key, read_keys, follow_others_reset_link, meet_others_limit]

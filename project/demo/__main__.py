@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
-    from project.demo.data import prepare
+    from project.demo.data import evaluate, prepare
 
     print("Preparing the database and the documents ...", flush=True)
     prepare(ARTICLES)
@@ -57,6 +57,7 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
     binds = [part for address in addresses for part in ("--bind", address)]
     processes += [subprocess.Popen(command) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
     _await_indexing(processes)
+    evaluate()
     _print_addresses()
     while all(process.poll() is None for process in processes):
         time.sleep(0.5)
@@ -119,10 +120,19 @@ def _stop(processes: list[subprocess.Popen]) -> None:
 
 def _stop_database() -> None:
     """Stop PostgreSQL, unless somebody else uses it by now."""
-    from django.db import connection
-
     if not embedded_postgres.status():
         return
+    for _ in range(50):  # it notices only after a moment that worker and web server are gone
+        if not _count_other_clients():
+            embedded_postgres.stop()
+            return
+        time.sleep(0.1)
+    print("PostgreSQL keeps running: somebody else uses it. `make db-stop` stops it.")
+
+
+def _count_other_clients() -> int:
+    from django.db import connection
+
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "
@@ -130,10 +140,7 @@ def _stop_database() -> None:
         )
         others = cursor.fetchone()[0]
     connection.close()
-    if others:
-        print("PostgreSQL keeps running: somebody else uses it. `make db-stop` stops it.")
-    else:
-        embedded_postgres.stop()
+    return others
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What the demo shows: an operator, two tenants, their articles. Making it twice changes nothing."""
+"""What the demo shows: an operator, two tenants, articles and golden queries.
+
+Making it twice changes nothing.
+"""
 
 import json
 import secrets
@@ -10,6 +13,7 @@ from django.core.management import call_command
 from django.utils.module_loading import import_string
 
 from project.demo.docstrings import write_docstrings
+from project.demo.golden import ask_for_evaluation, import_golden
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tenants.provisioning import provision, register_tenant
@@ -23,14 +27,20 @@ FOLDER = Path(settings.VAR_DIR) / "demo"
 
 
 def prepare(article_count: int) -> None:
-    """Migrate, and make the operator, the tenants and their articles, as far as they are missing."""
+    """Migrate, and make the operator, tenants, articles and golden queries, as far as they are missing."""
     call_command("migrate_schemas", verbosity=0)
     _make_superuser(OPERATOR)
     for subdomain, options in TENANTS.items():
         tenant = _make_tenant(subdomain, **options)
         with tenant_context(tenant):
             _make_superuser(tenant.owner_email)
-            _import_articles(tenant, article_count)
+            import_golden(tenant, _import_articles(tenant, article_count))
+
+
+def evaluate() -> None:
+    """Have the search of each tenant evaluated, once its documents are indexed."""
+    for tenant in Tenant.objects.filter(subdomain__in=TENANTS):
+        ask_for_evaluation(tenant)
 
 
 def read_password() -> str:
@@ -63,7 +73,8 @@ def _make_tenant(subdomain: str, *, name: str, space: str) -> Tenant:
     return tenant
 
 
-def _import_articles(tenant: Tenant, count: int) -> None:
+def _import_articles(tenant: Tenant, count: int) -> list[str]:
+    """Import what is missing; return the articles' keys."""
     articles = import_string("apps.articles.models.Article").objects
     file = FOLDER / f"{tenant.subdomain}.jsonl"
     if not file.exists() or len(file.read_text().splitlines()) != count:
@@ -71,3 +82,4 @@ def _import_articles(tenant: Tenant, count: int) -> None:
     keys = [json.loads(line)["key"] for line in file.read_text().splitlines()]
     if articles.filter(key__in=keys).count() < len(keys):
         call_command("import_articles", str(file), schema=tenant.schema_name)
+    return keys

@@ -6,8 +6,11 @@ the tenant of somebody else's request. A ContextVar follows the request through 
 
 With a tenant bound, the session also takes on the tenant's role (see tenants.roles), in the same round trip
 as its search_path, so that not even injected SQL reaches another schema.
+
+With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see tenants.postgresql.pool.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,11 +18,12 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_public_schema_name, quote_schema_name
 
-from tenants.postgresql.binding import current_binding
+from tenants.postgresql.binding import Binding, current_binding
+from tenants.postgresql.pool import is_from_pool, is_pool_off, with_reset
 from tenants.role_names import get_role_name
 
 # By psycopg's connection, which a pool hands from one DatabaseWrapper to the next.
@@ -54,6 +58,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     search_path_set_schemas: list[str] | None
     _setting_search_path: bool
+    settings_dict: dict[str, Any]
+    _set_binding: Binding | None = None  # the one that search_path_set_schemas was made of
     tenant = _bound("tenant")
     schema_name = _bound("schema_name")
     include_public_schema = _bound("include_public_schema")
@@ -66,6 +72,39 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def set_settings_schema(self, schema_name: str) -> None:
         """Do nothing: the settings of a connection are no place for what belongs to the context."""
+
+    @property
+    def pool(self) -> Any:
+        """Django's pool of this alias, with sessions that are reset; None where this connection has none."""
+        is_without = is_pool_off() if self.connection is None else not is_from_pool(self.connection)
+        if is_without:
+            return None
+        options = self.settings_dict["OPTIONS"]
+        if not options.get("pool") or self.alias in self._connection_pools:
+            return super().pool
+        given = self.settings_dict  # other threads use it, too
+        self.settings_dict = given | {"OPTIONS": options | {"pool": with_reset(options["pool"])}}
+        try:
+            return super().pool
+        finally:
+            self.settings_dict = given
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """As Django's; a session of the pool is set up again, since its reset took the time zone with it."""
+        self.search_path_set_schemas = None
+        session = super().get_new_connection(conn_params)
+        if is_from_pool(session):
+            self._configure_connection(session)
+        return session
+
+    def copy(self, alias: str | None = None) -> Any:
+        """Return a connection to the same database with a session of its own, never one of the pool's.
+
+        Whoever copies a connection holds a lock in it, or compares sessions.
+        """
+        other = super().copy(alias)
+        other.settings_dict["OPTIONS"].pop("pool", None)
+        return other
 
     def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
         """As Django's; the function runs with the tenant bound that is bound now."""
@@ -100,8 +139,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         What was set last is kept in `search_path_set_schemas`, which the parent forgets when a transaction
         or a savepoint is rolled back, because a SET is rolled back with it.
         """
+        binding = current_binding.get()
+        if self._setting_search_path or (self.search_path_set_schemas and self._set_binding is binding):
+            return
         wanted = [*self._get_cursor_search_paths(), self._get_role()]
-        if self._setting_search_path or self.search_path_set_schemas == wanted:
+        if self.search_path_set_schemas == wanted:
             return
         self._setting_search_path = True
         own_cursor = self.connection.cursor() if cursor is None else None
@@ -117,7 +159,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if not _is_caused_by(error, psycopg.errors.InFailedSqlTransaction):
                 raise  # in a failed transaction the caller's statement fails by itself
         else:
-            self.search_path_set_schemas = wanted
+            self.search_path_set_schemas, self._set_binding = wanted, binding
             if self.schema_name != get_public_schema_name():
                 _schemas_of_session.setdefault(self.connection, set()).add(self.schema_name)
         finally:
@@ -130,6 +172,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if binding.as_owner or not isinstance(getattr(binding.tenant, "pk", None), int):
             return ""  # django-tenants binds a stand-in without a key while it migrates
         return get_role_name(self.settings_dict["NAME"], binding.schema_name)
+
+
+_of_parent: list[Any] = []  # kept: a pool that is collected waits for its threads, and a fork has none
+
+
+def _forget_pools() -> None:
+    """In a forked process, leave the parent's pools and sessions to the parent."""
+    _of_parent.extend(DatabaseWrapper._connection_pools.values())
+    DatabaseWrapper._connection_pools.clear()
+    for wrapper in connections.all(initialized_only=True):
+        if is_from_pool(wrapper.connection):
+            _of_parent.append(wrapper.connection)
+            wrapper.connection = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pools)
 
 
 def _session_sql(schemas: list[str], role: str) -> str:

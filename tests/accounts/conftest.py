@@ -1,5 +1,6 @@
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 
 from tenants.context import tenant_context
 
@@ -55,3 +56,10 @@ def admin_client(client, acme, admin_member):
     with tenant_context(acme):
         client.force_login(admin_member)
     return client
+
+
+@pytest.fixture
+def limit(settings):
+    cache.clear()
+    yield lambda **rates: setattr(settings, "RATE_LIMITS", rates)
+    cache.clear()

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.search.documents import Document, EmbeddedDocument, embed, encode_metadata, encode_text
+from apps.search.documents import (
+    Document,
+    EmbeddedDocument,
+    embed,
+    encode_metadata,
+    encode_text,
+    encode_together,
+)
 
 storable = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 json_values = st.recursive(
@@ -43,6 +50,36 @@ def test_storable_text_is_encoded_in_utf8(text):
 def test_metadata_comes_back_as_it_was(metadata):
 
     assert json.loads(encode_metadata(metadata, "metadata")) == metadata
+
+
+@given(st.lists(st.dictionaries(storable, json_values), min_size=1))
+def test_many_metadata_encoded_together_are_those_encoded_one_by_one(many):
+    together = encode_together(many)
+
+    assert together is None or [json.loads(each) for each in together] == many
+
+
+@given(st.lists(st.dictionaries(storable, storable | st.integers() | st.lists(storable)), min_size=1))
+def test_metadata_without_objects_in_lists_can_be_encoded_together(many):
+    assert encode_together(many) is not None or "\\u0000" in json.dumps(many, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"a": [{"b": 1}, {"b": 2}]},
+        {"a": float("nan")},
+        {"a": "\0"},
+        {"a": "\ud800"},
+        {"a": object()},
+        MappingProxyType({"a": 1}),
+        [("a", 1)],
+        "a",
+        None,
+    ],
+)
+def test_metadata_that_need_a_closer_look_are_not_encoded_together(metadata):
+    assert encode_together([{}, metadata, {"b": 2}]) is None
 
 
 @pytest.mark.parametrize("metadata", [MappingProxyType({"a": 1}), OrderedDict(a=1)])

@@ -39,7 +39,8 @@ def test_the_page_shows_every_active_tenant_and_what_would_change(operator, acme
 
     content = page.content.decode()
     assert page.status_code == 200
-    for text in ("Acme (acme)", "<td>notes</td>", "<td>200</td>", "<td>exact</td>", "<td>build</td>"):
+    assert "Acme (acme)" in content
+    for text in (">notes</td>", ">200</td>", ">exact</td>", ">build</td>"):
         assert text in content
     assert "Globex" not in content
     assert "style=" not in content

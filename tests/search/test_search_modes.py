@@ -1,4 +1,5 @@
 import pytest
+from django.utils.html import escape
 
 from apps.articles.models import Article
 from apps.search.documents import Document
@@ -104,3 +105,14 @@ def test_the_fusion_of_a_space_is_that_of_its_options(in_acme, embedder, setting
 
     assert by_options[0][1] == pytest.approx(1)
     assert by_call[0].score < 0.04
+
+
+def test_the_page_names_its_filter_and_keeps_it_for_the_next_search(client, public):
+    filter = '{"title": {"ne": "Tea"}}'
+
+    page = client.get("/search/", {"q": "fox", "filter": filter}, headers=public).content.decode()
+    plain = client.get("/search/", {"q": "fox"}, headers=public).content.decode()
+
+    assert f'<input type="hidden" name="filter" value="{escape(filter)}">' in page
+    assert '<a href="?q=fox">Search without the filter</a>' in page
+    assert "Search without the filter" not in plain

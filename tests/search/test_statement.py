@@ -11,7 +11,6 @@ from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.search.filling import fill, make_vectors
-from tests.search.scratch import run_in_scratch
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -55,10 +54,6 @@ def sent_searches(queries):
 
 def keys_of(rows):
     return [row.document_key for row in rows]
-
-
-def delete_nearest(provider, count):
-    provider.delete(keys_of(provider.nearest(QUERY)[:count]))
 
 
 def test_search_that_comes_again_is_prepared_and_its_one_plan_uses_the_index(in_acme, as_owner):
@@ -150,71 +145,6 @@ def test_array_that_changes_after_it_was_searched_for_changes_nothing(in_acme):
     vector[:] = -vector
 
     assert keys_of(found) == expected
-
-
-def test_single_scan_ends_with_its_statement(db):
-    def search_once():
-        provider = fill(3_000)
-        build(provider, 3_000)
-        with CaptureQueriesContext(connection) as queries:
-            nearest = provider.nearest(QUERY)[:5]
-            list(nearest)
-        return nearest.plan.mode, sent_searches(queries), execute("SHOW hnsw.iterative_scan")
-
-    mode, [sql], setting = run_in_scratch(search_once)
-
-    assert mode == "hnsw"
-    assert "set_config('hnsw.iterative_scan', 'off', true)" in sql
-    assert setting == [("strict_order",)]
-
-
-def test_where_deleted_rows_leave_a_single_scan_short_the_search_goes_on(db):
-    def search_among_the_deleted():
-        provider = fill(3_000)
-        build(provider, 3_000)
-        expected = keys_of(provider.nearest(QUERY)[200:205])
-        delete_nearest(provider, 200)
-        with CaptureQueriesContext(connection) as queries:
-            nearest = provider.nearest(QUERY)[:5]
-            found = keys_of(nearest)
-        return nearest.plan.mode, found, expected, sent_searches(queries)
-
-    mode, found, expected, sent = run_in_scratch(search_among_the_deleted)
-
-    assert mode == "hnsw"
-    assert found == expected
-    assert ["set_config" in sql for sql in sent] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("limit", "tuning"),
-    [(65, {}), (11, {"ef_search": 10}), (5, {"iterative_scan": "relaxed_order"})],
-)
-def test_search_that_a_single_scan_cannot_serve_does_not_try_it(db, limit, tuning):
-    def search_so():
-        provider = fill(1_000)
-        build(provider, 1_000)
-        with CaptureQueriesContext(connection) as queries:
-            found = search(provider, limit=limit, **tuning)
-        return len(found), sent_searches(queries)
-
-    found, sent = run_in_scratch(search_so)
-
-    assert found == limit
-    assert "set_config" not in "".join(sent)
-
-
-def test_in_a_transaction_no_later_search_is_left_with_a_single_scan(in_acme, as_owner):
-    provider = fill(3_000)
-    build(provider, 3_000)
-
-    with CaptureQueriesContext(connection) as queries:
-        nearest = provider.nearest(QUERY)[:5]
-        list(nearest)
-
-    assert nearest.plan.mode == "hnsw"
-    assert "set_config" not in sent_searches(queries)[0]
-    assert execute("SHOW hnsw.iterative_scan") == [("strict_order",)]
 
 
 def state_of(row):

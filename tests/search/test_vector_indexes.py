@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from django.db import DatabaseError, OperationalError, connection
@@ -12,8 +14,8 @@ from apps.search.storage.pgvector.nearest import NearestQuerySet
 from apps.search.storage.pgvector.recall import measure_recall
 from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
 from tenants.context import tenant_context
+from tenants.models import Tenant
 from tests.search.filling import fill, make_vectors
-from tests.search.scratch import SCRATCH, run_in_scratch
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
 pytestmark = pytest.mark.usefixtures("as_owner")
@@ -27,6 +29,7 @@ VALIDITY = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s
 """
 OWN_LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+SCRATCH = "scratch_vector_indexes"
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,27 @@ def _forget():
     forget_indexes()
     yield
     forget_indexes()
+
+
+@pytest.fixture
+def in_scratch(db):
+    """Call a function in a session of its own, whose statements commit, in a schema made for it."""
+
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda function: pool.submit(_run_in_scratch, function).result(timeout=120)
+
+
+def _run_in_scratch(function):
+    connection.set_tenant(Tenant(schema_name=SCRATCH))
+    execute(f"DROP SCHEMA IF EXISTS {SCRATCH} CASCADE")
+    execute(f"CREATE SCHEMA {SCRATCH}")
+    try:
+        with connection.schema_editor() as editor:
+            editor.create_model(PgVectorEmbedding)
+        return function()
+    finally:
+        execute(f"DROP SCHEMA {SCRATCH} CASCADE")
+        connection.close()
 
 
 def execute(sql, *parameters):
@@ -169,7 +193,7 @@ def test_the_cap_on_memory_is_a_setting(settings):
     assert index_builder._get_memory(1_000_000, 384) == 64
 
 
-def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_as_it_was(db):
+def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_as_it_was(in_scratch):
     parameters = [*index_builder.SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"]
 
     def build_and_drop():
@@ -184,7 +208,7 @@ def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_
         after = [execute(f"SHOW {parameter}") for parameter in parameters]
         return name, built, list_indexes(SCRATCH), sent, before == after, execute(OWN_LOCKS)
 
-    name, built, left, sent, is_same, locks = run_in_scratch(build_and_drop)
+    name, built, left, sent, is_same, locks = in_scratch(build_and_drop)
 
     assert built == ([name], [True])
     assert left == []
@@ -194,7 +218,7 @@ def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_
     assert locks == [(0,)]
 
 
-def test_a_build_that_fails_leaves_no_index_behind(db):
+def test_a_build_that_fails_leaves_no_index_behind(in_scratch):
     def build_of_two_lengths():
         provider = fill(50)
         fill(1, dimensions=9, index_name="other")
@@ -203,10 +227,10 @@ def test_a_build_that_fails_leaves_no_index_behind(db):
             build(provider, 8)
         return list_indexes(SCRATCH), is_busy(get_index_name("filled", "default", 8))
 
-    assert run_in_scratch(build_of_two_lengths) == ([], False)
+    assert in_scratch(build_of_two_lengths) == ([], False)
 
 
-def test_without_shared_memory_for_parallel_workers_it_is_built_without_them(db):
+def test_without_shared_memory_for_parallel_workers_it_is_built_without_them(in_scratch):
     refused = []
 
     def refuse_once(execute, sql, params, many, context):
@@ -221,14 +245,14 @@ def test_without_shared_memory_for_parallel_workers_it_is_built_without_them(db)
             name = build(provider, 8)
         return is_valid(name, SCRATCH), " ".join(query["sql"] for query in queries)
 
-    valid, sent = run_in_scratch(build_with_little)
+    valid, sent = in_scratch(build_with_little)
 
     assert valid == [True]
     assert "SET max_parallel_maintenance_workers = 0" in sent
     assert "RESET max_parallel_maintenance_workers" in sent
 
 
-def test_two_sessions_never_build_the_same_index(db):
+def test_two_sessions_never_build_the_same_index(in_scratch):
     def build_beside_another():
         provider = fill(50)
         name = get_index_name(provider.space, provider.index_name, 8)
@@ -244,7 +268,7 @@ def test_two_sessions_never_build_the_same_index(db):
             other.close()
         return busy, list_indexes(SCRATCH)
 
-    assert run_in_scratch(build_beside_another) == (True, [])
+    assert in_scratch(build_beside_another) == (True, [])
 
 
 def test_recall_counts_what_an_index_misses(in_acme, monkeypatch):

@@ -10,6 +10,7 @@ from apps.articles.models import Article
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
+from tests.search.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 VECTOR = [1.0] * 8
@@ -256,3 +257,17 @@ def test_what_looks_like_an_escaped_nul_is_kept():
 
 def json_depth(depth):
     return [json_depth(depth - 1)] if depth else []
+
+
+@pytest.mark.parametrize(("dimensions", "words", "moved"), [(384, 150, 0), (768, 40, 0), (1536, 40, 5)])
+def test_vectors_of_rows_below_half_a_page_stay_in_their_rows(dimensions, words, moved):
+    content = " ".join(f"word{number}" for number in range(words))
+    vectors = make_vectors(5, dimensions)
+
+    PgVectorProvider(space="wide").add(
+        EmbeddedDocument(f"k{number}", content, {}, vector) for number, vector in enumerate(vectors)
+    )
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(pg_column_toast_chunk_id(vector)) FROM pgvector_pgvectorembedding")
+        assert cursor.fetchone() == (moved,)

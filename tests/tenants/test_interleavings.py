@@ -21,6 +21,7 @@ from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import EmbeddedDocument
 from tenants.context import NoTenantError, TenantMismatchError, tenant_context
+from tenants.isolation.pool import open_pool
 from tenants.isolation.process import run_in_thread
 from tenants.provisioning import provision, register_tenant
 
@@ -29,6 +30,7 @@ RULES_A_RUN = 60
 SLOTS = 4
 DIMENSIONS = 384
 UNBOUND = "public"
+SESSION = "SELECT nullif((current_schemas(false))[1], 'public'), current_user = session_user"
 
 tenant_numbers = st.integers(0, 2)
 slots = st.integers(0, SLOTS - 1)
@@ -49,6 +51,7 @@ class Interleaving(RuleBasedStateMachine):
 
     tenants: list
     done: Counter
+    pooled: object
 
     def __init__(self):
         super().__init__()
@@ -143,6 +146,16 @@ class Interleaving(RuleBasedStateMachine):
         seen = async_to_sync(visit_all)()
         assert seen == [[self.rows[self.names[number]]] * 2 for number in numbers]
 
+    @rule(number=st.integers(0, 1))  # of the third tenant other sessions know nothing
+    def go_through_the_pool(self, number):
+        self.done["pool"] += 1
+        self.pooled.ensure_connection()
+        assert self.pooled.connection.execute(SESSION).fetchone() == (None, True)
+        with tenant_context(self.tenants[number]), self.pooled.cursor() as cursor:
+            cursor.execute(SESSION)
+            assert cursor.fetchone() == (self.names[number], False)
+        self.pooled.close()
+
     def do_write(self, slot):
         title = self.make_value()
         row = Article(key=f"slot{slot}", title=title, body="x")
@@ -220,8 +233,14 @@ def initech(db):
     return tenant
 
 
-def make_machine(*tenants):
-    return type("Machine", (Interleaving,), {"tenants": tenants, "done": Counter()})
+@pytest.fixture
+def pooled(db):
+    with open_pool() as pooled:
+        yield pooled
+
+
+def make_machine(pooled, *tenants):
+    return type("Machine", (Interleaving,), {"tenants": tenants, "done": Counter(), "pooled": pooled})
 
 
 def make_options(runs):
@@ -236,14 +255,14 @@ def make_options(runs):
     )
 
 
-def test_no_interleaving_of_three_tenants_lets_anything_across(acme, globex, initech):
-    machine = make_machine(acme, globex, initech)
+def test_no_interleaving_of_three_tenants_lets_anything_across(acme, globex, initech, pooled):
+    machine = make_machine(pooled, acme, globex, initech)
 
     while machine.done.total() < STEPS:
         run_state_machine_as_test(machine, settings=make_options(10))
 
     assert machine.done.total() >= STEPS
-    assert {*WORK, "bind", "unbind", "fail", "roll back", "thread", "coroutine"} == set(machine.done)
+    assert {*WORK, "bind", "unbind", "fail", "roll back", "thread", "coroutine", "pool"} == set(machine.done)
     print(f"{machine.done.total():,} steps: {dict(machine.done)}")
 
 
@@ -254,9 +273,11 @@ def test_no_interleaving_of_three_tenants_lets_anything_across(acme, globex, ini
         ("DATABASE_ROUTERS", ["django_tenants.routers.TenantSyncRouter"]),
     ],
 )
-def test_the_interleavings_find_what_a_setting_lets_across(acme, globex, initech, settings, name, value):
+def test_the_interleavings_find_what_a_setting_lets_across(
+    acme, globex, initech, pooled, settings, name, value
+):
     setattr(settings, name, value)
 
     # A carried row that is let through may also meet the guard or the constraint behind.
     with pytest.raises((AssertionError, pytest.fail.Exception, NoTenantError, IntegrityError)):
-        run_state_machine_as_test(make_machine(acme, globex, initech), settings=make_options(200))
+        run_state_machine_as_test(make_machine(pooled, acme, globex, initech), settings=make_options(200))

@@ -64,10 +64,11 @@ def test_every_attack_is_tried_by_the_other_tenant_and_unbound(acme, globex, tmp
 
     attacks = json.loads((tmp_path / "report.json").read_text())["attacks"]
     tried = {attack["attack"]: attack["tried"] for attack in attacks}
-    only_for_roles = ["read_users_by_named_schema", "read_registry", "read_queue"]
+    only_from_tenants = ["read_users_by_named_schema", "read_registry", "read_queue"]
+    only_from_tenants += ["read_task_result", "refresh_carried_result"]
     assert tried.keys() == load_attacks().keys()
-    assert {name for name, times in tried.items() if times != 4} == set(only_for_roles)
-    assert [tried[name] for name in only_for_roles] == [2, 2, 2]
+    assert {name for name, times in tried.items() if times != 4} == set(only_from_tenants)
+    assert {tried[name] for name in only_from_tenants} == {2}
 
 
 def test_the_databases_refusal_counts_only_where_there_are_roles(acme, globex, settings, tmp_path):
@@ -110,6 +111,17 @@ def test_media_in_one_folder_is_found(acme, globex, settings):
 
     with pytest.raises(CommandError, match="leaks"):
         prove()
+
+
+def test_a_task_backend_that_shows_all_results_is_found(acme, globex, settings, capsys):
+    settings.TENANT_ROLES = False
+    settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+    settings.ISOLATION_ATTACKS = ["tenants.isolation.tasks.ATTACKS"]
+
+    with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK read_task_result: globex reached what belongs to acme" in capsys.readouterr().out
 
 
 def test_objects_that_may_be_carried_over_are_found(acme, globex, settings, capsys):

@@ -79,7 +79,9 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         models.Value(1),
-                        condition=models.Q(("state__in", ["filling", "ready", "switched"])),
+                        condition=models.Q(
+                            ("state", "filling"), ("state", "ready"), ("state", "switched"), _connector="OR"
+                        ),
                         name="search_one_live_switch",
                     )
                 ],

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.search.quality.models import GoldenAnswer, GoldenQuery, RecentQuery
+from apps.search.quality.ranking import load_answers
 
 
 class GoldenAnswerInline(admin.TabularInline):
@@ -13,7 +14,14 @@ class GoldenAnswerInline(admin.TabularInline):
 
     model = GoldenAnswer
     extra = 0
-    readonly_fields = ["key"]
+    fields = ["found", "grade", "key"]
+    readonly_fields = ["found", "key"]
+
+    @admin.display(description="answer")
+    def found(self, answer: GoldenAnswer) -> str:
+        """Return the answer's title, or say that it is gone."""
+        objects = dict(load_answers([answer.key]))
+        return str(objects[answer.key] or answer.key) if answer.key in objects else "gone"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: an answer is promoted where it is found."""

@@ -70,6 +70,7 @@ def quality(request: HttpRequest) -> HttpResponse:
         "index": index,
         "indexes": get_index_names(),
         "reports": reports,
+        "is_under_way": any(report.under_way and not report.fault for report in reports),
         "comparisons": [
             (other.space, judged)
             for other in reports[1:]

@@ -25,7 +25,7 @@ class Gaps:
 
     def __str__(self) -> str:
         counts = ((getattr(self, field.name), field.name.replace("_", " ")) for field in fields(self))
-        return ", ".join(f"{count} {name}" for count, name in counts if count)
+        return ", ".join(f"{count:,} {name if count > 1 else name[:-1]}" for count, name in counts if count)
 
 
 def find_gaps(switch: SpaceSwitch) -> Gaps:

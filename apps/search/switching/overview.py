@@ -1,6 +1,9 @@
 """What an operator sees of the bound tenant's spaces and of the change from one to another."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
 
 from apps.search.embedding_cache import CacheReport, report_cache
 from apps.search.indexes import get_index_names
@@ -13,6 +16,7 @@ from apps.search.written import get_searched_space
 
 SET_ASIDE_SHOWN = 20
 PAST_SHOWN = 5
+COMPARING = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,27 @@ class Overview:
     set_aside_count: int
     past: list[SpaceSwitch]
     cache: CacheReport
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the filling was paused."""
+        return any(run.state == IndexRun.State.PAUSED for run in self.runs)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a worker fills a space, compares two, or brings an index up to date: worth another look."""
+        of_indexes = [index.run for index in self.indexes if index.run]
+        if any(run.state == IndexRun.State.RUNNING for run in [*self.runs, *of_indexes]):
+            return True
+        if self.switch is None or self.is_paused:
+            return False
+        return self.switch.state == SpaceSwitch.State.FILLING or self._is_comparing
+
+    @property
+    def _is_comparing(self) -> bool:
+        """Soon after the filling; nobody may be there to compare."""
+        ready_at = self.switch.ready_at if self.switch and self.switch.comparison is None else None
+        return ready_at is not None and timezone.now() - ready_at < COMPARING
 
 
 def look_over() -> Overview:

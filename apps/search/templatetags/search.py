@@ -20,3 +20,14 @@ def place_of(explanation: Explanation, document: Any) -> Place:
 def of_document(values: Mapping[int, Any], document: Any) -> Any:
     """Return what is known of a document, from values by primary key."""
     return values.get(document.pk)
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that a person would choose: "40 s", "12 min", "3 h 20 min"."""
+    if seconds < 1:
+        return "a second"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

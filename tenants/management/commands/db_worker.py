@@ -4,6 +4,7 @@ from typing import Any
 
 from django_tasks_db.management.commands import db_worker
 
+from tenants.postgresql.pool import without_pool
 from tenants.worker import RecoveringWorker
 
 
@@ -11,6 +12,7 @@ class Command(db_worker.Command):
     """django-tasks-db's command, with a worker that recovers the tasks of killed ones."""
 
     def handle(self, **options: Any) -> None:
-        """Run the worker."""
+        """Run the worker, with connections of its own: it keeps each for its whole life."""
         db_worker.Worker = RecoveringWorker  # type: ignore[misc]  # the command has no hook for its class
-        super().handle(**options)
+        with without_pool():
+            super().handle(**options)

@@ -21,6 +21,7 @@ from tenants.fleet.report import Report, describe_lag, describe_passed_over, des
 from tenants.fleet.run import FleetRun, stop_on_signals
 from tenants.fleet.survey import Survey, survey_fleet
 from tenants.fleet.tenant import TenantMigrator, get_pause, prepared
+from tenants.postgresql.pool import without_pool
 
 BUDGET_SHARE, LEAST_BUDGET = 0.1, 3
 MOST_THREADS = 4
@@ -62,6 +63,11 @@ class Command(stock.MigrateSchemasCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError with the failures, and SystemExit(1) for --check."""
         self.options = options
+        with without_pool():
+            self._migrate(*args)
+
+    def _migrate(self, *args: Any) -> None:
+        options = self.options
         public, schema = get_public_schema_name(), options["schema_name"]
         if options["executor"] or os.environ.get("EXECUTOR") or has_multi_type_tenants():
             super().handle(*args, **options)

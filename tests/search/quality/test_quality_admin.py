@@ -1,6 +1,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 
+from apps.articles.models import Article
 from apps.search.quality.models import GoldenAnswer, RecentQuery
 from apps.search.quality.recent import note_search
 from tenants.context import tenant_context
@@ -24,6 +25,19 @@ def test_a_grade_is_changed_in_the_admin_and_the_query_is_not(admin_site, acme, 
     with tenant_context(acme):
         changed = GoldenAnswer.objects.get()
         assert (response.status_code, changed.grade, changed.golden_query.query) == (302, 1, "cream")
+
+
+def test_an_answer_is_shown_by_its_title(admin_site, acme, make_golden):
+    answer = make_golden("cream", "Butter")
+    page = f"/admin/quality/goldenquery/{answer.golden_query_id}/change/"
+
+    before = admin_site.get(page).content.decode()
+    with tenant_context(acme):
+        Article.objects.all().delete()
+    after = admin_site.get(page).content.decode()
+
+    assert "<p>Butter</p>" in before
+    assert "<p>gone</p>" in after
 
 
 def test_golden_and_recent_queries_are_not_made_in_the_admin(admin_site, acme):

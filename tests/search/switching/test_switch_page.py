@@ -4,6 +4,7 @@ from django.contrib.messages import get_messages
 
 from apps.articles.models import Article
 from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.templatetags.search import duration
 from tenants.context import owner_rights, tenant_context
 from tests.search.switching.work import make, run_tasks, titles
 
@@ -36,7 +37,7 @@ def test_an_operator_takes_a_tenant_to_another_space_and_back(operator, acme):
     work(acme)
     assert "What would a switch take?" in operator.get(PAGE, **AT_PUBLIC).content.decode()
     estimate = operator.get(f"{PAGE}?estimate=other", **AT_PUBLIC)
-    assert "1 objects, 1 documents, about" in estimate.content.decode()
+    assert "1 object, 1 document, about" in estimate.content.decode()
 
     assert "A worker fills the space other" in take(operator, "start", target="other")
     work(acme)
@@ -78,6 +79,44 @@ def test_an_operator_has_an_index_brought_up_to_date(operator, acme):
         assert len(titles("default")) == 40
     assert "40 of 40 objects, done" in operator.get(PAGE, **AT_PUBLIC).content.decode()
     assert "cannot become cancelled" in take(operator, "cancel_run", run=run.pk)
+
+
+def test_the_page_asks_before_documents_go(operator, acme):
+    take(operator, "start", target="other")
+    work(acme)
+
+    page = operator.get(PAGE, **AT_PUBLIC).content.decode()
+    asking = operator.get(f"{PAGE}?ask=cancel", **AT_PUBLIC).content.decode()
+    too_early = operator.get(f"{PAGE}?ask=end", **AT_PUBLIC).content.decode()
+
+    assert 'value="cancel"' not in page
+    assert 'href="?ask=cancel#switch-heading"' in page
+    assert 'value="cancel">Cancel: delete the documents of other</button>' in asking
+    assert 'value="end"' not in too_early
+
+
+def test_the_page_loads_anew_only_while_a_worker_is_busy(operator, acme):
+    refresh = '<meta http-equiv="refresh" content="5">'
+
+    idle = operator.get(PAGE, **AT_PUBLIC).content.decode()
+    take(operator, "start", target="other")
+    filling = operator.get(PAGE, **AT_PUBLIC).content.decode()
+    still = operator.get(f"{PAGE}?ask=still", **AT_PUBLIC).content.decode()
+    with tenant_context(acme):
+        switch = SpaceSwitch.objects.get().pk
+    take(operator, "pause", switch=switch)
+    paused = operator.get(PAGE, **AT_PUBLIC).content.decode()
+
+    assert [refresh in page for page in (idle, filling, still, paused)] == [False, True, False, False]
+    assert "Go on</button>" in paused
+    assert "Pause</button>" not in paused
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "a second"), (59.6, "60 s"), (600, "10 min"), (12_000, "3 h 20 min")]
+)
+def test_a_duration_is_told_in_the_unit_that_fits(seconds, words):
+    assert duration(seconds) == words
 
 
 def test_what_is_not_possible_is_said(operator, acme):

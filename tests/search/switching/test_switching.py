@@ -177,7 +177,7 @@ def test_cut_over_is_refused_while_something_is_missing():
     switch = switch_to("other")
     get_provider("articles", space="other").clear()
 
-    with pytest.raises(SwitchError, match=r"not complete: 1 missing objects. Try again"):
+    with pytest.raises(SwitchError, match=r"not complete: 1 missing object. Try again"):
         cut_over(switch)
 
 
@@ -191,7 +191,7 @@ def test_documents_written_by_hand_are_carried_over(in_acme):
         ("two", {}),
     ]
     PgVectorProvider(index_name="notes").add([Document("c", "late")])
-    with pytest.raises(SwitchError, match="1 missing documents"):
+    with pytest.raises(SwitchError, match="1 missing document"):
         cut_over(switch)
 
 
@@ -245,7 +245,7 @@ def test_a_target_that_does_not_answer_keeps_nobody_from_the_source(embedder, se
     run_tasks(count=1)
     assert (titles("default"), titles("other")) == (["new", "old"], ["old"])
     assert SetAside.objects.values_list("space", "reason", "is_lasting").get() == ("other", "away", False)
-    with pytest.raises(SwitchError, match="1 waiting objects"):
+    with pytest.raises(SwitchError, match="1 waiting object"):
         cut_over(switch)
 
     embedder.before_batch = staticmethod(lambda texts: None)

@@ -130,9 +130,8 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return clone
 
     def _with(self, spec: SearchSpec, limits: tuple[int, int | None]) -> "NearestQuerySet":
-        rows = self.of(spec, self._tenant)
-        rows._query.schema_name = self._query.schema_name
-        rows._limits = limits
+        rows = type(self)(spec.model, self._query)  # until one is built, it only says whose the search is
+        rows._spec, rows._limits, rows._tenant = spec, limits, self._tenant
         return rows
 
     def _with_min_score(self, min_score: float) -> "NearestQuerySet":

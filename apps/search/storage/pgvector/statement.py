@@ -11,41 +11,18 @@ from apps.search.storage.pgvector.parameter import VectorParameter
 from apps.search.storage.pgvector.plan import Plan
 from apps.search.storage.pgvector.rows import get_columns, make_objects
 from apps.search.storage.pgvector.spec import SearchSpec
-from apps.search.storage.pgvector.tuning import get_ef_search, tuned
+from apps.search.storage.pgvector.tuning import tuned
 from tenants.context import connection
 
 # A binary index knows the signs of the numbers only: so many candidates are ranked again by the vectors.
 RERANKED = 400
 RERANKED_PER_ROW = 20
-# True, and evaluated before the scan begins: until the transaction ends, a scan of the graph is over after
-# ef_search candidates. To be ready to go on, as an iterative scan is, takes a quarter of a search's time.
-SINGLE_SCAN = "(SELECT set_config('hnsw.iterative_scan', 'off', true)) = 'off'"
 
 
 def read_nearest(spec: SearchSpec, plan: Plan, low: int, high: int | None, tenant: Any) -> list[Any]:
-    """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`.
-
-    Where a single scan of the graph should find them, it comes first; deleted rows may leave it short.
-    """
-    if high is not None and _may_suffice(plan, high):
-        found = _read(spec, plan, low, high, tenant, condition=SINGLE_SCAN)
-        if len(found) == high - low:
-            return found
-    return _read(spec, plan, low, high, tenant)
-
-
-def _may_suffice(plan: Plan, high: int) -> bool:
-    """Whether a single scan may find so many rows, and what it sets ends with the statement."""
-    is_plain = plan.mode == "hnsw" and plan.matches is None and "iterative_scan" not in plan.tuning
-    ef_search = int(plan.tuning.get("ef_search", get_ef_search()))
-    return is_plain and high <= ef_search and connection.get_autocommit()
-
-
-def _read(
-    spec: SearchSpec, plan: Plan, low: int, high: int | None, tenant: Any, condition: str = ""
-) -> list[Any]:
+    """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`."""
     index = (connection.schema_name, spec.model, spec.space, spec.index_name)
-    sql = _search_sql(*index, plan.mode, plan.cast, low, high, condition)
+    sql = _search_sql(*index, plan.mode, plan.cast, low, high)
     with tuned(plan.tuning), connection.cursor() as cursor:
         if not plan.tuning:
             # Binds on the server, so psycopg has the statement prepared when it comes again and again. What
@@ -69,7 +46,6 @@ def _search_sql(
     cast: str,
     low: int,
     high: int | None,
-    condition: str,
 ) -> str:
     """The search as SQL, for the parameter `vector`; all else is ours or quoted.
 
@@ -88,8 +64,6 @@ def _search_sql(
             f"ORDER BY {plan.candidates_sql(vector, parameter)} "
             f"LIMIT {max(RERANKED, RERANKED_PER_ROW * (high or 0))})"
         )
-    elif condition:
-        where = f"{condition} AND {where}"
     distance = plan.distance_sql(vector, get_metric(model).operator, parameter)
     limits = "" if high is None else f" LIMIT {high - low}"
     return (

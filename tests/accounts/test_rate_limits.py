@@ -1,0 +1,140 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.test import RequestFactory
+
+from apps.accounts import rate_limits
+from apps.accounts.checks import check_rate_limits
+from apps.accounts.rate_limits import count, describe_wait, get_client_address, get_rate
+from tenants.context import tenant_context
+
+DAY = 86_400
+
+
+def test_the_limit_ends_with_its_period(monkeypatch, limit):
+    class Clock:
+        now = 1_000_000.0
+
+        @classmethod
+        def time(cls):
+            return cls.now
+
+    monkeypatch.setattr(rate_limits, "time", Clock)
+    limit(sign_in="1/m")
+
+    waits = [count("sign_in", "me")[0], count("sign_in", "me")[0]]
+    Clock.now += waits[1]
+
+    assert waits == [0, 20]  # 1,000,000 is 40 seconds into a minute
+    assert count("sign_in", "me")[0] == 0
+
+
+def test_threads_together_do_not_exceed_the_limit(limit):
+    limit(sign_in="10/d")
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(lambda _: count("sign_in", "me")[0], range(80)))
+
+    assert sum(wait == 0 for wait in waits) == 10
+
+
+def test_the_limits_keep_apart_in_a_cache_that_knows_no_tenants(acme, globex, settings, limit):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    limit(sign_in="1/d")
+
+    waits = []
+    for tenant in (acme, acme, globex):
+        with tenant_context(tenant):
+            waits.append(count("sign_in", "me")[0] > 0)
+
+    assert waits == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "remote", "address"),
+    [
+        (0, "203.0.113.9", "192.0.2.1", "192.0.2.1"),
+        (0, "", "192.0.2.1", "192.0.2.1"),
+        (None, "203.0.113.9", "192.0.2.1", "192.0.2.1"),
+        (1, "203.0.113.9", "10.0.0.1", "203.0.113.9"),
+        (1, "1.1.1.1, 203.0.113.9", "10.0.0.1", "203.0.113.9"),
+        (1, "1.1.1.1,2.2.2.2, 203.0.113.9 ", "10.0.0.1", "203.0.113.9"),
+        (2, "1.1.1.1, 203.0.113.9, 10.0.0.2", "10.0.0.1", "203.0.113.9"),
+        (2, "203.0.113.9", "10.0.0.1", "10.0.0.1"),
+        (1, "", "10.0.0.1", "10.0.0.1"),
+        (1, "1.1.1.1, <script>", "10.0.0.1", "10.0.0.1"),
+        (1, "unknown", "10.0.0.1", "10.0.0.1"),
+        (1, "," * 10_000, "10.0.0.1", "10.0.0.1"),
+        (0, "", "2001:db8:1:2:aaaa::1", "20010db800010002/64"),
+        (0, "", "2001:db8:1:2:bbbb::2", "20010db800010002/64"),
+        (0, "", "::ffff:192.0.2.1", "192.0.2.1"),
+        (0, "", "", ""),
+    ],
+)
+def test_an_address_is_taken_from_whom_one_trusts(settings, proxies, forwarded, remote, address):
+    settings.NINJA_NUM_PROXIES = proxies
+    request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"x-forwarded-for": forwarded})
+
+    assert get_client_address(request) == address
+
+
+@pytest.mark.parametrize("email", ["", "\x00", "\ud800", "x" * 100_000, "a b\r\nc:d"])
+def test_whatever_is_sent_for_an_address_is_counted_without_failing(acme, limit, email):
+    limit(sign_in_account="1/d")
+
+    assert [count("sign_in_account", email)[0] > 0 for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("rate", ["often", "10", "10/", "/m", "-1/m", "10/0s", "10/eon", "1.5/m", "9/-5s"])
+def test_a_bad_rate_is_e001(limit, rate):
+    limit(api=rate)
+
+    (error,) = check_rate_limits()
+
+    assert error.id == "accounts.E001"
+    assert error.msg == (
+        f"RATE_LIMITS['api']: {rate!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
+        "and '' for no limit."
+    )
+    with pytest.raises(ImproperlyConfigured, match=r"RATE_LIMITS\['api'\]"):
+        count("api", "me")
+
+
+@pytest.mark.parametrize(
+    ("rate", "times", "seconds"),
+    [("10/m", 10, 60), ("5/30s", 5, 30), ("100/h", 100, 3600), ("1/2d", 1, 2 * DAY), ("7/5min", 7, 300)],
+)
+def test_a_rate_is_read(limit, rate, times, seconds):
+    limit(api=rate)
+
+    read = get_rate("api")
+
+    assert (read.times, read.seconds) == (times, seconds)
+    assert check_rate_limits() == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1, "1 second."),
+        (59, "59 seconds."),
+        (119, "119 seconds."),
+        (120, "2 minutes."),
+        (3599, "60 minutes."),
+    ],
+)
+def test_the_wait_is_said_in_words(seconds, text):
+    assert describe_wait(seconds) == f"That was too often. Try again in {text}"
+
+
+def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings, monkeypatch, capsys):
+    settings.ISOLATION_ATTACKS = ["apps.accounts.isolation.meet_others_limit"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    monkeypatch.setattr(rate_limits, "bind_to_schema", str)
+
+    with pytest.raises(CommandError, match="0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK meet_others_limit: globex reached what belongs to acme" in capsys.readouterr().out
