@@ -13,6 +13,7 @@ describe_wait = import_string("apps.accounts.rate_limits.describe_wait")
 api = NinjaAPI(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
 api.add_router("", "apps.search.own_spaces.api.router")
+api.add_router("", "apps.search.switching.api.router")
 api.add_router("", "apps.articles.api.router")
 if apps.is_installed("apps.search.quality"):
     api.add_router("", "apps.search.quality.api.router")

@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.search.embedders import InvalidTextError
 from apps.search.embedders.options import find_bad_character
-from apps.search.storage.pgvector.lexemes import AnyLexeme, Holds, Lexemes
+from apps.search.storage.pgvector.lexemes import AnyLexeme, Holds
 from apps.search.storage.pgvector.pending import find_pending, words_of
 from apps.search.storage.pgvector.recipe import PENDING, KeywordRecipe, get_recipe
 from tenants.context import connection
@@ -28,7 +28,9 @@ K1, B = 1.2, 0.75  # BM25: how soon repetition stops counting, and how much a do
 
 # A lexeme becomes a query of its own; parsing it again as a text could take it apart.
 COUNTING_SQL = r"""
-    WITH waiting AS MATERIALIZED ({waiting}), lexemes AS MATERIALIZED (
+    WITH waiting AS MATERIALIZED (
+        SELECT {words} AS words FROM (SELECT content FROM ({waiting}) AS rows LIMIT {counted}) AS rows
+    ), lexemes AS MATERIALIZED (
         SELECT positions[1] AS place,
             ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query
         FROM unnest({text}) ORDER BY place LIMIT {limit}
@@ -37,7 +39,7 @@ COUNTING_SQL = r"""
         array_agg((SELECT count(*) FROM ({holding}) AS holding) ORDER BY place),
         array_agg((SELECT count(*) FROM waiting WHERE waiting.words @@ lexemes.query) ORDER BY place),
         (SELECT count(*) FROM waiting),
-        (SELECT count(*) FROM ({all_waiting}) AS all_waiting),
+        (SELECT count(*) FROM ({waiting}) AS all_waiting),
         (SELECT count(*) FROM ({everything}) AS everything),
         (SELECT avg(octet_length(content)) FROM ({sample}) AS sample),
         (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
@@ -181,24 +183,23 @@ def _finding(lexemes: list[str], counts: list[int]) -> list[str]:
 
 
 def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[str, list[Any]]:
-    waiting = find_pending(rows)
     queries = {
-        "waiting": waiting.values(words=Lexemes("content", recipe))[:COUNTED],
+        "waiting": find_pending(rows).values("content"),
         "holding": rows.filter(Holds("keywords", RawSQL("lexemes.query", ()))).values("pk")[:COUNTED],
-        "all_waiting": waiting.values("pk"),
         "everything": rows.values("pk")[:COUNTED],
         "sample": rows.order_by("document_key").values("content")[:SAMPLE],
     }
     compiled = {name: query.query.sql_with_params() for name, query in queries.items()}
     sql = COUNTING_SQL.format(
+        words=recipe.lexemes("content"),
         text=recipe.lexemes("%s"),
         condition=recipe.plain("%s"),
+        counted=COUNTED,
         limit=MAX_LEXEMES,
         **{name: own for name, (own, _) in compiled.items()},
     )
-    _, first = compiled.pop("waiting")  # its place is before the query's text
-    params = [*first, recipe.language, split.wanted]
-    for _, own in compiled.values():
-        params += own
+    params: list[Any] = [recipe.language, *compiled["waiting"][1], recipe.language, split.wanted]
+    for name in ("holding", "waiting", "everything", "sample"):
+        params += compiled[name][1]
     table = connection.ops.quote_name(rows.model._meta.db_table)
     return sql, [*params, table, recipe.language, split.condition]
