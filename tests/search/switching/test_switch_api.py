@@ -57,10 +57,7 @@ def test_a_member_takes_the_tenant_to_another_space_and_back(member, call, acme)
 
 
 def test_what_is_not_possible_is_said(member, call):
-    assert (
-        call("POST", "/cut-over") == (404, {"errors": {"path": ["Not Found"]}})
-        or call("POST", "/cut-over")[0] == 404
-    )
+    assert call("POST", "/cut-over")[0] == 404
     assert call("POST", body={"target": "nowhere"})[0] == 409
     call("POST", body={"target": "other"})
 
