@@ -1,7 +1,7 @@
 """What a template depends on, in one short string."""
 
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -37,12 +37,14 @@ def get_fingerprint() -> str:
         settings.TENANT_APPS,
         settings.AUTH_USER_MODEL,
         server,
-        _list_migrations(),
+        _list_migrations(tuple(settings.INSTALLED_APPS), repr(settings.MIGRATION_MODULES)),
     )
     return sha256(repr(parts).encode()).hexdigest()
 
 
-def _list_migrations() -> list[Any]:
+@lru_cache(maxsize=8)
+def _list_migrations(apps: tuple[str, ...], modules: str) -> list[Any]:
+    """A process has the migrations that it was started with, of these apps in these modules."""
     loader = MigrationLoader(None, load=False)
     loader.load_disk()
     return sorted(
