@@ -15,7 +15,7 @@ from apps.search.indexed import Indexed
 from apps.search.indexes import get_index_names
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.recipe import refresh_keywords
-from apps.search.written import get_written_spaces, hold_spaces
+from apps.search.written import is_written
 
 ATTEMPTS = 5
 
@@ -84,7 +84,7 @@ def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool
         embedded = _embed_changed(provider, documents)
         kept = _keys(documents)
         with transaction.atomic():
-            if only_if_written and not _is_written(provider.space):
+            if only_if_written and not is_written(provider.space):
                 return 0
             # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
             # must not be overwritten with what was read before; the locks keep others out until the commit.
@@ -136,11 +136,6 @@ def delete_orphans(index_name: str, space: str | None = None) -> int:
     keys = list(provider.objects.values_list("document_key", flat=True))
     alive = {source.label: source.list_keys() for source in get_sources(index_name)}
     return provider.delete([key for key in keys if _is_orphan(key, alive)])
-
-
-def _is_written(space: str) -> bool:
-    hold_spaces()
-    return space in get_written_spaces()
 
 
 def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:

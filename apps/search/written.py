@@ -56,9 +56,10 @@ def changing_spaces() -> Iterator[None]:
         yield
 
 
-def hold_spaces() -> None:
-    """Keep the written spaces as they are until the present transaction ends."""
+def is_written(space: str) -> bool:
+    """Return whether documents go to a space, and keep that so until the present transaction ends."""
     _lock("pg_advisory_xact_lock_shared")
+    return space in get_written_spaces()
 
 
 def _lock(function: str) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.search.models import SetAside
 from apps.search.storage.pgvector.index_status import list_tables
 from apps.search.tasks import enqueue_maintenance
-from apps.search.written import get_written_spaces, hold_spaces
+from apps.search.written import is_written
 
 BATCH = 1_000  # documents
 # Another process may remember for some seconds which space the tenant searched.
@@ -21,8 +21,9 @@ DELAY = 60  # seconds
 def drop_documents(space: str) -> int:
     """Delete a space's documents and return how many; stops when the tenant has taken it up again."""
     deleted = sum(_drop(model, space) for model in list_tables())
-    if not _is_written(space):
-        SetAside.objects.filter(space=space).delete()
+    with transaction.atomic():
+        if not is_written(space):
+            SetAside.objects.filter(space=space).delete()
     enqueue_maintenance()
     return deleted
 
@@ -37,16 +38,10 @@ def _drop(model: Any, space: str) -> int:
     deleted = 0
     while True:
         with transaction.atomic():
-            if _is_written(space):
+            if is_written(space):
                 return deleted
             rows = model.objects.filter(space=space).order_by("pk")
             count = model.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH])).delete()[0]
         deleted += count
         if not count:
             return deleted
-
-
-def _is_written(space: str) -> bool:
-    with transaction.atomic():
-        hold_spaces()
-        return space in get_written_spaces()
