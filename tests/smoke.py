@@ -14,6 +14,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 QUERY = "read settings from a config file"
@@ -44,20 +45,27 @@ def main() -> None:
 @contextmanager
 def _demo(port: int, folder: str) -> Iterator[None]:
     environment = {**os.environ, "PORT": str(port), "DEMO_ARTICLES": "300", "EMBEDDED_POSTGRES_DIR": folder}
+    messages = Path(folder, "messages")
     process = subprocess.Popen(
-        [sys.executable, "-m", "project.demo"], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "project.demo"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=messages.open("w"),
+        text=True,
+        process_group=0,
     )
     watchdog = threading.Timer(TIMEOUT, process.kill)
     watchdog.start()
     try:
         if not any(line.startswith("Ready.") for line in process.stdout):
-            sys.exit(f"The demo ended before it was ready, with {process.wait()}.")
+            sys.exit(f"{messages.read_text()}\nThe demo ended before it was ready, with {process.wait()}.")
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all that the terminal runs
         process.stdout.read()
         process.wait()
         watchdog.cancel()
+    assert "Traceback" not in messages.read_text(), messages.read_text()
 
 
 def _get(port: int, host: str, path: str) -> str:

@@ -15,6 +15,7 @@ import django
 from project import embedded_postgres
 
 PORT = int(os.environ.get("PORT") or 8000)
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one comes of a closed terminal
 ARTICLES = int(os.environ.get("DEMO_ARTICLES") or 900)
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     os.environ |= {"SITE_URL": f"http://localhost:{PORT}", "EMAIL_URL": "dummymail://", "DEBUG": "True"}
     found_running = bool(os.environ.get("DATABASE_URL")) or embedded_postgres.status()
     processes: list[subprocess.Popen] = []
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job begins with SIGINT ignored
+    for number in STOPPED_BY:  # a shell's background job begins with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     try:
         django.setup()
@@ -55,7 +56,9 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
     ]
     web = [sys.executable, "-m", "gunicorn", "project.wsgi", "--threads", "4", "--log-level", "warning"]
     binds = [part for address in addresses for part in ("--bind", address)]
-    processes += [subprocess.Popen(command) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
+    # In groups of their own: Ctrl-C would reach them a moment before `_stop` does, and a worker takes the
+    # second signal as an order to break off.
+    processes += [subprocess.Popen(command, process_group=0) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
     _await_indexing(processes)
     evaluate()
     _print_addresses()
@@ -108,7 +111,8 @@ def _free_addresses() -> list[str]:
 
 
 def _stop(processes: list[subprocess.Popen]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in STOPPED_BY:
+        signal.signal(number, signal.SIG_IGN)
     for process in processes:
         process.terminate()
     for process in processes:
