@@ -50,4 +50,9 @@ print_statements() {
     echo "COMMIT;"
 }
 print_statements | psql --no-psqlrc --no-password --quiet --output=/dev/null --set ON_ERROR_STOP=1
-echo "$schema is restored. Next: manage.py migrate_schemas --schema=$schema"
+if [[ $schema == public ]]; then
+    echo "public is restored. Next: the tenants, manage.py migrate_schemas, manage.py tenant_roles --repair"
+else
+    # The dump is without privileges, for the tenant's role may not exist here.
+    echo "$schema is restored. Next: manage.py migrate_schemas --schema=$schema, manage.py doctor --schema=$schema --fix"
+fi

@@ -21,8 +21,9 @@ SELECT format('CREATE ROLE %I', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB CREATEROLE PASSWORD %L', :'role', :'password') \gexec
 
--- CREATEROLE: each tenant gets a role of its own (TENANT_ROLES). The owner may CREATE (one schema a tenant), TEMPORARY (every write is staged) and, as pg_database_owner,
--- create tables in public. Nobody else needs anything.
+-- CREATEROLE: each tenant gets a role of its own (TENANT_ROLES). The owner may CREATE (one schema a tenant),
+-- TEMPORARY (every write is staged) and, as pg_database_owner, create tables in public. Nobody else needs
+-- anything.
 SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'database') \gexec
