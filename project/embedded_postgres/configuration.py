@@ -17,7 +17,6 @@ SETTINGS: dict[str, str | int] = {
     "maintenance_work_mem": "512MB",
     "max_parallel_maintenance_workers": 2,
     "max_wal_size": "2GB",
-    "wal_level": "minimal",
     "max_wal_senders": 0,
     "fsync": "off",
     "synchronous_commit": "off",
