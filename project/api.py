@@ -1,16 +1,51 @@
-"""The JSON API of a tenant's site, under /api/, with its documentation at /api/docs."""
+"""The JSON API of a tenant's site, under /api/, with its documentation at /api/docs.
+
+Whatever goes wrong is answered in one form: `{"errors": {"<the field at fault>": ["<what to do>"]}}`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, Throttled, ValidationError
+from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
 auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("apps.search.api.public_search")]
 throttle = import_string("apps.accounts.limited_requests.ApiThrottle")()
 describe_wait = import_string("apps.accounts.rate_limits.describe_wait")
-api = NinjaAPI(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
+
+
+class Api(NinjaAPI):
+    """django-ninja's, whose documentation also names the refusals that no endpoint declares."""
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> Any:
+        """Return django-ninja's description, completed."""
+        schema = super().get_openapi_schema(*args, **kwargs)
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                for status in _list_refusals(path, operation):
+                    operation["responses"].setdefault(status, REFUSAL)
+        return schema
+
+
+REFUSAL = {
+    "description": "The fields at fault, each with its messages.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorsOut"}}},
+}
+
+
+def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
+    yield from (401, 403, 422, 429)
+    if "{" in path:
+        yield 404
+    if "requestBody" in operation:
+        yield 400
+
+
+api = Api(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
 api.add_router("", "apps.search.own_spaces.api.router")
 api.add_router("", "apps.search.switching.api.router")
@@ -47,7 +82,19 @@ def answer_forbidden(request: HttpRequest, error: PermissionDenied) -> HttpRespo
     return api.create_response(request, {"errors": {"permission": [str(error)]}}, status=403)
 
 
+@api.exception_handler(HttpError)
+def answer_refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer what django-ninja refuses itself: a body that is no JSON, a session without its CSRF token."""
+    return api.create_response(request, {"errors": {"request": [str(error)]}}, status=error.status_code)
+
+
 @api.exception_handler(Http404)
 def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
     """Answer 404 in the same form."""
     return api.create_response(request, {"errors": {"path": ["There is nothing here."]}}, status=404)
+
+
+def answer_no_endpoint(request: HttpRequest) -> HttpResponse:
+    """Answer 404 in the same form to an address below /api/ that is no endpoint's."""
+    message = "There is no such address; /api/docs shows all there are."
+    return api.create_response(request, {"errors": {"path": [message]}}, status=404)

@@ -2,14 +2,17 @@
 
 from django.apps import apps
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
-from project.api import api
+from project.api import answer_no_endpoint, api
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("apps.accounts.urls")),
+    path("api/", RedirectView.as_view(url="/api/docs")),
     path("api/", api.urls),
+    re_path(r"^api/", answer_no_endpoint),
     path("search/", include("apps.search.urls")),
     path("", include("apps.articles.urls")),
 ]

@@ -40,6 +40,7 @@ RULES = {
             "apps.search.own_spaces",
             "apps.search.embedders",
             "apps.search.spaces",
+            "apps.search.refusals",
             "apps.search.management",
             "tenants.context",
         ],

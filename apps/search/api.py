@@ -14,6 +14,7 @@ from apps.search.explaining import Place, explain_if_possible, may_explain
 from apps.search.fallback import search_or_fall_back
 from apps.search.filters import OPERATORS
 from apps.search.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
+from apps.search.refusals import ErrorsOut, refuse, refuse_form
 from apps.search.results import (
     InvalidCursorError,
     Result,
@@ -115,12 +116,6 @@ class SearchOut(Schema):
     next: str | None = Field(description="For `after`, to get the next page; null on the last one.")
 
 
-class ErrorsOut(Schema):
-    """The fields at fault, each with its messages."""
-
-    errors: dict[str, list[str]]
-
-
 def public_search(request: HttpRequest) -> bool:
     """A django-ninja `auth=`: let anyone in where the tenant's search is public."""
     return may_search(request)
@@ -133,15 +128,15 @@ def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[
     """Search one index by meaning, by words or by both; the best documents come first."""
     form = SearchForm(parameters.dict())
     if not form.is_valid():
-        return _refuse(422, {name: list(map(str, faults)) for name, faults in form.errors.items()})
+        return refuse_form(form)
     if form.cleaned_data["explain"] and not may_explain(request):
-        return _refuse(403, {"explain": ["This needs the permission to view embeddings."]})
+        return refuse(403, explain="This needs the permission to view embeddings.")
     try:
         answer = _answer(form.cleaned_data)
     except InvalidCursorError as error:
-        return _refuse(422, {"after": [str(error)]})
+        return refuse(422, after=str(error))
     except EmbeddingError:
-        return _refuse(503, {"q": ["The embedding service does not answer. Try again later."]})
+        return refuse(503, q="The embedding service does not answer. Try again later.")
     tell_answered(request, form.cleaned_data)
     return Status(200, answer)
 
@@ -173,10 +168,6 @@ def _search(asked: dict[str, Any], mode: str) -> tuple[list[Result], str | None]
     if asked["after"]:
         raise EmbeddingError("a list by words does not go on where one by meaning stopped")
     return search_documents(*what, mode), None
-
-
-def _refuse(status: int, errors: dict[str, list[str]]) -> Status[dict[str, Any]]:
-    return Status(status, {"errors": errors})
 
 
 def _as_dict(result: Result, place: Place | None) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def test_each_action_wants_its_permission(member_with, call, values, acme, make_
 
     assert [response.status_code for response in responses] == statuses
     if not actions:
-        expected = {"errors": {"permission": ["This needs the permission to view search spaces."]}}
+        expected = {"errors": {"permission": ["This needs the permission own_spaces.view_ownspace."]}}
         assert responses[0].json() == expected
 
 

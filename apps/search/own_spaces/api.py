@@ -4,16 +4,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured
 from django.forms import model_to_dict
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
-from ninja.errors import AuthenticationError
 from pydantic import ConfigDict
 
 from apps.search.own_spaces.forms import CHANGEABLE, OwnSpaceForm
 from apps.search.own_spaces.models import OPTIONS, OwnSpace, SpaceInUseError
+from apps.search.refusals import ErrorsOut, refuse, refuse_form, require
 from apps.search.spaces import get_space, list_spaces
 from tenants.context import get_current_tenant
 
@@ -73,19 +73,13 @@ class SpaceIn(ChangesIn):
     max_input_bytes: int = 8_000
 
 
-class ErrorsOut(Schema):
-    """The fields at fault, each with its messages."""
-
-    errors: dict[str, list[str]]
-
-
 REFUSALS = {401: ErrorsOut, 403: ErrorsOut, 404: ErrorsOut, 422: ErrorsOut}
 
 
 @router.get("/spaces", response={200: list[SpaceOut], 401: ErrorsOut, 403: ErrorsOut})
 def list_every_space(request: HttpRequest) -> Any:
     """List the installation's spaces and the tenant's own."""
-    _require(request, "view")
+    require(request, "own_spaces.view_ownspace")
     own = {space.alias: space for space in OwnSpace.objects.all()}
     return [_describe(alias, own.get(alias)) for alias in list_spaces()]
 
@@ -93,21 +87,21 @@ def list_every_space(request: HttpRequest) -> Any:
 @router.post("/spaces", response={201: SpaceOut} | REFUSALS)
 def create_space(request: HttpRequest, space: SpaceIn) -> Any:
     """Make a space of the tenant's own, once its endpoint has answered one short request."""
-    _require(request, "add")
+    require(request, "own_spaces.add_ownspace")
     return _save(OwnSpaceForm(space.model_dump()), 201)
 
 
 @router.get("/spaces/{slug:alias}", response={200: SpaceOut} | REFUSALS)
 def show_space(request: HttpRequest, alias: str) -> Any:
     """Show one of the tenant's own spaces."""
-    _require(request, "view")
+    require(request, "own_spaces.view_ownspace")
     return _describe(alias, get_object_or_404(OwnSpace, alias=alias))
 
 
 @router.patch("/spaces/{slug:alias}", response={200: SpaceOut} | REFUSALS)
 def change_space(request: HttpRequest, alias: str, changes: ChangesIn) -> Any:
     """Change the key, the limits or the price of one of the tenant's own spaces."""
-    _require(request, "change")
+    require(request, "own_spaces.change_ownspace")
     space = get_object_or_404(OwnSpace, alias=alias)
     present = model_to_dict(space, CHANGEABLE)
     return _save(OwnSpaceForm(present | changes.model_dump(exclude_unset=True), instance=space), 200)
@@ -116,25 +110,17 @@ def change_space(request: HttpRequest, alias: str, changes: ChangesIn) -> Any:
 @router.delete("/spaces/{slug:alias}", response={204: None, 409: ErrorsOut} | REFUSALS)
 def delete_space(request: HttpRequest, alias: str) -> Any:
     """Delete one of the tenant's own spaces with its documents; 409 while it is in use."""
-    _require(request, "delete")
+    require(request, "own_spaces.delete_ownspace")
     try:
         get_object_or_404(OwnSpace, alias=alias).delete()
     except SpaceInUseError as error:
-        return Status(409, {"errors": {"alias": [str(error)]}})
+        return refuse(409, alias=str(error))
     return Status(204, None)
-
-
-def _require(request: HttpRequest, action: str) -> None:
-    if not request.user.is_authenticated:
-        raise AuthenticationError
-    if not request.user.has_perm(f"own_spaces.{action}_ownspace"):
-        raise PermissionDenied(f"This needs the permission to {action} search spaces.")
 
 
 def _save(form: OwnSpaceForm, status: int) -> Status:
     if not form.is_valid():
-        errors = {name: [str(fault) for fault in faults] for name, faults in form.errors.items()}
-        return Status(422, {"errors": errors})
+        return refuse_form(form)
     space = form.save()
     return Status(status, _describe(space.alias, space))
 

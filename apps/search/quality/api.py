@@ -1,23 +1,22 @@
 """/api/golden-queries."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Router, Schema, Status
-from ninja.errors import AuthenticationError
+from ninja import Field, Query, Router, Schema, Status
 from ninja.pagination import paginate
 
-from apps.search.api import ErrorsOut
 from apps.search.quality.forms import PromotionForm
 from apps.search.quality.golden import UnknownAnswerError, promote, take_back
 from apps.search.quality.models import GoldenAnswer, GoldenQuery
 from apps.search.quality.ranking import find_source, make_key
+from apps.search.refusals import ErrorsOut, refuse, refuse_form, require
 
 router = Router(tags=["golden queries"])
+IndexName = Annotated[str, Query(pattern=r"^[^\x00]*$")]
 REFUSALS = {401: ErrorsOut, 403: ErrorsOut, 422: ErrorsOut}
 
 
@@ -70,9 +69,9 @@ class GoldenOut(Schema):
 
 @router.get("/golden-queries", response=list[GoldenOut], by_alias=False)
 @paginate
-def list_golden(request: HttpRequest, index: str = "") -> QuerySet[GoldenQuery]:
-    """List the golden queries, the newest first."""
-    _require(request, "quality.view_goldenquery")
+def list_golden(request: HttpRequest, index: IndexName = "") -> QuerySet[GoldenQuery]:
+    """List the golden queries, the newest first; of one index, if it is named."""
+    require(request, "quality.view_goldenquery")
     rows = GoldenQuery.objects.prefetch_related("answers")
     return rows.filter(index_name=index) if index else rows
 
@@ -80,24 +79,24 @@ def list_golden(request: HttpRequest, index: str = "") -> QuerySet[GoldenQuery]:
 @router.post("/golden-queries", response={201: GoldenOut} | REFUSALS, by_alias=False)
 def promote_answer(request: HttpRequest, promotion: GoldenIn) -> Status[Any]:
     """Make a search's result a right answer to its query; again, with another grade, changes that."""
-    _require(request, "quality.add_goldenquery")
+    require(request, "quality.add_goldenquery")
     data = promotion.dict()
     form = PromotionForm(data | {"filter": "" if data["filter"] is None else json.dumps(data["filter"])})
     if not form.is_valid():
-        return Status(422, {"errors": {name: list(map(str, faults)) for name, faults in form.errors.items()}})
+        return refuse_form(form)
     asked = form.cleaned_data
     key = make_key(asked["document_key"])
     try:
         answer = promote(asked["index"], asked["q"], key, filter=asked["filter"], grade=asked["grade"])
     except UnknownAnswerError as error:
-        return Status(422, {"errors": {"document_key": [str(error)]}})
+        return refuse(422, document_key=str(error))
     return Status(201, answer.golden_query)
 
 
 @router.delete("/golden-queries/{int:pk}", response={204: None} | REFUSALS)
 def delete_golden(request: HttpRequest, pk: int) -> Status[None]:
     """Delete a golden query with all its answers."""
-    _require(request, "quality.delete_goldenquery")
+    require(request, "quality.delete_goldenquery")
     get_object_or_404(GoldenQuery, pk=pk).delete()
     return Status(204, None)
 
@@ -105,14 +104,6 @@ def delete_golden(request: HttpRequest, pk: int) -> Status[None]:
 @router.delete("/golden-queries/{int:pk}/answers/{int:answer_pk}", response={204: None} | REFUSALS)
 def delete_answer(request: HttpRequest, pk: int, answer_pk: int) -> Status[None]:
     """Take a promotion back; a golden query without any answer goes, too."""
-    _require(request, "quality.add_goldenquery")
+    require(request, "quality.add_goldenquery")
     take_back(get_object_or_404(GoldenAnswer, pk=answer_pk, golden_query=pk))
     return Status(204, None)
-
-
-def _require(request: HttpRequest, permission: str) -> None:
-    """Refuse a visitor with 401, where the search is public, and a member without the permission with 403."""
-    if not request.user.is_authenticated:
-        raise AuthenticationError
-    if not request.user.has_perm(permission):
-        raise PermissionDenied(f"This needs the permission {permission}.")

@@ -6,12 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
-from ninja.errors import AuthenticationError
 
 from apps.search.models import SpaceSwitch, get_live_switch
+from apps.search.refusals import ErrorsOut, refuse, require
 from apps.search.switching import steps
 from apps.search.switching.estimating import estimate_switch
 from apps.search.written import get_searched_space
@@ -78,52 +77,46 @@ class EstimateOut(Schema):
     fault: str
 
 
-class ErrorsOut(Schema):
-    """The fields at fault, each with its messages."""
-
-    errors: dict[str, list[str]]
-
-
 REFUSALS = {401: ErrorsOut, 403: ErrorsOut, 409: ErrorsOut}
 
 
 @router.get("/space-switch", response={200: StateOut} | REFUSALS)
 def show_switch(request: HttpRequest) -> Any:
     """Show which space is searched and how far a switch is."""
-    _require(request, "view")
+    require(request, "search.view_spaceswitch")
     return _describe()
 
 
 @router.get("/space-switch/estimate", response={200: EstimateOut} | REFUSALS)
 def estimate(request: HttpRequest, target: str) -> Any:
     """Tell what a switch to a space would take; a few stored texts are embedded for it."""
-    _require(request, "add")
+    require(request, "search.add_spaceswitch")
     return asdict(estimate_switch(target))
 
 
 @router.post("/space-switch", response={202: StateOut} | REFUSALS)
 def begin_switch(request: HttpRequest, switch: SwitchIn) -> Any:
     """Begin to fill another space; a worker does it."""
-    _require(request, "add")
+    require(request, "search.add_spaceswitch")
     by = request.user.get_username()
     try:
         steps.start_switch(switch.target, is_automatic=switch.is_automatic, started_by=by)
     except steps.SwitchError as error:
-        return Status(409, {"errors": {"target": [str(error)]}})
+        return refuse(409, target=str(error))
     return Status(202, _describe())
 
 
 @router.post("/space-switch/{step}", response={200: StateOut, 404: ErrorsOut} | REFUSALS)
 def take_step(request: HttpRequest, step: Step) -> Any:
     """Take a step of the switch that is under way."""
-    _require(request, "change")
+    require(request, "search.change_spaceswitch")
     switch = get_live_switch()
     if switch is None:
         raise Http404("No switch is under way.")
     try:
         STEPS[step](switch)
     except steps.SwitchError as error:
-        return Status(409, {"errors": {"step": [str(error)]}})
+        return refuse(409, step=str(error))
     return _describe()
 
 
@@ -135,11 +128,3 @@ def _describe() -> dict[str, Any]:
 def _describe_switch(switch: SpaceSwitch) -> dict[str, Any]:
     fields = ("source", "target", "state", "is_automatic", "reason", "started_at", "comparison")
     return {name: getattr(switch, name) for name in fields} | {"runs": list(switch.runs.order_by("pk"))}
-
-
-def _require(request: HttpRequest, action: str) -> None:
-    """Raise AuthenticationError for a stranger, PermissionDenied without the permission."""
-    if not request.user.is_authenticated:
-        raise AuthenticationError
-    if not request.user.has_perm(f"search.{action}_spaceswitch"):
-        raise PermissionDenied(f"This needs the permission to {action} space switches.")
