@@ -1,8 +1,9 @@
 """Take the title and the text out of HTML pages and Markdown documents."""
 
 import re
-from html.parser import HTMLParser
 from typing import NamedTuple
+
+from apps.search.chunking.html import PageReader
 
 
 class Extract(NamedTuple):
@@ -16,20 +17,6 @@ class Extract(NamedTuple):
 _FRONT_MATTER = re.compile(r"---[ \t]*\n((?:.*\n)*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FRONT_MATTER_LINE = re.compile(r"\s|#|-\s|[\w-]+:(?:\s|$)|$")
 _FENCES = ("```", "~~~")
-
-_HIDDEN = frozenset(["script", "style", "template", "noscript", "svg"])
-_BLOCKS = frozenset(
-    """address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption figure
-    footer form h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section select
-    summary table tbody tfoot thead tr ul""".split()  # noqa: SIM905 - forty names read better as text
-)
-
-# A "<" whose tag is never closed. Python's parser looks for the end of each again and again, in time
-# quadratic in the page (before 3.13.6), so they are escaped before it sees them.
-_STRAY = re.compile(
-    r"""<(?!!--)(?=[a-zA-Z/?!])"""
-    r"""(?![/?!]?(?:[^<>"']|"(?:[^"<]*+|[^"]{0,300})"|'(?:[^'<]*+|[^']{0,300})')*+>)"""
-)
 
 
 def extract_markdown(text: str) -> Extract:
@@ -86,52 +73,25 @@ def _is_underline(line: str) -> bool:
 def extract_html(text: str) -> Extract:
     """Return the title (`<title>`, or else the first `<h1>`) and the visible text of an HTML page.
 
-    Each block element becomes a paragraph, `<br>` a line break; white space is kept in `<pre>` only.
-    Scripts, styles, templates and drawings are left out. Raises ValueError for markup that Python's
-    parser refuses.
+    The text is that of PageReader, without the title. Raises ValueError for markup that Python's parser
+    refuses.
     """
-    parser = _PageParser()
-    try:
-        parser.feed(_escape_strays(text))
-        parser.close()
-    except AssertionError as error:  # how html.parser reports a malformed `<![...` declaration
-        raise ValueError(f"{error}") from error
-    parser.end_block()
-    title = " ".join("".join(parser.title).split()) or " ".join("".join(parser.heading).split())
-    return Extract(None, title or None, "\n\n".join(parser.paragraphs))
+    reader = _TitleReader()
+    reader.read(text)
+    title = " ".join("".join(reader.title).split()) or " ".join("".join(reader.heading).split())
+    return Extract(None, title or None, "\n\n".join(reader.paragraphs))
 
 
-def _escape_strays(page: str) -> str:
-    commented = page.rfind("-->") + 1
-    page = page[:commented] + page[commented:].replace("<!--", "&lt;!--")
-    return _STRAY.sub("&lt;", page)
-
-
-class _PageParser(HTMLParser):
+class _TitleReader(PageReader):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.paragraphs: list[str] = []
+        super().__init__()
         self.title: list[str] = []
         self.heading: list[str] = []
-        self._pieces: list[str] = []
-        self._hidden = self._preformatted = 0
         self._sink: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BLOCKS:
-            self.end_block()
-        if tag in _HIDDEN:
-            self._hidden += 1
-        elif tag == "pre":
-            self._preformatted += 1
-        elif tag == "br":
-            self._pieces.append("\n")
-        elif tag in ("td", "th"):
-            self._pieces.append(" ")
-        self._open_sink(tag)
-
-    def _open_sink(self, tag: str) -> None:
-        if self._hidden:
+        super().handle_starttag(tag, attrs)
+        if self.hidden:
             return
         if tag == "title" and not self.title:
             self._sink = self.title
@@ -139,28 +99,12 @@ class _PageParser(HTMLParser):
             self._sink = self.heading
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _BLOCKS:
-            self.end_block()
-        if tag in _HIDDEN:
-            self._hidden = max(0, self._hidden - 1)
-        elif tag == "pre":
-            self._preformatted = max(0, self._preformatted - 1)
+        super().handle_endtag(tag)
         if tag in ("title", "h1"):
             self._sink = None
 
     def handle_data(self, data: str) -> None:
-        if self._hidden:
-            return
-        if self._sink is not None:
+        if self._sink is not None and not self.hidden:
             self._sink.append(data)
         if self._sink is not self.title:
-            self._pieces.append(data if self._preformatted else re.sub(r"\s+", " ", data))
-
-    def end_block(self) -> None:
-        """Close the paragraph that is being read, if it has any text."""
-        text = "".join(self._pieces)
-        self._pieces = []
-        if not self._preformatted:
-            text = "\n".join(re.sub(" +", " ", line).strip() for line in text.split("\n")).strip()
-        if text.strip():
-            self.paragraphs.append(text.strip("\n").rstrip())
+            super().handle_data(data)
