@@ -65,8 +65,9 @@ def test_a_session_without_its_csrf_token_is_refused_in_the_same_form(admin, acm
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/spaces/%C2%8B", "/api/articles/x"])
-def test_an_address_that_is_no_endpoint_is_404_in_json(member, path):
-    response = member.get(path, headers=ACME)
+@pytest.mark.parametrize("verb", ["get", "delete"])
+def test_an_address_that_is_no_endpoint_is_404_in_json(admin, verb, path):
+    response = getattr(Client(enforce_csrf_checks=True), verb)(path, headers=ACME)
 
     assert response.status_code == 404
     assert response.json() == {
