@@ -29,16 +29,6 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
 
 
-def make_marked_snippet(
-    content: str, query: str, *, words: Iterable[str] | None = None, length: int = 240
-) -> SafeString:
-    """Return the snippet as HTML in which the words of the query are marked; see make_snippet, mark_words.
-
-    `words` are those of the query to mark; when None, all of three letters and more.
-    """
-    return mark_words(make_snippet(content, query, length=length), _words(query) if words is None else words)
-
-
 def mark_words(text: str, words: Iterable[str]) -> SafeString:
     """Return the text as HTML with <mark> around the words given; everything else of it is escaped.
 

@@ -12,12 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.search.embedders import BaseEmbedder, Limits, get_embedder, get_entry, get_limits, has_entry
 from apps.search.embedders import list_aliases as list_spaces
-from tenants.context import get_current_tenant
 
 if TYPE_CHECKING:
     from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
-__all__ = ["Space", "describe_uses", "get_current_space", "get_space", "list_spaces", "register_use"]
+__all__ = ["Space", "describe_uses", "get_space", "list_spaces", "register_use"]
 
 _uses: list[Callable[[str], str]] = []
 
@@ -67,11 +66,6 @@ def get_space(alias: str) -> Space:
         known = ", ".join(sorted(list_spaces())) or "none"
         raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}.")
     return Space(alias)
-
-
-def get_current_space() -> Space:
-    """Return the bound tenant's space. Raises NoTenantError when no tenant is bound."""
-    return get_space(get_current_tenant().space)
 
 
 def register_use(describe: Callable[[str], str]) -> None:

@@ -2,8 +2,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.articles.models import ArticleEmbedding
-from apps.search import NoTenantError
-from apps.search.spaces import get_current_space, get_space
+from apps.search import NoTenantError, get_provider
+from apps.search.spaces import get_space
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from tenants.context import tenant_context
 from tests.search.embedder import BACKEND
@@ -22,9 +22,9 @@ def test_current_space_is_the_bound_tenants(acme, globex):
 
     for tenant, alias in ((acme, "default"), (globex, "other")):
         with tenant_context(tenant):
-            assert get_current_space().alias == alias
+            assert get_provider("articles").space == alias
     with pytest.raises(NoTenantError, match=r"^No tenant is bound"):
-        get_current_space()
+        get_provider("articles")
 
 
 @pytest.mark.usefixtures("embedder")
