@@ -259,6 +259,13 @@ def json_depth(depth):
     return [json_depth(depth - 1)] if depth else []
 
 
+@pytest.mark.parametrize("table", ["pgvector_pgvectorembedding", "articles_articleembedding"])
+def test_embedding_tables_keep_vectors_in_their_rows(in_acme, table):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = to_regclass(%s)", [table])
+        assert cursor.fetchone() == (["toast_tuple_target=4080"],)
+
+
 @pytest.mark.parametrize(("dimensions", "words", "moved"), [(384, 150, 0), (768, 40, 0), (1536, 40, 5)])
 def test_vectors_of_rows_below_half_a_page_stay_in_their_rows(dimensions, words, moved):
     content = " ".join(f"word{number}" for number in range(words))

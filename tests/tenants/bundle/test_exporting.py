@@ -211,7 +211,7 @@ def test_a_column_that_drifted_is_refused(acme, alter, refuse):
 
 
 def test_a_tenant_that_lags_is_refused(acme, alter, refuse):
-    alter(acme, "DELETE FROM django_migrations WHERE app = 'articles'")
+    alter(acme, "DELETE FROM django_migrations WHERE app = 'articles' AND name < '0002'")
 
     assert refuse(acme) == [
         "migrations that were not applied: articles.0001_initial. Run migrate_schemas where it comes from."

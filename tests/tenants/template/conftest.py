@@ -21,7 +21,7 @@ def ask_for_tenant(apps, editor):
     get_current_tenant()
 
 class Migration(migrations.Migration):
-    dependencies = [("articles", "0001_initial")]
+    dependencies = [("articles", "{last}")]
     operations = [{operations}]
 """
 
@@ -50,14 +50,16 @@ def migrate(settings, make):
 
 @pytest.fixture
 def add_migration(settings, tmp_path, monkeypatch):
-    """Give the articles a second migration, of the named operations or of the SQL."""
+    """Give the articles one more migration, of the named operations or of the SQL."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def add(*, sql="", operations=""):
         package = f"migrations_{uuid4().hex}"
         shutil.copytree(project_settings.BASE_DIR / "apps/articles/migrations", tmp_path / package)
         operations = operations or f"migrations.RunSQL({sql!r})"
-        (tmp_path / package / "0002_more.py").write_text(MIGRATION.format(operations=operations))
+        last = max(path.stem for path in (tmp_path / package).glob("0*.py"))
+        text = MIGRATION.format(last=last, operations=operations)
+        (tmp_path / package / "1000_more.py").write_text(text)
         settings.MIGRATION_MODULES = {"articles": package}
 
     return add

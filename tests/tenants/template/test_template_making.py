@@ -30,7 +30,8 @@ def test_a_new_migration_makes_a_new_template(add_migration, make, column):
     assert column(columns) == ["after"]
     assert column("SELECT name FROM after.django_migrations WHERE app = 'articles'") == [
         "0001_initial",
-        "0002_more",
+        "0002_keep_vectors_in_their_rows",
+        "1000_more",
     ]
     after = ProvisioningTemplate.objects.get()
     assert (after.fingerprint == before.fingerprint, after.fault) == (False, "")
