@@ -1,15 +1,18 @@
-"""System checks of the database and its pgvector extension. Ids begin with `tenants.`."""
+"""System checks of the database, of pgvector, and of relations between schemas. Ids begin with `tenants.`."""
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.tasks import Task
 from django.utils.module_loading import import_string
 from psycopg_pool import ConnectionPool
+
+from tenants.postgresql.compiler import has_shared_tables, has_tenant_tables
 
 MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)
@@ -90,6 +93,32 @@ def check_bundles(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(f"TENANT_BUNDLE{fault}", hint=hint, id="tenants.E010") for fault in _find_faults_of_bundles()
     ]
+
+
+@register(Tags.models)
+def check_relations(**kwargs: Any) -> list[CheckMessage]:
+    """E007: a relation must end in every schema in which it begins, so none leads from a tenant to public."""
+    hint = "Store the key of what it leads to, or put both apps into the same of SHARED_APPS and TENANT_APPS."
+    return [
+        Error(f"{field} leads to {target}, {fault}", hint=hint, id="tenants.E007")
+        for model in apps.get_models(include_auto_created=True)
+        for field in model._meta.local_fields
+        if (target := _get_target(field)) and (fault := _find_fault_of_relation(model, target))
+    ]
+
+
+def _get_target(field: Any) -> str:
+    is_relation = field.remote_field and field.related_model
+    return field.related_model._meta.label if is_relation else ""
+
+
+def _find_fault_of_relation(model: Any, target: str) -> str:
+    begin, end = model._meta.app_label, target.partition(".")[0]
+    if has_tenant_tables(begin) and not has_tenant_tables(end):
+        return "whose table is in public only, where a tenant's role may read nothing."
+    if has_shared_tables(begin) and not has_shared_tables(end):
+        return "whose table is in the tenants' schemas only, so that it leads nowhere in public."
+    return ""
 
 
 def _find_faults_of_bundles() -> Iterator[str]:

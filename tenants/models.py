@@ -1,7 +1,7 @@
 """The registry, in `public`: which tenants there are and under which hosts."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -83,6 +83,12 @@ class Tenant(TenantMixin):
 
     def __str__(self) -> str:
         return self.name
+
+    def __enter__(self) -> NoReturn:
+        """Raise TypeError: django-tenants keeps the stack of `with tenant:` in the class, for all threads."""
+        raise TypeError(
+            "`with tenant:` mixes threads up. Write `with tenant_context(tenant):` (from tenants.context)."
+        )
 
     def clean(self) -> None:
         """Refuse a subdomain whose host leads to another tenant. Raises ValidationError."""

@@ -60,12 +60,17 @@ def _refuse_if_tenants(model: Any) -> None:
 @lru_cache(maxsize=256)
 def is_tenant_app(app_label: str) -> bool:
     """Return whether an app's tables are in the tenants' schemas only."""
-    return has_tenant_tables(app_label) and _names(app_label).isdisjoint(settings.SHARED_APPS)
+    return has_tenant_tables(app_label) and not has_shared_tables(app_label)
 
 
 def has_tenant_tables(app_label: str) -> bool:
     """Return whether an app's tables are in the tenants' schemas, be they in `public`, too."""
     return not _names(app_label).isdisjoint(settings.TENANT_APPS)
+
+
+def has_shared_tables(app_label: str) -> bool:
+    """Return whether an app's tables are in `public`, be they in the tenants' schemas, too."""
+    return not _names(app_label).isdisjoint(settings.SHARED_APPS)
 
 
 def _names(app_label: str) -> set[str]:

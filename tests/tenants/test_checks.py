@@ -1,12 +1,23 @@
 import ast
+import re
 
 import pytest
+from django.apps import apps
 from django.conf import settings as project_settings
 from django.core.checks import Error, run_checks
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import RunSQL
 
-from tenants.checks import _extension, _server_version, check_bundles, check_engine, check_server
+from tenants.checks import (
+    _extension,
+    _server_version,
+    check_bundles,
+    check_engine,
+    check_relations,
+    check_server,
+)
 
 ENGINES_THAT_DO_NOT_SEPARATE = ["django.db.backends.sqlite3", "django.db.backends.postgresql"]
 
@@ -15,6 +26,22 @@ def get_only(messages):
     (message,) = messages
     assert isinstance(message, Error)
     return message
+
+
+@pytest.fixture
+def scratch_models():
+    """Make a model `Scratch` with a relation, in an app, for the length of a test."""
+    before = {label: dict(registered) for label, registered in apps.all_models.items()}
+
+    def make(label, relation):
+        meta = type("Meta", (), {"app_label": label})
+        type("Scratch", (models.Model,), {"Meta": meta, "__module__": __name__, "relation": relation})
+
+    yield make
+    for label, registered in before.items():
+        apps.all_models[label].clear()
+        apps.all_models[label].update(registered)
+    apps.clear_cache()
 
 
 def find_extension_operations(path):
@@ -149,10 +176,64 @@ def test_no_migration_runs_sql_that_creates_an_extension():
     assert found == []
 
 
+def test_migrations_run_plain_statements_one_at_a_time():
+    loader = MigrationLoader(None)
+    ours = {config.label for config in apps.get_app_configs() if config.name.startswith(("apps.", "tenants"))}
+
+    statements = [
+        sql
+        for (label, _), migration in loader.disk_migrations.items()
+        for operation in migration.operations
+        if label in ours and isinstance(operation, RunSQL)
+        for sql in (operation.sql, operation.reverse_sql)
+    ]
+
+    # Citus carries out no table made in a block, no trigger, and one statement at a time.
+    assert statements
+    assert [sql for sql in statements if re.search(r";\s*\S|^\s*DO\b|\bTRIGGER\b", sql, re.IGNORECASE)] == []
+
+
 def test_the_extension_lives_in_public(db, column):
     schemas = column("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'")
 
     assert schemas == ["public"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "fault"),
+    [
+        (
+            "articles",
+            "tenants.Tenant",
+            "whose table is in public only",
+        ),
+        (
+            "tenants",
+            "articles.Article",
+            "whose table is in the tenants' schemas only",
+        ),
+    ],
+)
+def test_a_relation_that_leaves_its_schema_is_e007(scratch_models, begin, end, fault):
+    scratch_models(begin, models.ForeignKey(end, on_delete=models.CASCADE, related_name="+"))
+
+    message = get_only(check_relations())
+
+    assert message.id == "tenants.E007"
+    assert message.msg.startswith(f"{begin}.Scratch.relation leads to {end}, {fault}")
+    assert message.hint.startswith("Store the key of what it leads to")
+
+
+def test_relations_within_a_schema_have_no_fault(scratch_models):
+    scratch_models("articles", models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+"))
+
+    assert check_relations() == []
+
+
+def test_a_many_to_many_relation_is_looked_at_too(scratch_models):
+    scratch_models("articles", models.ManyToManyField("tenants.Tenant", related_name="+"))
+
+    assert "articles.Scratch_relation.tenant leads to tenants.Tenant" in get_only(check_relations()).msg
 
 
 @pytest.mark.parametrize("schema", ["acme", "globex"])

@@ -88,6 +88,16 @@ def test_nested_bindings_come_back_in_turn(db, acme, globex):
     assert describe_binding() == UNBOUND
 
 
+def test_a_tenant_itself_is_no_context_manager(db, acme):
+    with (
+        pytest.raises(TypeError, match=r"^`with tenant:` mixes threads up. Write `with tenant_context"),
+        acme,
+    ):
+        pass
+
+    assert connection.schema_name == "public"
+
+
 def test_an_exception_gives_the_former_binding_back(db, acme, globex):
     with tenant_context(acme):
         with pytest.raises(ValueError, match="gone wrong"), tenant_context(globex):
