@@ -1,4 +1,4 @@
-"""A worker that picks up what killed workers left behind.
+"""A worker that picks up what killed workers left behind, and outlives its database sessions.
 
 A task whose worker was killed would stay `RUNNING` for ever. So a thread of every worker holds an advisory
 lock of its own database session, named after the worker's id; PostgreSQL gives the lock back when the
@@ -8,10 +8,12 @@ may run twice, which is harmless: tasks take keys and re-read rows.
 
 import logging
 import threading
+import time
 from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
 from django.tasks import TaskResultStatus
+from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LOCK_SPACE = 0x7A5C  # the first key of the two-key advisory locks of this module
 INTERVAL = 15  # seconds between two looks for orphaned tasks
+PAUSE = 2  # seconds before a worker that lost its session asks for a new one
 MAX_ATTEMPTS = 3
 
 
@@ -33,15 +36,36 @@ class RecoveringWorker(Worker):
     """django-tasks-db's worker, with recovery of orphaned tasks; tasks of a closed tenant wait."""
 
     def run(self) -> None:
-        """Work until stopped, while a thread says that this worker lives and recovers others' tasks."""
+        """Work until stopped. Whoever loses the database goes on as another worker, once there is one again.
+
+        As another, because what it was running is an orphan now, and nobody recovers tasks of their own. With
+        `batch`, raises the error instead: whoever waits for the end wants to know.
+        """
+        while True:
+            try:
+                self._run_watched()
+                return
+            except (OperationalError, InterfaceError) as error:
+                if self.batch:
+                    raise
+                before, self.worker_id = self.worker_id, get_random_string(32)
+                message = "Worker %s lost the database and goes on as %s: %s"
+                logger.warning(message, before, self.worker_id, error)
+                connections.close_all()
+                time.sleep(PAUSE)
+
+    def _run_watched(self) -> None:
+        """Work while a thread says that this worker lives, and recovers others' tasks."""
         ready, stop = threading.Event(), threading.Event()
         args = (self.worker_id, ready, stop)
-        threading.Thread(target=_keep_watch, args=args, name="task recovery", daemon=True).start()
+        watch = threading.Thread(target=_keep_watch, args=args, name="task recovery", daemon=True)
+        watch.start()
         ready.wait()
         try:
             super().run()
         finally:
             stop.set()
+            watch.join(INTERVAL)  # its lock says that this worker lives
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
         """Run the task, unless its tenant is suspended or leaving."""

@@ -191,3 +191,31 @@ def test_a_killed_workers_task_is_finished_by_the_next(acme, committed, start_wo
         assert began.read_text() == "acme\nacme\n"
     finally:
         committed(lambda: DBTaskResult.objects.filter(pk=task_id).delete())
+
+
+@pytest.mark.slow
+def test_a_worker_that_loses_its_sessions_goes_on_as_another(acme, committed, column, start_worker, tmp_path):
+    def write_task():
+        with tenant_context(acme):
+            return tasks.wait_for_file.enqueue(str(tmp_path)).id
+
+    began, release = tmp_path / "began", tmp_path / "release"
+    task_id = committed(write_task)
+    try:
+        process = start_worker("--worker-id=first")
+        wait_until(began.exists)
+        column(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid()"
+        )
+        release.touch()
+        wait_until(lambda: DBTaskResult.objects.get(pk=task_id).status == TaskResultStatus.SUCCESSFUL)
+
+        row = DBTaskResult.objects.get(pk=task_id)
+        assert row.return_value == "acme"
+        assert (len(row.worker_ids), row.worker_ids[0]) == (2, "first")
+        assert began.read_text() == "acme\nacme\n"
+        assert process.poll() is None
+    finally:
+        committed(lambda: DBTaskResult.objects.filter(pk=task_id).delete())
