@@ -34,6 +34,17 @@ class HalfCosineEmbedding(BasePgVectorEmbedding):
         indexes = [HnswIndex(name="half_cosine", fields=["vector"], opclasses=["halfvec_cosine_ops"])]
 
 
+class LinkedEmbedding(BasePgVectorEmbedding):
+    """Has a relation, so that a filter may need a join."""
+
+    vector = VectorField(dimensions=DIMENSIONS)
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True)
+
+    class Meta:
+        app_label = "tests_models"
+        indexes = [HnswIndex(name="linked", fields=["vector"], opclasses=["vector_cosine_ops"])]
+
+
 class L2Embedding(BasePgVectorEmbedding):
     """Euclidean distance."""
 

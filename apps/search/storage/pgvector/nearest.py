@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from django.db.models import ExpressionWrapper, FloatField, QuerySet
+from django.core.exceptions import FieldError
+from django.db.models import ExpressionWrapper, FloatField
 
 from apps.search.embedders.options import check_search_options
 from apps.search.storage.pgvector.distance import VectorDistance
+from apps.search.storage.pgvector.matching import compile_matching, find_rows
 from apps.search.storage.pgvector.plan import EXACT, Plan
 from apps.search.storage.pgvector.planner import choose_plan
 from apps.search.storage.pgvector.queryset import DEFERRED, EmbeddingQuerySet, TenantQuery
@@ -59,7 +62,7 @@ class SearchQuery(TenantQuery):
             return exact
         return plan if self.fixed_cast in (None, plan.cast) else exact
 
-    def _get_matching(self) -> QuerySet:
+    def _get_matching(self) -> Any:
         query: Any = self.chain()
         query.spec, query.explain_info = None, None
         query.clear_limits()
@@ -69,13 +72,14 @@ class SearchQuery(TenantQuery):
 class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
     """The documents nearest to a vector, nearest first, with `distance` and `score`.
 
-    Django's query is built only when something is asked of it beyond a slice: compiling one takes as long
-    as the search itself. `plan` says, once the rows are read, how they were found.
+    Django's query is built only when something is asked of it beyond slices and filters on the table's own
+    columns: compiling one takes as long as the search itself. `plan` says, once the rows are read, how they
+    were found.
     """
 
     def __init__(self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None) -> None:
         super().__init__(model, query, using, hints)
-        self._spec: SearchSpec | None = None  # set: nothing was added yet
+        self._spec: SearchSpec | None = None  # set: nothing but filters was added yet
         self._limits: tuple[int, int | None] = (0, None)
         self._tenant: Any = None
         self._plan = EXACT
@@ -140,6 +144,27 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         highest = max(min_score, -math.inf if self._spec.min_score is None else self._spec.min_score)
         return self._with(replace(self._spec, min_score=highest), self._limits)
 
+    def _not_support_combined_queries(self, operation_name: str) -> None:
+        # Django's asks for the query, and this one is no union.
+        if self._spec is None:
+            super()._not_support_combined_queries(operation_name)  # type: ignore[misc]
+
+    def _filter_or_exclude(self, negate: bool, args: Any, kwargs: Any) -> Any:
+        # Django's, of `filter` and `exclude`. A slice cannot be filtered; that is for Django to say.
+        if self._spec and not self._is_sliced():
+            with suppress(FieldError):  # it asks for more than columns: the distance, say
+                rows = self._get_rows(self._spec)._filter_or_exclude(negate, args, kwargs)
+                return self._with(replace(self._spec, matching=rows.query), self._limits)
+        return super()._filter_or_exclude(negate, args, kwargs)  # type: ignore[misc]
+
+    def _get_rows(self, spec: SearchSpec) -> Any:
+        """The rows to choose from, in no order."""
+        if spec.matching is not None:
+            return EmbeddingQuerySet(spec.model, spec.matching)
+        rows: Any = find_rows(spec.model, spec.space, spec.index_name).all()
+        rows.query.schema_name, rows.query.tenant = self._get_schema(), self._tenant
+        return rows
+
     def _get_spec(self) -> SearchSpec:
         return self._spec or self.query.spec
 
@@ -174,30 +199,38 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
             super()._fetch_all()
 
     def _fetch_quickly(self, spec: SearchSpec) -> None:
-        """Fetch a search to which nothing was added, without compiling a query for it."""
+        """Fetch a search to which nothing but filters was added, without building Django's query for it.
+
+        Leaves the rows unread where a filter needs it all the same.
+        """
         low, high = self._limits
         with tenant_context(self._tenant) if self._tenant else self._query.bound():
+            matching = compile_matching(spec.matching) if spec.matching else None
+            if spec.matching and not matching:
+                return
+            read = partial(read_nearest, spec, low=low, high=high, matching=matching, tenant=self._tenant)
             self._plan = choose_plan(
-                spec, limit=high, is_filtered=False, get_matching=partial(_get_rows, spec)
+                spec,
+                limit=high,
+                is_filtered=bool(matching),
+                get_matching=lambda: matching or self._get_rows(spec),
             )
-            rows = read_nearest(spec, self._plan, low, high, self._tenant)
+            rows = read(self._plan)
             if self._plan.mode != "exact" and len(rows) < (high or 0) - low:
                 self._plan = EXACT
-                rows = read_nearest(spec, EXACT, low, high, self._tenant)
+                rows = read(EXACT)
         if spec.min_score is not None:
             rows = [row for row in rows if row.score >= spec.min_score]
         self._result_cache = rows
 
     def _build_query(self, spec: SearchSpec) -> SearchQuery:
-        query = SearchQuery(spec.model)
-        query.schema_name, query.tenant = self._query.schema_name, self._tenant
-        if self._tenant:
-            query.schema_name = self._tenant.schema_name
+        query = self._get_rows(spec).query.chain(SearchQuery)
+        # Without filters, what stands there is only which index is searched.
+        query.spec, query.conditions = spec, len(query.where.children) if spec.matching is None else 0
         distance = VectorDistance(spec.metric, spec.literal)
         score = ExpressionWrapper(spec.metric.to_score(distance), output_field=FloatField())
-        rows: Any = EmbeddingQuerySet(spec.model, query).filter(space=spec.space, index_name=spec.index_name)
-        rows = rows.defer(*DEFERRED).annotate(distance=distance, score=score).order_by("distance")
-        rows.query.spec, rows.query.conditions = spec, len(rows.query.where.children)
+        rows: Any = EmbeddingQuerySet(spec.model, query).defer(*DEFERRED)
+        rows = rows.annotate(distance=distance, score=score).order_by("distance")
         if spec.min_score is not None:
             rows = rows.filter(score__gte=spec.min_score)
         rows.query.set_limits(*self._limits)
@@ -206,11 +239,6 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
 
 def _tune(spec: SearchSpec, tuning: Mapping[str, int | str]) -> SearchSpec:
     return replace(spec, tuning={**spec.tuning, **tuning})
-
-
-def _get_rows(spec: SearchSpec) -> QuerySet:
-    rows = spec.model.objects.filter(space=spec.space, index_name=spec.index_name)
-    return rows.order_by().values("pk")
 
 
 def _is_plain(key: Any) -> bool:

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from apps.search.storage.pgvector.plan import EXACT, Plan
 from apps.search.storage.pgvector.tuning import get_ef_search
@@ -16,14 +15,22 @@ UNKNOWN_EF_SEARCH = 400  # where nobody knows how many candidates a filter throw
 MAX_LIMIT = 1_000  # an index search is for the first rows; whoever wants more wants them all
 
 
+class Rows(Protocol):
+    """What a search is to choose from: an EmbeddingQuerySet or a Matching."""
+
+    def explain(self, *, format: str) -> str:
+        """Return PostgreSQL's plan for reading them."""
+
+    def count_up_to(self, most: int) -> int:
+        """Return how many there are, or `most` if there are more."""
+
+
 def get_exact_rows() -> int:
     """Return the number of matching rows up to which a filtered search is exact (PGVECTOR["EXACT_ROWS"])."""
     return getattr(settings, "PGVECTOR", {}).get("EXACT_ROWS", EXACT_ROWS)
 
 
-def choose_plan(
-    spec: Any, *, limit: int | None, is_filtered: bool, get_matching: Callable[[], QuerySet]
-) -> Plan:
+def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching: Callable[[], Rows]) -> Plan:
     """Return the plan for a search of `spec` that wants rows up to `limit` (offset included).
 
     `get_matching()` returns the rows that the conditions leave, without order and limits.
@@ -42,7 +49,7 @@ def choose_plan(
     return Plan(index.mode, index.cast, tuning, matches)
 
 
-def _count(rows: QuerySet, index: VectorIndex) -> int:
+def _count(rows: Rows, index: VectorIndex) -> int:
     """How many rows there are: PostgreSQL's estimate where it can be trusted, else counted, but not far.
 
     It knows how frequent the values of metadata are, which containment asks for; of ranges and patterns it
@@ -53,7 +60,7 @@ def _count(rows: QuerySet, index: VectorIndex) -> int:
         estimate = int(json.loads(plan)[0]["Plan"]["Plan Rows"])
         if estimate > get_exact_rows() or "metadata @>" in plan:
             return estimate
-    return rows[: get_exact_rows() + 1].count()
+    return rows.count_up_to(get_exact_rows() + 1)
 
 
 def _widen(ef_search: int, matches: int, index: VectorIndex) -> int:

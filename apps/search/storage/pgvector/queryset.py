@@ -125,6 +125,10 @@ class EmbeddingQuerySet(models.QuerySet):
         rows.query.tenant, rows.query.schema_name = tenant, tenant.schema_name
         return rows
 
+    def count_up_to(self, most: int) -> int:
+        """Return how many rows there are, or `most` if there are more."""
+        return self[:most].count()
+
     def update(self, **kwargs: Any) -> int:
         """As Django's. Raises TenantMismatchError when another tenant is bound."""
         with self._bound():

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from django.db.models.sql import Query
 
 from apps.search.storage.pgvector.distance import Metric
 from apps.search.storage.pgvector.vectors import to_literal
@@ -16,7 +17,8 @@ class SearchSpec:
     """What is searched: one index of one space in a table, for what is nearest to one vector.
 
     `vector` is a checked array of shape (dimensions,), `tuning` are the parameters of the index search,
-    `min_score` is what rows must score at least.
+    `min_score` is what rows must score at least. `matching` is the query for the rows that
+    filters leave, None when there was no filter.
     """
 
     model: Any
@@ -26,6 +28,7 @@ class SearchSpec:
     vector: np.ndarray
     tuning: Mapping[str, int | str] = field(default_factory=dict)
     min_score: float | None = None
+    matching: Query | None = None
 
     @property
     def dimensions(self) -> int:

@@ -1,4 +1,4 @@
-"""The statement of a search to which nothing was added: Django's compiler takes as long as the search."""
+"""The statement of a search to which only filters were added: Django's compiler takes as long as it."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,6 +7,7 @@ from psycopg import Cursor
 from psycopg.sql import quote
 
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.matching import Matching
 from apps.search.storage.pgvector.parameter import VectorParameter
 from apps.search.storage.pgvector.plan import Plan
 from apps.search.storage.pgvector.rows import get_columns, make_objects
@@ -19,10 +20,21 @@ RERANKED = 400
 RERANKED_PER_ROW = 20
 
 
-def read_nearest(spec: SearchSpec, plan: Plan, low: int, high: int | None, tenant: Any) -> list[Any]:
-    """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`."""
-    index = (connection.schema_name, spec.model, spec.space, spec.index_name)
-    sql = _search_sql(*index, plan.mode, plan.cast, low, high)
+def read_nearest(
+    spec: SearchSpec,
+    plan: Plan,
+    low: int,
+    high: int | None,
+    tenant: Any = None,
+    matching: Matching | None = None,
+) -> list[Any]:
+    """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`.
+
+    They are chosen from those that are `matching`, if given, otherwise from all of the index.
+    """
+    if matching is None:
+        matching = _index_rows(connection.schema_name, spec.model, spec.space, spec.index_name)
+    sql = _search_sql(spec.model, matching, plan.mode, plan.cast, low, high)
     with tuned(plan.tuning), connection.cursor() as cursor:
         if not plan.tuning:
             # Binds on the server, so psycopg has the statement prepared when it comes again and again. What
@@ -37,27 +49,23 @@ def read_nearest(spec: SearchSpec, plan: Plan, low: int, high: int | None, tenan
 
 
 @lru_cache(maxsize=1024)
-def _search_sql(
-    schema: str,
-    model: Any,
-    space: str,
-    index_name: str,
-    mode: str,
-    cast: str,
-    low: int,
-    high: int | None,
-) -> str:
+def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matching:
+    """All rows of an index. Space and index are no parameters: no plan for any could use the index of one."""
+    name = connection.ops.quote_name
+    where = f"space = {quote(space)} AND index_name = {quote(index_name)}"
+    return Matching(f"{name(schema)}.{name(model._meta.db_table)}", where)
+
+
+@lru_cache(maxsize=1024)
+def _search_sql(model: Any, matching: Matching, mode: str, cast: str, low: int, high: int | None) -> str:
     """The search as SQL, for the parameter `vector`; all else is ours or quoted.
 
     It names the schema: a prepared statement that two tenants share would be planned anew at every change
-    between them, and refused where their columns differ for the time of a migration. Space and index are
-    no parameters, since a plan for any of them could not use the index of one.
+    between them, and refused where their columns differ for the time of a migration.
     """
-    name = connection.ops.quote_name
     plan, parameter = Plan(mode, cast), f"%(vector)s::{get_vector_type(model)}"
-    table = f"{name(schema)}.{name(model._meta.db_table)}"
+    name, table, where = connection.ops.quote_name, matching.table, matching.where.replace("%", "%%")
     vector, pk = (name(model._meta.get_field(field).column) for field in ("vector", model._meta.pk.name))
-    where = f"space = {quote(space)} AND index_name = {quote(index_name)}".replace("%", "%%")
     if mode == "binary":
         where = (
             f"{pk} IN (SELECT {pk} FROM {table} WHERE {where} "
