@@ -37,10 +37,14 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
     """Bring the documents of these objects up to date in the tenant's spaces; return how many rows changed.
 
     Where no text can be embedded just now, the objects are noted as set aside and a task for that space
-    alone tries again later. `space` leaves out the others. Raises EmbeddingUnavailableError after
-    MAX_ATTEMPTS.
+    alone tries again later. `space` leaves out the others. A model that this worker's code does not know yet
+    is left to one with newer code. Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS.
     """
-    model = apps.get_model(model_label)
+    try:
+        model = apps.get_model(model_label)
+    except LookupError as error:
+        _try_later(model_label, pks, space, attempt, error)
+        return 0
     keys = [model._meta.pk.to_python(pk) for pk in pks]
     batches = make_batches(model, keys)
     changed = 0
@@ -56,11 +60,11 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
 
 
 def _try_later(
-    model_label: str, pks: list[Any], space: str, attempt: int, error: EmbeddingUnavailableError
+    model_label: str, pks: list[Any], space: str, attempt: int, error: EmbeddingUnavailableError | LookupError
 ) -> None:
     if attempt >= MAX_ATTEMPTS:
         raise error
-    seconds = max(error.retry_after or 0, min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
+    seconds = max(getattr(error, "retry_after", None) or 0, min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
     later = index_by_keys.using(run_after=timezone.now() + timedelta(seconds=seconds))
     later.enqueue(model_label, pks, space, attempt + 1)
 

@@ -8,8 +8,9 @@ from apps.search.embedders import EmbeddingError
 from apps.search.index_sources import BATCH
 from apps.search.indexing import index_objects
 from apps.search.results import search_objects
-from apps.search.tasks import enqueue_indexing
+from apps.search.tasks import MAX_ATTEMPTS, enqueue_indexing, index_by_keys
 from tenants.context import tenant_context
+from tenants.task_backend import SCHEMA_KEY
 
 LONG = "\n\n".join(f"paragraph {number} " + "word " * 150 for number in range(4))
 
@@ -50,6 +51,22 @@ def test_tasks_of_many_objects_are_batched():
 
     pks = [row.args_kwargs["args"][1] for row in DBTaskResult.objects.order_by("enqueued_at")]
     assert pks == [list(range(BATCH)), [BATCH]]
+
+
+def test_a_model_of_newer_code_is_left_to_a_worker_that_has_it():
+    index_by_keys.call("notes.note", [1], **{SCHEMA_KEY: "acme"})
+
+    task = DBTaskResult.objects.get()
+    assert task.args_kwargs["args"] == ["notes.note", [1], "", 2]
+    assert task.args_kwargs["kwargs"] == {SCHEMA_KEY: "acme"}
+    assert task.run_after > task.enqueued_at
+
+
+def test_a_model_that_nobody_knows_fails_in_the_end():
+    with pytest.raises(LookupError, match="No installed app with label 'notes'"):
+        index_by_keys.call("notes.note", [1], "", MAX_ATTEMPTS, **{SCHEMA_KEY: "acme"})
+
+    assert not DBTaskResult.objects.exists()
 
 
 def test_saved_article_is_found_in_its_tenant_only(acme, globex):
