@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -17,13 +18,24 @@ from tenants.postgresql.compiler import has_shared_tables, has_tenant_tables
 MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)
 ENGINE = "tenants.postgresql"
+URL_SCHEMES = ("postgresql", "postgres", "pgsql", "psql")
 BUNDLE_KEYS = ("PARTS", "EXCLUDE", "TASKS")
 
 
 @register(Tags.security)
 def check_engine(**kwargs: Any) -> list[CheckMessage]:
     """E001: the default database must be PostgreSQL through our engine, or nothing separates tenants."""
-    engine = settings.DATABASES["default"]["ENGINE"]
+    engine, url = settings.DATABASES["default"]["ENGINE"], getattr(settings, "DATABASE_URL", "")
+    scheme = urlsplit(url).scheme
+    if (
+        url and scheme not in URL_SCHEMES
+    ):  # ENGINE hides it: our engine would look for a PostgreSQL of that name
+        message = f"DATABASE_URL begins with {scheme!r}; tenants need PostgreSQL."
+        hint = (
+            "Write postgresql://user:password@host:5432/name (PostgreSQL >= 15 with pgvector >= 0.8), "
+            "or leave it empty for the embedded PostgreSQL."
+        )
+        return [Error(message, hint=hint, id="tenants.E001")]
     if engine == ENGINE:
         return []
     return [

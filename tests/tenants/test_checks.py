@@ -79,6 +79,27 @@ def test_another_engine_is_e001(settings, engine):
     assert message.hint.startswith("Set it to 'tenants.postgresql', with a PostgreSQL >= 15")
 
 
+@pytest.mark.parametrize(
+    ("url", "scheme"),
+    [("sqlite:///x.db", "sqlite"), ("mysql://app:secret@host/app", "mysql"), ("localhost/app", "")],
+)
+def test_an_address_of_another_database_is_e001_without_its_password(settings, url, scheme):
+    settings.DATABASE_URL = url
+
+    message = get_only(check_engine())
+
+    assert message.id == "tenants.E001"
+    assert message.msg == f"DATABASE_URL begins with {scheme!r}; tenants need PostgreSQL."
+    assert message.hint.startswith("Write postgresql://user:password@host:5432/name")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "pgsql", "psql"])
+def test_every_way_to_write_postgresql_is_allowed(settings, scheme):
+    settings.DATABASE_URL = f"{scheme}://app@host:5432/app"
+
+    assert check_engine() == []
+
+
 @pytest.mark.parametrize(("number", "shown"), [(140_011, "14"), (90_624, "9")])
 def test_an_old_server_is_e002(number, shown):
     message = get_only(_server_version(number))
