@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 from django_tenants.management.commands import migrate_schemas as stock
 from django_tenants.migration_executors.base import run_migrations
 from django_tenants.utils import get_public_schema_name, has_multi_type_tenants
+from psycopg.errors import InsufficientPrivilege
 
 from tenants.fleet.failures import is_transient
 from tenants.fleet.files import MigrationFiles, Planner, Sharing
@@ -25,6 +26,10 @@ from tenants.postgresql.pool import without_pool
 
 BUDGET_SHARE, LEAST_BUDGET = 0.1, 3
 MOST_THREADS = 4
+HOW_TO_EXTEND = (
+    "In this database a superuser has to run: CREATE EXTENSION vector SCHEMA public; then migrate again. "
+    "docs/how-to/production.md, The database, has all of it."
+)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 
 
@@ -63,6 +68,7 @@ class Command(stock.MigrateSchemasCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError with the failures, and SystemExit(1) for --check."""
         self.options = options
+        self._reach_database()
         with without_pool():
             self._migrate(*args)
 
@@ -80,6 +86,19 @@ class Command(stock.MigrateSchemasCommand):
                     self._migrate_all(*args)
         except BusyError as error:
             raise CommandError(str(error)) from error
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, InsufficientPrivilege) and 'extension "vector"' in str(error):
+                raise CommandError(f"{error}\n{HOW_TO_EXTEND}") from error
+            raise
+
+    def _reach_database(self) -> None:
+        try:
+            self._connection.ensure_connection()
+        except OperationalError as error:
+            raise CommandError(
+                f"The database does not answer: {error}\n"
+                "Correct DATABASE_URL, or start that server. Empty, it means the embedded PostgreSQL."
+            ) from error
 
     @property
     def _connection(self) -> Any:
