@@ -32,7 +32,10 @@ class Embedder(BaseModel):
 
 
 class UsedSpace(BaseModel):
-    """A space with documents in one table; no embedder if it was in no settings there, either."""
+    """A space with documents in one table; no embedder if it was in no settings there, either.
+
+    `own_model` is the table that the space searches there; a provider may have written to another one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -40,6 +43,7 @@ class UsedSpace(BaseModel):
     model: str
     documents: NonNegativeInt
     embedder: Embedder | None
+    own_model: str | None = None
 
 
 USED_SPACES = TypeAdapter(list[UsedSpace])
@@ -53,7 +57,13 @@ def describe() -> Any:
         counted = model.objects.order_by("space").values_list("space").annotate(Count("pk"))
         used |= {(alias, model._meta.label): documents for alias, documents in counted}
     spaces = [
-        UsedSpace(alias=alias, model=label, documents=documents, embedder=_describe_embedder(alias))
+        UsedSpace(
+            alias=alias,
+            model=label,
+            documents=documents,
+            embedder=_describe_embedder(alias),
+            own_model=_get_own_model(alias),
+        )
         for (alias, label), documents in used.items()
     ]
     return USED_SPACES.dump_python(spaces)
@@ -93,6 +103,10 @@ def _describe_embedder(alias: str) -> Embedder | None:
     )
 
 
+def _get_own_model(alias: str) -> str | None:
+    return get_space(alias).model._meta.label if alias in settings.EMBEDDINGS else None
+
+
 def _compare(space: UsedSpace) -> Iterator[str]:
     there, here = space.embedder, _describe_embedder(space.alias)
     where = f"EMBEDDINGS[{space.alias!r}]"
@@ -105,5 +119,6 @@ def _compare(space: UsedSpace) -> Iterator[str]:
             was, wanted = getattr(there, name), getattr(here, name)
             if was != wanted:
                 yield f"{where}: {name} was {was!r} where the vectors were made; here it is {wanted!r}."
-        if (table := get_space(space.alias).model._meta.label) != space.model:
+        table = _get_own_model(space.alias)
+        if space.own_model in (space.model, None) and space.model != table:
             yield f"{where}: its documents are in the table of {space.model}; here MODEL is {table}."

@@ -4,7 +4,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from apps.articles.models import Article
+from apps.articles.models import Article, ArticleEmbedding
+from apps.search.documents import Document
+from apps.search.storage.pgvector import PgVectorProvider
 from tenants.bundle import BundleError, check_bundle, export_tenant, import_tenant
 from tenants.context import tenant_context
 from tenants.locks import hold_life_cycle
@@ -116,6 +118,21 @@ def test_another_table(bundle, settings, faults_of):
     assert faults_of(bundle) == [
         "EMBEDDINGS['custom']: its documents are in the table of articles.ArticleEmbedding; "
         "here MODEL is pgvector.PgVectorEmbedding."
+    ]
+
+
+def test_a_table_that_a_provider_was_given_need_not_be_the_spaces(furnished, settings, tmp_path, faults_of):
+    settings.EMBEDDINGS["default"]["OPTIONS"] = {"dimensions": 384}
+    with tenant_context(furnished):
+        PgVectorProvider(ArticleEmbedding, space="default").add([Document("a", "A cat sits on the mat.")])
+
+    export_tenant(furnished, tmp_path / "given.tar.gz")
+
+    check_bundle(tmp_path / "given.tar.gz", COPY)
+    settings.EMBEDDINGS["default"]["MODEL"] = "articles.ArticleEmbedding"
+    assert faults_of(tmp_path / "given.tar.gz") == [
+        "EMBEDDINGS['default']: its documents are in the table of pgvector.PgVectorEmbedding; "
+        "here MODEL is articles.ArticleEmbedding."
     ]
 
 
