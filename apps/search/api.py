@@ -41,7 +41,7 @@ class SearchQuery(Schema):
     """What may be asked. The form validates; this describes it for the API's documentation."""
 
     q: str = Field("", description=f"What to look for: 1 to {MAX_QUERY_LENGTH:,} characters.")
-    index: str = Field("", description="The index to search; articles when left out.")
+    index: str = Field("", description="The index to search; articles, or else the first one, when left out.")
     limit: str = Field("10", description=f"How many documents: 1 to {MAX_LIMIT}.")
     filter: str = Field(
         "", description=FILTER_DESCRIPTION, examples=['{"lang": "en", "year": {"gte": 2020}}']

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from apps.search.embedders.options import find_bad_character
 from apps.search.filters import InvalidFilterError, parse_key, read_filter
 from apps.search.hybrid import MODES
-from apps.search.indexes import get_index_names
+from apps.search.indexes import get_default_index, get_index_names
 
 MAX_QUERY_LENGTH = 2_000
 MAX_LIMIT = 100
@@ -30,7 +30,7 @@ class QueryField(forms.CharField):
 
 
 class SearchForm(forms.Form):
-    """`q`, `index` (default "articles"), `limit` (1 to 100, default 10), `filter` (JSON, default none),
+    """`q`, `index` (`get_default_index`), `limit` (1 to 100, default 10), `filter` (JSON, default none),
     `mode`: semantic (the default), keyword or hybrid, `after` (a cursor, in semantic mode only), `explain`,
     and `facets` (up to 10 keys of the metadata, separated by commas).
     """
@@ -58,7 +58,7 @@ class SearchForm(forms.Form):
     def clean_index(self) -> str:
         """Accept a known index only; the first one when none is given."""
         known = get_index_names()
-        index = self.cleaned_data["index"] or ("articles" if "articles" in known else "".join(known[:1]))
+        index = self.cleaned_data["index"] or get_default_index()
         if index not in known:
             names = ", ".join(known) or "none"
             raise ValidationError(f"There is no index {index!r}. Known indexes: {names}.")

@@ -82,3 +82,9 @@ def get_index_names(model: "type[Indexed] | None" = None) -> list[str]:
         if model is None or any(source.model is model for source in index.sources)
     }
     return sorted((own | listed) - {""})
+
+
+def get_default_index() -> str:
+    """Return the index to search when none is named: the example's, or else the first; "" if none."""
+    names = get_index_names()
+    return "articles" if "articles" in names else next(iter(names), "")

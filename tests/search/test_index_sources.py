@@ -5,7 +5,7 @@ from django.core.files.storage import default_storage
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
-from apps.search import get_provider
+from apps.search import get_provider, indexes
 from apps.search.documents import Document
 from apps.search.index_sources import CallableSource, FileSource, ModelSource, Text, get_sources
 from apps.search.indexes import VectorIndex, get_index_names, register, unregister
@@ -204,3 +204,12 @@ def test_a_model_that_names_its_index_is_a_source_of_it():
 
     assert (source.model, source.label) == (Article, "articles.article")
     assert not DBTaskResult.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "default"), [(["articles", "books"], "articles"), (["books", "notes"], "books"), ([], "")]
+)
+def test_the_index_that_is_searched_when_none_is_named(monkeypatch, names, default):
+    monkeypatch.setattr(indexes, "get_index_names", lambda: names)
+
+    assert indexes.get_default_index() == default

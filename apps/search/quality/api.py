@@ -25,7 +25,7 @@ class GoldenIn(Schema):
 
     q: str = Field("", description="The query: 1 to 2,000 characters.")
     document_key: str = Field("", description="As in a search's results; a chunk stands for its object.")
-    index: str = Field("", description="The index; articles when left out.")
+    index: str = Field("", description="The index; articles, or else the first one, when left out.")
     filter: Any = Field(None, description="The search's filter, as a JSON object.")
     grade: int = Field(3, description="3: the right answer, 2: a good one, 1: a helpful one.")
 

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.search.indexes import get_index_names
+from apps.search.indexes import get_default_index, get_index_names
 from apps.search.quality.forms import EvaluationForm, PromotionForm
 from apps.search.quality.golden import UnknownAnswerError, find_promoted, promote, take_back
 from apps.search.quality.models import GoldenQuery, RecentQuery
@@ -152,8 +152,7 @@ def clear_recent(request: HttpRequest) -> HttpResponse:
 
 def _get_index(data: Any) -> str:
     names = get_index_names()
-    first = ["articles"] if "articles" in names else names[:1]
-    return _choose(data.get("index"), [*first, *names])
+    return _choose(data.get("index"), [get_default_index(), *names] if names else [])
 
 
 def _choose(value: str | None, allowed: list[str]) -> str:

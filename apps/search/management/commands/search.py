@@ -21,7 +21,7 @@ class Command(BaseCommand):
         """Declare the tenant, the query, the index and the number of rows."""
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("query")
-        parser.add_argument("--index", default="articles")
+        parser.add_argument("--index", default="", help="articles, or else the first one, when left out")
         parser.add_argument("--limit", type=int, default=10)
         parser.add_argument("--mode", default="semantic", help="semantic, keyword or hybrid")
         parser.add_argument("--filter", default="", help='JSON, such as \'{"lang": "en"}\'')

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from apps.search.embedders import EmbeddingError
 from apps.search.factory import UnknownIndexError
 from apps.search.hybrid import MODES
+from apps.search.indexes import get_default_index
 from apps.search.management.tenants import add_schema_arguments, each_tenant
 from apps.search.quality.comparing import Answer, Comparison, compare_spaces
 from apps.search.quality.metrics import Interval
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("candidate", help="an alias of settings.EMBEDDINGS with the documents embedded")
         parser.add_argument("--current", help="the space to compare with (default: the tenant's own)")
-        parser.add_argument("--index", default="articles")
+        parser.add_argument("--index", help="articles, or else the first one, when left out")
         parser.add_argument("--mode", choices=MODES, default="semantic")
         parser.add_argument("--limit", type=int, default=50, help="how many recent queries (50)")
 
@@ -42,7 +43,11 @@ class Command(BaseCommand):
             self._print(self._compare(options["current"] or tenant.space, options))
 
     def _compare(self, current: str, options: dict[str, Any]) -> Comparison:
-        index, candidate, limit = options["index"], options["candidate"], options["limit"]
+        index, candidate, limit = (
+            options["index"] or get_default_index(),
+            options["candidate"],
+            options["limit"],
+        )
         with tqdm(desc=f"{current} and {candidate}", unit=" queries", leave=False, disable=None) as bar:
             try:
                 return compare_spaces(
