@@ -8,6 +8,7 @@ OURS = ("project", "tenants", "apps", "tests")
 SEARCH = "apps.search"
 PGVECTOR = "apps.search.storage.pgvector"
 QUALITY = "apps.search.quality"  # may be left out, so nobody needs it
+MAY_BE_LEFT_OUT = {QUALITY, "project.demo"}
 BELOW_VIEWS = ["apps.search.storage", "apps.search.indexing"]
 
 # A module is judged by the first room that holds it: those inside come before those around them.
@@ -135,7 +136,8 @@ def test_every_room_imports_only_what_it_may_know():
 def test_there_are_modules_to_judge_in_every_room():
     modules = [get_module_name(ROOT, path) for top in OURS[:3] for path in (ROOT / top).rglob("*.py")]
 
-    assert [room for room in RULES if not any(is_within(module, room) for module in modules)] == []
+    empty = {room for room in RULES if not any(is_within(module, room) for module in modules)}
+    assert empty <= MAY_BE_LEFT_OUT
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_search_answers_with_documents_and_their_sources(client, library):
         ({"q": "x", "limit": "0"}, "limit", "1 to 100 are allowed."),
         ({"q": "x", "limit": "101"}, "limit", "1 to 100 are allowed."),
         ({"q": "x", "limit": "ten"}, "limit", "A whole number from 1 to 100 is allowed."),
-        ({"q": "x", "index": "secrets"}, "index", "There is no index 'secrets'. Known indexes: articles."),
+        ({"q": "x", "index": "secrets"}, "index", "There is no index 'secrets'. Known indexes: articles"),
     ],
 )
 def test_bad_input_is_answered_with_the_field_at_fault(client, library, parameters, field, message):

@@ -66,7 +66,7 @@ def test_a_golden_query_is_deleted_with_its_answers(site, make_golden, make_memb
     ("changes", "field", "reason"),
     [
         ({"q": " "}, "q", "Type what you are looking for: 1 to 2,000 characters."),
-        ({"index": "notes"}, "index", "There is no index 'notes'. Known indexes: articles."),
+        ({"index": "books"}, "index", "There is no index 'books'. Known indexes: articles"),
         ({"filter": {"a": {"near": 1}}}, "filter", "a.near"),
         ({"filter": "text"}, "filter", "needs an object of keys and conditions, not a string."),
         ({"grade": 4}, "grade", "4 is no grade. Allowed: 1, 2, 3."),
