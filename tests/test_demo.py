@@ -1,7 +1,11 @@
 import json
+import socket
+import threading
+import time
 
 import pytest
 
+from project.demo import __main__ as demo
 from project.demo.docstrings import write_docstrings
 from project.demo.golden import read_golden
 
@@ -41,3 +45,19 @@ def test_golden_queries_without_an_answer_are_left_out():
 
     assert only["q"] == "parse command line options"
     assert [answer["key"] for answer in only["answers"]] == ["optparse"]
+
+
+def test_the_demo_is_not_ready_before_its_web_server_listens(monkeypatch):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(demo, "PORT", server.getsockname()[1])
+        waiting = threading.Thread(target=demo._await_web_server, args=[[]], daemon=True)
+
+        waiting.start()
+        time.sleep(0.3)
+        waited = waiting.is_alive()
+        server.listen()
+        waiting.join(timeout=10)
+
+    assert waited
+    assert not waiting.is_alive()

@@ -61,6 +61,7 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
     processes += [subprocess.Popen(command, process_group=0) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
     _await_indexing(processes)
     evaluate()
+    _await_web_server(processes)
     _print_addresses()
     while all(process.poll() is None for process in processes):
         time.sleep(0.5)
@@ -80,6 +81,15 @@ def _await_indexing(processes: list[subprocess.Popen]) -> None:
             bar.update(max(0, total - count - bar.n))
             time.sleep(0.3)
         bar.update(total - bar.n)
+
+
+def _await_web_server(processes: list[subprocess.Popen]) -> None:
+    """Wait until it listens: where nothing is left to index, it would be named before it answers."""
+    while all(process.poll() is None for process in processes):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+                return
+        time.sleep(0.1)
 
 
 def _print_addresses() -> None:
