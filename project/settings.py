@@ -294,9 +294,21 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{BASE_DOMAIN}")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"tenant": {"()": "tenants.log.TenantFilter"}},
+    "filters": {
+        "tenant": {"()": "tenants.log.TenantFilter"},
+        "production": {"()": "django.utils.log.RequireDebugFalse"},
+    },
     "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"},
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["production"],
+        },
+    },
+    # As Django has it, but for its own console, which would print each line a second time.
+    "loggers": {"django": {"handlers": ["mail_admins"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
 

@@ -1,5 +1,6 @@
 import ast
 import inspect
+import logging
 import re
 
 import pytest
@@ -110,3 +111,14 @@ def test_an_ordinary_line_of_a_lock_file_is_no_address(line):
 
 def test_all_migrations_are_made(db):
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_line_of_django_is_printed_once():
+    consoles = [
+        handler
+        for name in ("django", None)
+        for handler in logging.getLogger(name).handlers
+        if type(handler) is logging.StreamHandler
+    ]
+
+    assert len(consoles) == 1
