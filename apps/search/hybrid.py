@@ -50,7 +50,8 @@ def search_keywords(provider: PgVectorProvider, text: str, *, filter_q: Q | None
     """
     rows = provider.objects.filter(filter_q or Q())
     tenant = rows.query.tenant or get_current_tenant()  # type: ignore[attr-defined]
-    return match_keywords(rows, text, tenant.search_language)
+    with provider.switched():  # the words are counted here and now
+        return match_keywords(rows, text, tenant.search_language)
 
 
 def search_hybrid(

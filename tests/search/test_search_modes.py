@@ -35,6 +35,14 @@ def test_api_searches_by_mode(client, public, mode, count):
     assert (titles(response)[0], len(titles(response))) == ("Fox", count)
 
 
+@pytest.mark.parametrize("mode", ["semantic", "keyword", "hybrid"])
+def test_a_provider_of_one_tenant_searches_by_every_mode_while_none_is_bound(public, acme, globex, mode):
+    found = search_by_mode(get_provider("articles", tenant=acme), "fox jumping", mode)[:1]
+
+    assert [row.metadata["title"] for row in found] == ["Fox"]
+    assert not search_by_mode(get_provider("articles", tenant=globex), "fox jumping", mode)[:1]
+
+
 def test_api_searches_by_meaning_unless_told(client, public):
     response = client.get("/api/search", {"q": "fox"}, headers=public)
 
