@@ -117,6 +117,15 @@ def test_search_refuses_bad_input(acme):
         call_command("search", "x", schema="acme", index="x")
 
 
+def test_search_names_a_space_that_was_taken_out_of_the_settings(library, acme, settings):
+    settings.EMBEDDINGS = {"other": settings.EMBEDDINGS["default"]}
+
+    with pytest.raises(
+        CommandError, match=r"^EMBEDDINGS\['default'\]: there is no such alias. Known aliases: other"
+    ):
+        call_command("search", "moon", schema="acme")
+
+
 def test_search_takes_a_mode_and_a_filter(run, library):
     by_word = run("search", "yeast", schema="acme", mode="keyword")
     filtered = run("search", "yeast", schema="acme", filter='{"title": "Tides"}')

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         find = partial(search_objects, data["q"], data["index"], data["limit"], data["filter"])
         try:
             answer = search_or_fall_back(find, data["mode"])
-        except EmbeddingError as error:
+        except (EmbeddingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if answer.degraded:
             self.stderr.write(answer.degraded)
