@@ -82,6 +82,21 @@ def test_model_without_a_required_field_is_refused(missing):
         PgVectorProvider(model=model)
 
 
+def test_a_models_label_in_place_of_its_class_is_refused():
+    with pytest.raises(
+        TypeError, match=r"^model must be .* not 'articles.ArticleEmbedding': import the class"
+    ):
+        PgVectorProvider(model="articles.ArticleEmbedding")
+
+
+@pytest.mark.parametrize("on_conflict", ["update", "skip"])
+def test_one_document_outside_of_a_list_is_refused(in_acme, on_conflict):
+    with pytest.raises(TypeError, match=r"^documents must be an iterable .*: put it into a list\.$"):
+        PgVectorProvider().add(Document("a", "A cat."), on_conflict=on_conflict)
+
+    assert not PgVectorProvider().objects.exists()
+
+
 def test_unknown_space_lists_the_known_ones(in_acme):
     in_acme.space = "gone"
 

@@ -43,8 +43,8 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
     the provider is made, so a provider may be made once and used for every tenant; with `tenant` it serves
     that one, whichever is bound. `source_models` are the models whose objects the documents are made of.
 
-    Raises ValueError for a model that lacks a required field, and NoTenantError from every method that
-    needs the database while no tenant is bound.
+    Raises TypeError for a model that is no class, ValueError for one that lacks a required field, and
+    NoTenantError from every method that needs the database while no tenant is bound.
     """
 
     def __init__(
@@ -190,7 +190,9 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
             return self.nearest(vector).exclude(own)
 
     def prepare(self, documents: Iterable[Document], on_conflict: str) -> Iterable[Document]:
-        """Return the documents that `add` has to embed, lazily. Raises ValueError for a bad policy."""
+        """Return what `add` has to embed. Raises ValueError for a bad policy, TypeError for no list."""
+        if isinstance(documents, Document):
+            raise TypeError("documents must be an iterable of Document, not one: put it into a list.")
         if on_conflict not in POLICIES:
             raise ValueError(f"on_conflict is {on_conflict!r}; allowed: {', '.join(POLICIES)}.")
         return self._without_stored(documents) if on_conflict == "skip" else documents
@@ -236,6 +238,10 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
 
 
 def _check_fields(model: type[Any]) -> None:
+    if not isinstance(model, type):
+        raise TypeError(
+            f"model must be a subclass of BasePgVectorEmbedding, not {model!r}: import the class."
+        )
     for name in REQUIRED_FIELDS:
         try:
             model._meta.get_field(name)
