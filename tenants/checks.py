@@ -119,6 +119,25 @@ def check_relations(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.models)
+def check_apps(**kwargs: Any) -> list[CheckMessage]:
+    """E008: the tables of an app must be somewhere."""
+    hint = (
+        "Name it in TENANT_APPS, for tables in each tenant's schema, or in SHARED_APPS, for those of public."
+    )
+    return [
+        Error(
+            f"{config.name} has models, but is in neither SHARED_APPS nor TENANT_APPS: it gets no tables.",
+            hint=hint,
+            id="tenants.E008",
+        )
+        for config in apps.get_app_configs()
+        if not has_tenant_tables(config.label)
+        and not has_shared_tables(config.label)
+        and any(model._meta.managed for model in config.get_models())
+    ]
+
+
 def _get_target(field: Any) -> str:
     is_relation = field.remote_field and field.related_model
     return field.related_model._meta.label if is_relation else ""

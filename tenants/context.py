@@ -6,6 +6,7 @@ from django import db
 from django_tenants.utils import get_public_schema_name, get_tenant_model, schema_context, tenant_context
 
 from tenants.postgresql.binding import owner_rights
+from tenants.postgresql.compiler import is_tenant_app
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -17,6 +18,7 @@ __all__ = [
     "connection",
     "get_current_schema",
     "get_current_tenant",
+    "is_tenant_app",
     "owner_rights",
     "tenant_context",
     "unbound",

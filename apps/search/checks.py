@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
@@ -10,10 +11,13 @@ from pgvector.django import HnswIndex
 
 from apps.search.chunkers import get_chunker
 from apps.search.embedders import validate_embedding_settings
+from apps.search.indexed import Indexed
 from apps.search.indexes import get_index_names, get_indexed_models
 from apps.search.spaces import get_space
 from apps.search.storage.pgvector.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from tenants.context import is_tenant_app
 
 HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
 
@@ -40,6 +44,21 @@ def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
         for model in get_indexed_models()
         for name in ("index_name", "index_fields")
         if not getattr(model, name, None) and not (name == "index_name" and get_index_names(model))
+    ]
+
+
+@register()
+def check_tables(**kwargs: Any) -> list[CheckMessage]:
+    """E008: what is searched, and its vectors, must be in the tenants' schemas and nowhere else."""
+    return [
+        Error(
+            f"{model._meta.label} is searched in each tenant apart, but its app is not in TENANT_APPS alone.",
+            hint="Name it in TENANT_APPS and not in SHARED_APPS, or all tenants share one table in public.",
+            obj=model,
+            id="search.E008",
+        )
+        for model in apps.get_models()
+        if issubclass(model, Indexed | BasePgVectorEmbedding) and not is_tenant_app(model._meta.app_label)
     ]
 
 

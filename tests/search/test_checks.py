@@ -3,7 +3,7 @@ from django.apps import apps
 from django.core import checks
 from django.db import models
 
-from apps.search.checks import check_indexed_models, check_spaces
+from apps.search.checks import check_indexed_models, check_spaces, check_tables
 from apps.search.indexed import Indexed
 from tests.search.embedder import BACKEND
 
@@ -130,6 +130,13 @@ def test_every_faulty_space_is_reported(settings):
     settings.EMBEDDINGS = {"default": space(MODEL="no.Model"), "b": space(BACKEND="no.Such"), "c": space()}
 
     assert [message.id for message in check_spaces()] == ["search.E002", "search.E001"]
+
+
+def test_what_is_searched_is_in_the_tenants_schemas_alone(settings, models_app):
+    found = {message.obj._meta.label for message in check_tables()}
+
+    assert {"tests_models.Note", "tests_models.L2Embedding"} <= found
+    assert not {label for label in found if not label.startswith("tests_models.")}
 
 
 @pytest.fixture

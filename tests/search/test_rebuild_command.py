@@ -48,6 +48,16 @@ def test_all_active_tenants_are_rebuilt(acme, globex, capsys):
 
 
 @pytest.mark.usefixtures("articles")
+def test_a_tenant_whose_space_is_gone_stops_no_other(acme, globex):
+    Tenant.objects.filter(pk=acme.pk).update(space="gone")
+
+    with pytest.raises(CommandError, match=r"^acme: --space: EMBEDDINGS\['gone'\]: there is no such alias"):
+        call_command("rebuild_index", all=True)
+
+    assert indexed(globex) == ["of Globex"]
+
+
+@pytest.mark.usefixtures("articles")
 def test_another_space_can_be_filled_before_a_tenant_is_switched(acme):
     call_command("rebuild_index", schema="acme", index="articles", space="custom")
 

@@ -13,6 +13,7 @@ from django.db.migrations.operations import RunSQL
 from tenants.checks import (
     _extension,
     _server_version,
+    check_apps,
     check_bundles,
     check_engine,
     check_relations,
@@ -243,6 +244,17 @@ def test_a_relation_that_leaves_its_schema_is_e007(scratch_models, begin, end, f
     assert message.id == "tenants.E007"
     assert message.msg.startswith(f"{begin}.Scratch.relation leads to {end}, {fault}")
     assert message.hint.startswith("Store the key of what it leads to")
+
+
+def test_an_app_that_gets_no_tables_is_e008(settings):
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.models_app"]
+
+    message = get_only(check_apps())
+
+    assert message.id == "tenants.E008"
+    assert message.msg.startswith(
+        "tests.models_app has models, but is in neither SHARED_APPS nor TENANT_APPS"
+    )
 
 
 def test_relations_within_a_schema_have_no_fault(scratch_models):

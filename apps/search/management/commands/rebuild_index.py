@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from apps.search.factory import UnknownIndexError, get_provider
+from apps.search.factory import get_provider
 from apps.search.indexes import get_index_names
 from apps.search.indexing import count_objects, rebuild_index
 from apps.search.management.tenants import add_schema_arguments, each_tenant
@@ -27,21 +27,42 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="leave it to the workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Go through the tenants and their indexes, with a progress bar."""
-        indexes = [options["index"]] if options["index"] else get_index_names()
+        """Go through the tenants and their indexes, with a progress bar; one that fails stops no other."""
+        failures = []
+        indexes = _get_indexes(options["index"])
         for tenant in each_tenant(options):
-            for index in indexes:
-                if options["queue"]:
-                    self.stdout.write(_queue(tenant.schema_name, index, options["space"]))
-                    continue
-                changed = self._rebuild(tenant.schema_name, index, options["space"])
-                self.stdout.write(f"{tenant.schema_name}: index {index}: {changed} documents changed")
-            enqueue_maintenance()
+            try:
+                self._deal_with(tenant.schema_name, indexes, options)
+            except CommandError as error:
+                if not options["all"]:
+                    raise
+                failures.append(f"{tenant.schema_name}: {error}")
+        if failures:
+            raise CommandError("\n".join(failures))
+
+    def _deal_with(self, schema: str, indexes: list[str], options: dict[str, Any]) -> None:
+        for index in indexes:
+            if options["queue"]:
+                self.stdout.write(_queue(schema, index, options["space"]))
+                continue
+            changed = self._rebuild(schema, index, options["space"])
+            self.stdout.write(f"{schema}: index {index}: {changed} documents changed")
+        enqueue_maintenance()
 
     def _rebuild(self, schema: str, index: str, space: str | None) -> int:
         _check(index, space)
         with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
             return rebuild_index(index, space=space, progress=bar.update)
+
+
+def _get_indexes(named: str | None) -> list[str]:
+    known = get_index_names()
+    if named is None:
+        return known
+    if named not in known:
+        listed = ", ".join(known) or "none"
+        raise CommandError(f"--index: There is no index {named!r}. Known indexes: {listed}.")
+    return [named]
 
 
 def _queue(schema: str, index: str, space: str | None) -> str:
@@ -56,7 +77,5 @@ def _queue(schema: str, index: str, space: str | None) -> str:
 def _check(index: str, space: str | None) -> None:
     try:
         get_provider(index, space=space)
-    except UnknownIndexError as error:
-        raise CommandError(f"--index: {error}") from error
     except ImproperlyConfigured as error:
         raise CommandError(f"--space: {error}") from error
