@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import connections
+from django.db import OperationalError, connections
 from django.tasks import Task
 from django.utils.module_loading import import_string
 from psycopg_pool import ConnectionPool
@@ -83,9 +83,14 @@ def _find_pool_fault(pool: Any) -> str:
 
 @register(Tags.database)
 def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """E002 to E005: version of the server, pgvector installed, in `public`, and recent enough."""
+    """E002 to E005, E009: its version, pgvector installed, in `public`, recent enough; whether it answers."""
     if "default" not in (databases or ()) or connections["default"].vendor != "postgresql":
         return []
+    try:
+        connections["default"].ensure_connection()
+    except OperationalError as error:
+        hint = "Correct DATABASE_URL, or start that server. Empty, it means the embedded PostgreSQL."
+        return [Error(f"The database does not answer: {error}", hint=hint, id="tenants.E009")]
     with connections["default"].cursor() as cursor:
         cursor.execute("SHOW server_version_num")
         server_version = int(cursor.fetchone()[0])

@@ -89,6 +89,14 @@ def test_a_models_label_in_place_of_its_class_is_refused():
         PgVectorProvider(model="articles.ArticleEmbedding")
 
 
+@pytest.mark.parametrize("wrong", ["a text", {"content": "a text"}, None])
+def test_what_is_no_document_is_refused_by_name(in_acme, wrong):
+    with pytest.raises(TypeError, match=r"^documents must be Documents; there is .* among them"):
+        PgVectorProvider().add([Document("a", "text"), wrong])
+
+    assert PgVectorProvider().objects.count() == 0
+
+
 @pytest.mark.parametrize("on_conflict", ["update", "skip"])
 def test_one_document_outside_of_a_list_is_refused(in_acme, on_conflict):
     with pytest.raises(TypeError, match=r"^documents must be an iterable .*: put it into a list\.$"):

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.conf import settings as project_settings
 from django.core.checks import Error, run_checks
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import OperationalError, connection, connections, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 
@@ -67,6 +67,18 @@ def test_the_database_is_only_asked_when_it_is_named(db, django_assert_num_queri
     with django_assert_num_queries(0):
         assert check_server() == []
         assert check_server(databases=["other"]) == []
+
+
+def test_a_server_that_does_not_answer_is_e009(monkeypatch):
+    def refuse():
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connections["default"], "ensure_connection", refuse)
+
+    message = get_only(check_server(databases=["default"]))
+
+    assert (message.id, message.msg) == ("tenants.E009", "The database does not answer: connection refused")
+    assert message.hint.startswith("Correct DATABASE_URL")
 
 
 @pytest.mark.parametrize("engine", ENGINES_THAT_DO_NOT_SEPARATE)

@@ -1,6 +1,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -54,6 +55,16 @@ def test_every_bad_option_is_named_and_nothing_is_created(acme):
 def test_a_taken_subdomain_is_an_error(acme):
     with pytest.raises(CommandError, match=r"--subdomain: Tenant with this Subdomain already exists\."):
         call_command("create_tenant", "--name=Other", "--subdomain=acme", "--owner-email=a@example.com")
+
+
+def test_before_the_first_migration_it_says_what_to_run(db):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tenants_tenant RENAME TO elsewhere")
+
+    with pytest.raises(
+        CommandError, match=r"There is no registry of tenants yet. Run: manage.py migrate_schemas"
+    ):
+        call_command("create_tenant", *INITECH)
 
 
 @pytest.mark.parametrize("missing", range(3))

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import ProgrammingError
+from psycopg.errors import UndefinedTable
 
 from tenants.provisioning import ProvisioningError, provision, register_tenant
 
@@ -38,6 +40,12 @@ class Command(BaseCommand):
             raise CommandError(_as_lines(error)) from error
         except ProvisioningError as error:
             raise CommandError(str(error)) from error
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, UndefinedTable):
+                raise CommandError(
+                    "There is no registry of tenants yet. Run: manage.py migrate_schemas"
+                ) from error
+            raise
         self.stdout.write(self.style.SUCCESS(f"{tenant.name} is at {tenant.url}"))
         self.stdout.write(f"{tenant.owner_email} sets a password at {link}")
 

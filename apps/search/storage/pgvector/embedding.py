@@ -18,10 +18,12 @@ def embed_batches(
     """Yield the documents with their vectors; those that have theirs come as they are.
 
     The embedder is asked for when there is something to embed. Raises InvalidDocumentError for a content that
-    cannot be embedded, and EmbeddingError when the embedder fails.
+    cannot be embedded, EmbeddingError when the embedder fails, and TypeError for what is no Document.
     """
     for batch in batched(documents, BATCH):
         plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
+        if wrong := [document for document in plain if not isinstance(document, Document)]:
+            raise TypeError(f"documents must be Documents; there is {wrong[0]!r:.100} among them.")
         if not plain:
             yield from batch  # type: ignore[misc]  # none of them is plain
             continue
