@@ -8,7 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.index_builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
+from apps.search.storage.pgvector.vector_index import forget_indexes
 from tenants.context import TenantMismatchError, tenant_context
 from tests.models_app import models
 from tests.search.filling import fill, make_vectors
@@ -29,6 +31,13 @@ def odd(in_acme):
         for number, (text, vector) in enumerate(zip(ODD, make_vectors(len(ODD), 8), strict=True))
     )
     return provider
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    forget_indexes()
+    yield
+    forget_indexes()
 
 
 def keys_of(rows):
@@ -71,6 +80,20 @@ def test_filters_are_added_to_each_other(odd):
     found, sent = read(rows[:5])
 
     assert sorted(found) == ["k2", "k4"]
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], [Q()], [Q() & Q(), Q()]], ids=str)
+def test_a_filter_that_asks_for_nothing_is_none(in_acme, as_owner, arguments):
+    provider = fill(3_000)
+    build_index(PgVectorEmbedding, "filled", "default", 8, 3_000)
+    forget_indexes()
+
+    rows = provider.nearest(QUERY).filter(*arguments)[:5]
+    found, sent = read(rows)
+
+    assert (rows.plan.mode, rows.plan.matches) == ("hnsw", None)  # nothing was estimated or counted
+    assert found == keys_of(provider.nearest(QUERY)[:5])
     assert len(sent) == 1
 
 

@@ -153,8 +153,11 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         # Django's, of `filter` and `exclude`. A slice cannot be filtered; that is for Django to say.
         if self._spec and not self._is_sliced():
             with suppress(FieldError):  # it asks for more than columns: the distance, say
-                rows = self._get_rows(self._spec)._filter_or_exclude(negate, args, kwargs)
-                return self._with(replace(self._spec, matching=rows.query), self._limits)
+                rows = self._get_rows(self._spec)
+                left = rows._filter_or_exclude(negate, args, kwargs)
+                is_narrower = left.query.where != rows.query.where  # Q() leaves all
+                spec = replace(self._spec, matching=left.query) if is_narrower else self._spec
+                return self._with(spec, self._limits)
         return super()._filter_or_exclude(negate, args, kwargs)  # type: ignore[misc]
 
     def _get_rows(self, spec: SearchSpec) -> Any:
@@ -199,10 +202,7 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
             super()._fetch_all()
 
     def _fetch_quickly(self, spec: SearchSpec) -> None:
-        """Fetch a search to which nothing but filters was added, without building Django's query for it.
-
-        Leaves the rows unread where a filter needs it all the same.
-        """
+        """Fetch without Django's query; leave the rows unread where a filter needs it all the same."""
         low, high = self._limits
         with tenant_context(self._tenant) if self._tenant else self._query.bound():
             matching = compile_matching(spec.matching) if spec.matching else None
