@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_public_schema_name, quote_schema_name
+from psycopg.pq import TransactionStatus
 
 from tenants.postgresql.binding import Binding, current_binding
 from tenants.postgresql.pool import is_from_pool, is_pool_off, with_reset
@@ -118,6 +119,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 current_binding.reset(token)
 
         super().on_commit(run, robust)
+
+    def _commit(self) -> None:
+        # A COMMIT that fails is a rollback. So is, without any error, that of a transaction in which an error
+        # was swallowed. The session then is where the transaction began: at another tenant, perhaps.
+        is_kept = self.connection and self.connection.info.transaction_status != TransactionStatus.INERROR
+        kept, self.search_path_set_schemas = self.search_path_set_schemas, None
+        super()._commit()
+        if is_kept:
+            self.search_path_set_schemas = kept
 
     def close_if_unusable_or_obsolete(self) -> None:
         """As Django's, and close a session that has been bound to too many schemas.

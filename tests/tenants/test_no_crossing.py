@@ -1,10 +1,13 @@
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import ApiKey
 from apps.articles.models import Article
 from tenants.context import NoTenantError, TenantMismatchError, tenant_context
+
+from .tasks import describe_binding
 
 
 @pytest.fixture
@@ -94,6 +97,43 @@ def test_what_runs_on_commit_runs_in_the_tenant_that_asked_for_it(
         connection.set_tenant(globex)
 
     assert seen == ["acme"]
+
+
+def divide_by_zero():
+    with pytest.raises(DataError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1/0")
+
+
+def fail_within_a_block():
+    with transaction.atomic():
+        divide_by_zero()
+
+
+def fail_without_autocommit():
+    transaction.set_autocommit(False)
+    divide_by_zero()
+    transaction.commit()
+    transaction.set_autocommit(True)
+
+
+def fail_to_commit():
+    transaction.set_autocommit(False)
+    ApiKey.objects.bulk_create([ApiKey(user_id=0, prefix="x", digest="x")])
+    with pytest.raises(IntegrityError, match="is not present in table"):
+        transaction.commit()
+    transaction.set_autocommit(True)
+
+
+@pytest.mark.parametrize("swallow", [fail_within_a_block, fail_without_autocommit, fail_to_commit])
+def test_a_swallowed_error_does_not_lead_back_to_the_tenant_before(acme, globex, committed, swallow):
+    def visit_both():
+        with tenant_context(acme):
+            describe_binding()
+        with tenant_context(globex):
+            swallow()
+            return describe_binding()
+
+    assert committed(visit_both) == ["globex", "globex"]
 
 
 def test_an_account_carried_into_another_tenant_is_neither_saved_nor_read_there(acme, globex):
