@@ -109,7 +109,7 @@ class TenantAdmin(admin.ModelAdmin):
             provision_tenant.enqueue(obj.pk)
             self.message_user(request, f"{obj} is being provisioned by a worker. Reload to see its state.")
 
-    @admin.action(description="Provision again (after a failure)")
+    @admin.action(description="Provision again (after a failure)", permissions=["change"])
     def retry_provisioning(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
         """Write the task anew for those that failed."""
         for tenant in tenants.filter(state=Tenant.State.FAILED):
@@ -118,12 +118,12 @@ class TenantAdmin(admin.ModelAdmin):
                 provision_tenant.enqueue(tenant.pk)
             self.message_user(request, f"{tenant} is being provisioned again.")
 
-    @admin.action(description="Suspend")
+    @admin.action(description="Suspend", permissions=["change"])
     def suspend_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
         """Stop serving them."""
         self._each(request, tenants, suspend, "is suspended")
 
-    @admin.action(description="Resume")
+    @admin.action(description="Resume", permissions=["change"])
     def resume_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
         """Serve them again."""
         self._each(request, tenants, resume, "is active")

@@ -1,6 +1,7 @@
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django_tasks_db.models import DBTaskResult
 
@@ -176,6 +177,28 @@ def test_a_tenant_in_the_wrong_state_is_named_and_the_others_are_done(acme, make
     ]
     acme.refresh_from_db()
     assert acme.state == "suspended"
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [
+        ("suspend_tenants", "active"),
+        ("resume_tenants", "suspended"),
+        ("retry_provisioning", "failed"),
+        ("keep_tenants", "leaving"),
+    ],
+)
+def test_an_operator_who_may_only_look_changes_no_tenants_state(client, make_tenant, action, state):
+    viewer = get_user_model().objects.create_user("viewer@example.com", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_tenant"))
+    client.force_login(viewer)
+    tenant = make_tenant("soon", state=state)
+
+    client.post(LIST, {"action": action, "_selected_action": [tenant.pk]}, **AT_PUBLIC)
+
+    tenant.refresh_from_db()
+    assert client.get(LIST, **AT_PUBLIC).status_code == 200
+    assert tenant.state == state
 
 
 def test_the_members_admin_has_no_shared_table():
