@@ -18,12 +18,13 @@ class TenantsConfig(AppConfig):
         from tenants.content_types import separate_content_types
         from tenants.hosts import watch_registry
         from tenants.middleware import unbind_tenant
-        from tenants.routers import remember_tenants
+        from tenants.routers import guard_bulk_writes, remember_tenants
         from tenants.signing import separate_signatures
 
         separate_content_types()
         separate_signatures()
         remember_tenants()
+        guard_bulk_writes()
         watch_registry()
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

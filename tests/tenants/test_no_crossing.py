@@ -54,6 +54,10 @@ def test_without_a_tenant_there_is_no_query(acme, query):
         lambda article: article.save(),
         lambda article: article.delete(),
         lambda article: article.refresh_from_db(),
+        lambda article: Article.objects.bulk_update([article], ["title"]),
+        lambda article: Article.objects.bulk_create(
+            [article], update_conflicts=True, unique_fields=["id"], update_fields=["title"]
+        ),
     ],
 )
 def test_an_object_is_not_carried_into_another_tenant(article, twin, globex, use):
