@@ -14,7 +14,7 @@ from tenants.postgresql.compiler import has_tenant_tables
 
 
 class TenantRouter:
-    """Asked by Django before an object is saved, deleted, refreshed, or followed to a related one.
+    """Asked by Django before an object is saved, deleted, refreshed, related or followed to a related one.
 
     An object of a tenant's table belongs to the schema it was made or read in. Without this, one that was
     loaded in tenant A and saved in tenant B would overwrite B's row of the same key.
@@ -27,6 +27,15 @@ class TenantRouter:
     def db_for_write(self, model: type[Model], instance: Model | None = None, **hints: Any) -> None:
         """Leave the choice to Django. Raises TenantMismatchError for another tenant's object."""
         _check(instance)
+
+    def allow_relation(self, one: Model, other: Model, **hints: Any) -> None:
+        """Leave the choice to Django. Raises TenantMismatchError for objects of two tenants."""
+        homes = {_get_home(one), _get_home(other)} - {None, "public"}
+        if len(homes) > 1:
+            raise TenantMismatchError(
+                f"This {one._meta.label} of the tenant with the schema {_get_home(one)!r} cannot be related "
+                f"to a {other._meta.label} of {_get_home(other)!r}, where its key is another object's."
+            )
 
 
 def remember_tenants() -> None:

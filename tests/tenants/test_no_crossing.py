@@ -1,5 +1,6 @@
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -154,3 +155,30 @@ def test_an_account_carried_into_another_tenant_is_neither_saved_nor_read_there(
         twin.refresh_from_db()
 
     assert twin.email == "bob@globex.example"
+
+
+def relate_to_many(user, group, key):
+    group.user_set.add(user)
+
+
+def relate_to_one(user, group, key):
+    key.user = user
+
+
+@pytest.mark.parametrize("relate", [relate_to_many, relate_to_one])
+def test_objects_of_two_tenants_are_not_related(acme, globex, relate):
+    with tenant_context(acme):
+        user = get_user_model().objects.create_user("ann@acme.example")
+    with tenant_context(globex):
+        twin = get_user_model().objects.create_user("bob@globex.example", pk=user.pk)
+        group = Group.objects.create(name="Those who may do everything")
+        key, _ = ApiKey.objects.issue(twin, "export")
+
+        with (
+            pytest.raises(TenantMismatchError, match=r"'acme' cannot be related to .* 'globex'"),
+            transaction.atomic(),
+        ):
+            relate(user, group, key)
+
+        assert not twin.groups.exists()
+        assert key.user == twin
