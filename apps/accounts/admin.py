@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import forms as auth_forms
-from django.db.models import ForeignKey, QuerySet
+from django.contrib.auth.models import Permission
+from django.db.models import ForeignKey, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,6 +16,7 @@ from apps.accounts.forms import LimitPasswords
 from apps.accounts.invitations import invite
 from apps.accounts.models import ApiKey, User
 
+RIGHTS = ["is_staff", "is_superuser", "groups", "user_permissions"]
 ISSUED_FIELDS = ["name", "user", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at"]
 
 
@@ -51,7 +53,7 @@ class UserAdmin(auth_admin.UserAdmin):
     change_password_form = AdminPasswordForm
     fieldsets = [
         (None, {"fields": ["email", "password", "name"]}),
-        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        ("Rights", {"fields": ["is_active", *RIGHTS]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
@@ -61,6 +63,19 @@ class UserAdmin(auth_admin.UserAdmin):
     search_fields = ["email", "name"]
     ordering = ["email"]
     actions = ["send_invitation"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        """Let superusers alone give and take rights: anybody else could give them to themselves."""
+        fixed = list(super().get_readonly_fields(request, obj))
+        return fixed if request.user.is_superuser else fixed + RIGHTS
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return whether the person may change accounts and, of one account, may do all that it may."""
+        return super().has_change_permission(request, obj) and _has_rights_of(request.user, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return whether the person may delete accounts and, of one account, may do all that it may."""
+        return super().has_delete_permission(request, obj) and _has_rights_of(request.user, obj)
 
     def has_invite_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may change accounts and this site has the page that the link leads to."""
@@ -81,6 +96,15 @@ class UserAdmin(auth_admin.UserAdmin):
                 self.message_user(request, f"No invitation was sent to {user}: {error}", messages.ERROR)
             else:
                 self.message_user(request, f"An invitation was sent to {user}.", messages.SUCCESS)
+
+
+def _has_rights_of(person: Any, other: User | None) -> bool:
+    """Whoever sets the password or the address of an account can sign in to it."""
+    if other is None or person.is_superuser:
+        return True
+    rights = Permission.objects.filter(Q(user=other) | Q(group__user=other))
+    names = rights.values_list("content_type__app_label", "codename")
+    return not other.is_superuser and all(person.has_perm(f"{app}.{name}") for app, name in names)
 
 
 @admin.register(ApiKey)
