@@ -6,8 +6,10 @@ from typing import Any
 from django import forms
 from django.contrib.auth import forms as auth_forms
 from django.core.validators import MaxLengthValidator
+from django.http import HttpRequest
 from django.utils import timezone
 
+from apps.accounts.invitations import get_site_host
 from apps.accounts.models import ApiKey, User
 
 MAX_PASSWORD_LENGTH = 1024
@@ -51,6 +53,10 @@ class ResetPasswordForm(auth_forms.PasswordResetForm):
         max_length=254,
         widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "email"}),
     )
+
+    def save(self, *, request: HttpRequest, **options: Any) -> None:  # type: ignore[override]
+        """Mail the link, which leads to the request's site by the address that `get_site_host` returns."""
+        super().save(request=request, **options | {"domain_override": get_site_host(request)})
 
 
 class SetPasswordForm(LimitPasswords, auth_forms.SetPasswordForm):

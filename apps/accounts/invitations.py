@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.http import HttpRequest
+from django.http.request import split_domain_port
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -47,6 +49,17 @@ def invite(user: User, *, base_url: str) -> str:
     subject = render_to_string("registration/invitation_subject.txt", context).strip()
     send_mail(subject, render_to_string("registration/invitation_email.txt", context), None, [user.email])
     return link
+
+
+def get_site_host(request: HttpRequest) -> str:
+    """Return the host for a link to the request's site, with the port of settings.SITE_URL.
+
+    Whoever asks for a link to be mailed to somebody else chooses what his request names beside the host's
+    name: at another port, another program would be handed the token (CWE-640).
+    """
+    name, _ = split_domain_port(request.get_host())
+    port = urlsplit(settings.SITE_URL).port
+    return f"{name}:{port}" if port else name
 
 
 def _set_password_path(user: User) -> str:

@@ -107,7 +107,7 @@ def test_chosen_users_are_invited(admin_client, member, at_acme, mailoutbox):
 
     assert response.status_code == 302
     assert "An invitation was sent to member@example.com." in html
-    assert "http://acme.localhost/accounts/reset/" in mailoutbox[0].body
+    assert "http://acme.localhost:8000/accounts/reset/" in mailoutbox[0].body
 
 
 def test_an_inactive_user_is_not_invited_and_the_admin_says_why(

@@ -25,9 +25,17 @@ def test_a_reset_mail_goes_to_the_stored_address_and_names_the_site(client, memb
 
     assert response.url == "/accounts/password_reset/done/"
     assert mailoutbox[0].to == ["member@example.com"]
-    assert mailoutbox[0].subject == "Set a new password for acme.localhost"
-    assert "http://acme.localhost/accounts/reset/" in mailoutbox[0].body
+    assert mailoutbox[0].subject == "Set a new password for acme.localhost:8000"
+    assert "http://acme.localhost:8000/accounts/reset/" in mailoutbox[0].body
     assert "Hello Mia Member," in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("host", ["acme.localhost:6666", "acme.localhost.", "ACME.localhost.:80"])
+def test_the_link_does_not_lead_where_the_request_says(client, member, mailoutbox, host):
+    client.post(RESET, {"email": "member@example.com"}, headers={"host": host})
+
+    assert "http://acme.localhost:8000/accounts/reset/" in mailoutbox[0].body
+    assert mailoutbox[0].subject == "Set a new password for acme.localhost:8000"
 
 
 def test_an_unknown_address_gets_the_same_answer_and_no_mail(client, member, at_acme, mailoutbox):
