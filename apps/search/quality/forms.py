@@ -3,8 +3,10 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from apps.search.documents import MAX_KEY_LENGTH
+from apps.search.embedders.options import find_bad_character
 from apps.search.forms import SearchForm
 from apps.search.quality.models import GoldenAnswer
 from apps.search.quality.reporting import list_spaces
@@ -22,6 +24,13 @@ class PromotionForm(SearchForm):
         required=False,
         error_messages={"invalid_choice": "%(value)s is no grade. Allowed: 1, 2, 3."},
     )
+
+    def clean_document_key(self) -> str:
+        """Refuse what PostgreSQL cannot compare a key with, with the place of the fault."""
+        key: str = self.cleaned_data["document_key"]
+        if reason := find_bad_character(key):
+            raise ValidationError(f"The key {reason}. Remove it.")
+        return key
 
     def clean_grade(self) -> int:
         """Default to the right answer."""

@@ -44,6 +44,17 @@ def test_a_result_is_promoted_listed_and_taken_back(site, articles, make_member,
     assert site.get(API).json() == {"items": [], "count": 0}
 
 
+def test_a_key_that_is_no_text_is_refused(make_member, promote_by_api):
+    make_member("add_goldenquery")
+
+    response = promote_by_api(document_key="articles.article:\ud800:0")
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == {
+        "document_key": ["The key contains a lone surrogate (U+D800) at character 17. Remove it."]
+    }
+
+
 def test_an_index_is_listed_alone(site, make_golden, make_member):
     make_golden("cream", "Butter")
     make_member("view_goldenquery")
