@@ -70,6 +70,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         binding = current_binding.get()
         super().__init__(*args, **kwargs)
         current_binding.set(binding)
+        self.execute_wrappers.append(self._execute_where_bound)
 
     def set_settings_schema(self, schema_name: str) -> None:
         """Do nothing: the settings of a connection are no place for what belongs to the context."""
@@ -176,6 +177,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._setting_search_path = False
             if own_cursor is not None:
                 own_cursor.close()
+
+    def _execute_where_bound(self, execute: Callable[..., Any], *statement: Any) -> Any:
+        # A cursor may outlive the binding that it was opened in.
+        if self.connection is not None:
+            self._handle_search_path()
+        return execute(*statement)
 
     def _get_role(self) -> str:
         binding = current_binding.get()

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import ApiKey
 from apps.articles.models import Article
-from tenants.context import NoTenantError, TenantMismatchError, tenant_context
+from tenants.context import NoTenantError, TenantMismatchError, owner_rights, tenant_context
 
 from .tasks import describe_binding
 
@@ -102,6 +102,21 @@ def test_what_runs_on_commit_runs_in_the_tenant_that_asked_for_it(
         connection.set_tenant(globex)
 
     assert seen == ["acme"]
+
+
+def test_a_cursor_that_is_kept_follows_what_is_bound(acme, globex):
+    seen = []
+
+    with tenant_context(acme), owner_rights(), connection.cursor() as cursor:
+        for tenant in (globex, acme):
+            with tenant_context(tenant):
+                cursor.execute("SELECT current_schema(), current_user = session_user")
+                seen.append(cursor.fetchone())
+    with tenant_context(acme), connection.cursor() as cursor, tenant_context(globex):
+        cursor.execute("SELECT current_schema(), current_user = session_user")
+        seen.append(cursor.fetchone())
+
+    assert seen == [("globex", True), ("acme", True), ("globex", False)]
 
 
 def divide_by_zero():
