@@ -2,6 +2,8 @@ import socket
 
 import pytest
 
+from apps.search.embedders import EmbeddingUnavailableError
+
 from .stub_client import failure_of, make_embedder
 from .stub_server import DIMENSIONS
 
@@ -120,3 +122,13 @@ def test_failure_in_a_later_batch_is_an_error(stub_server):
     message = failure_of(make_embedder(stub_server.url, batch_size=1), ["a", "b"])
 
     assert "status 400" in message
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("30", 30), ("9" * 20, 86_400), ("9" * 400, 86_400)])
+def test_a_service_is_waited_for_no_longer_than_a_day(asked, waited, stub_server):
+    stub_server.fail(429, retry_after=asked)
+
+    with pytest.raises(EmbeddingUnavailableError) as caught:
+        make_embedder(stub_server.url, max_retries=0).embed_documents(["a"])
+
+    assert caught.value.retry_after == waited

@@ -24,6 +24,7 @@ MAX_INPUTS = 2_048
 MAX_REQUEST_BYTES = 300_000
 DEFAULT_INPUT_BYTES = 8_000
 
+LONGEST_WAIT = 86_400.0  # seconds, whatever the service asks for
 URL = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#@]*)?")
 
 FAULTS_OF_TEXTS = (400, 413, 422)  # answers that may be due to one text; all others concern every text
@@ -193,10 +194,13 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
 
 
 def _read_retry_after(error: Exception) -> float | None:
-    """The seconds of a Retry-After header, RFC 9110, 10.2.3; a date, which few services send, is not read."""
+    """The seconds of a Retry-After header, RFC 9110, 10.2.3; a date, which few services send, is not read.
+
+    At most a day of them: what a tenant's own service says might be no time that anything can be put off to.
+    """
     headers = getattr(getattr(error, "response", None), "headers", {})
     seconds = headers.get("retry-after", "")
-    return float(seconds) if seconds.isdecimal() else None
+    return min(float(seconds), LONGEST_WAIT) if seconds.isdecimal() else None
 
 
 def _require_url(value: object) -> str:
