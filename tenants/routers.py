@@ -12,11 +12,14 @@ from tenants.context import TenantMismatchError, connection
 from tenants.postgresql.binding import current_binding
 from tenants.postgresql.compiler import has_tenant_tables
 
+UNBOUND = "public"
+
 
 class TenantRouter:
     """Asked by Django before an object is saved, deleted, refreshed, related or followed to a related one.
 
-    An object of a tenant's table belongs to the schema it was made or read in. Without this, one that was
+    An object of a tenant's table belongs to the schema it was made or read in; one that was made while none
+    was bound, to the first that it is written in. Without this, one that was
     loaded in tenant A and saved in tenant B would overwrite B's row of the same key.
     """
 
@@ -30,11 +33,11 @@ class TenantRouter:
 
     def allow_relation(self, one: Model, other: Model, **hints: Any) -> None:
         """Leave the choice to Django. Raises TenantMismatchError for objects of two tenants."""
-        homes = {_get_home(one), _get_home(other)} - {None, "public"}
+        homes = {_get_home(one), _get_home(other)} - {None}
         if len(homes) > 1:
             raise TenantMismatchError(
-                f"This {one._meta.label} of the tenant with the schema {_get_home(one)!r} cannot be related "
-                f"to a {other._meta.label} of {_get_home(other)!r}, where its key is another object's."
+                f"This {one._meta.label} of the schema {_get_home(one)!r} cannot be related to a "
+                f"{other._meta.label} of {_get_home(other)!r}, where its key is another object's."
             )
 
 
@@ -64,7 +67,9 @@ def _refusing_others(method: Callable[..., Any]) -> Callable[..., Any]:
     def write(self: QuerySet, objs: Iterable[Model], *args: Any, **kwargs: Any) -> Any:
         objs = list(objs)
         for instance in objs:
-            if not instance._state.adding:  # what is nobody's row yet may become one of any tenant
+            if instance._state.adding:  # what is nobody's row yet may become one of any tenant
+                _claim(instance)
+            else:
                 _check(instance)
         return method(self, objs, *args, **kwargs)
 
@@ -77,16 +82,25 @@ def _remember(instance: Model, **kwargs: Any) -> None:
     instance._state.schema_name = current_binding.get().schema_name  # type: ignore[attr-defined]
 
 
-def _get_home(instance: Model | None) -> str | None:
-    return getattr(getattr(instance, "_state", None), "schema_name", None)
+def _claim(instance: Model) -> None:
+    if hasattr(instance._state, "schema_name"):
+        instance._state.schema_name = connection.schema_name
+
+
+def _get_home(instance: Model) -> str | None:
+    home: str | None = getattr(instance._state, "schema_name", None)
+    return None if home == UNBOUND and instance._state.adding else home
 
 
 def _check(instance: Model | None) -> None:
-    home = _get_home(instance)
-    bound = connection.schema_name
-    if home not in (None, "public", bound):
-        label = type(instance)._meta.label if instance else ""
+    if instance is None:
+        return
+    home, bound = _get_home(instance), connection.schema_name
+    if home is None:
+        _claim(instance)
+    elif home != bound:
+        owner = "no tenant, but to" if home == UNBOUND else "the tenant with"
         raise TenantMismatchError(
-            f"This {label} belongs to the tenant with the schema {home!r}, but {bound!r} is bound. "
+            f"This {instance._meta.label} belongs to {owner} the schema {home!r}, but {bound!r} is bound. "
             "Use it inside `with tenant_context(tenant):`, or load it again in the tenant that is bound."
         )

@@ -172,6 +172,33 @@ def test_an_account_carried_into_another_tenant_is_neither_saved_nor_read_there(
     assert twin.email == "bob@globex.example"
 
 
+def test_an_operator_is_not_carried_into_a_tenant(acme):
+    operator = get_user_model().objects.create_superuser("operator@example.com")
+    with tenant_context(acme):
+        twin = get_user_model().objects.create_user("bob@acme.example", pk=operator.pk)
+
+        for use in (operator.save, operator.delete, operator.refresh_from_db):
+            with pytest.raises(TenantMismatchError, match="to no tenant, but to the schema 'public'"):
+                use()
+        twin.refresh_from_db()
+
+    assert (twin.email, twin.is_superuser) == ("bob@acme.example", False)
+
+
+def test_what_was_made_unbound_belongs_to_the_tenant_that_it_is_written_in(acme, globex):
+    articles = [Article(title="Saved", body="x"), Article(title="Written", body="x")]
+
+    with tenant_context(acme):
+        articles[0].save()
+        Article.objects.bulk_create(articles[1:])
+        for article in articles:
+            article.refresh_from_db()
+
+    for article in articles:
+        with tenant_context(globex), pytest.raises(TenantMismatchError, match="'acme', but 'globex'"):
+            article.save()
+
+
 def relate_to_many(user, group, key):
     group.user_set.add(user)
 
@@ -190,7 +217,7 @@ def test_objects_of_two_tenants_are_not_related(acme, globex, relate):
         key, _ = ApiKey.objects.issue(twin, "export")
 
         with (
-            pytest.raises(TenantMismatchError, match=r"'acme' cannot be related to .* 'globex'"),
+            pytest.raises(TenantMismatchError, match=r"'acme' cannot be related to a .* 'globex'"),
             transaction.atomic(),
         ):
             relate(user, group, key)
