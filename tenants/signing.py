@@ -6,17 +6,24 @@ cookie or a link, would be accepted by all others.
 
 from typing import Any
 
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.signing import Signer
+from django.utils.encoding import force_bytes
 
 from tenants.context import connection
 
 
 def separate_signatures() -> None:
-    """Make everything that django.core.signing signs valid only in the schema it was signed in.
+    """Make what Django signs, and its one-use tokens, valid only in the schema they were made in.
 
     By construction and not by a salt that somebody must think of: Signer.signature is where signing.dumps,
-    signed cookies and TimestampSigner all come by.
+    signed cookies and TimestampSigner all come by, and tokens have a method of their own.
     """
+    _separate_signer()
+    _separate_tokens()
+
+
+def _separate_signer() -> None:
     stock = Signer.signature
     if getattr(stock, "knows_tenants", False):
         return
@@ -28,3 +35,20 @@ def separate_signatures() -> None:
 
     signature.knows_tenants = True  # type: ignore[attr-defined]
     Signer.signature = signature  # type: ignore[method-assign]
+
+
+def _separate_tokens() -> None:
+    """Accounts of two tenants may share key, address and password hash (a copied or restored schema)."""
+    stock = PasswordResetTokenGenerator._make_token_with_timestamp
+    if getattr(stock, "knows_tenants", False):
+        return
+
+    def make_token(self: PasswordResetTokenGenerator, user: Any, timestamp: int, secret: str | bytes) -> str:
+        # Into the secret, since a generator of one's own may well hash another value.
+        token: str = stock(
+            self, user, timestamp, force_bytes(f"{connection.schema_name}\x00") + force_bytes(secret)
+        )
+        return token
+
+    make_token.knows_tenants = True  # type: ignore[attr-defined]
+    PasswordResetTokenGenerator._make_token_with_timestamp = make_token  # type: ignore[method-assign]

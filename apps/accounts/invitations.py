@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.http import HttpRequest
 from django.http.request import split_domain_port
@@ -14,7 +15,6 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from apps.accounts.models import User
-from apps.accounts.tokens import tenant_token_generator
 
 
 def create_owner(email: str, *, base_url: str) -> str:
@@ -64,7 +64,7 @@ def get_site_host(request: HttpRequest) -> str:
 
 def _set_password_path(user: User) -> str:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    arguments = {"uidb64": uid, "token": tenant_token_generator.make_token(user)}
+    arguments = {"uidb64": uid, "token": default_token_generator.make_token(user)}
     # Named, because a request to the operators' site has its own URLconf.
     return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.test import override_settings
@@ -13,7 +14,6 @@ from django.utils.http import urlsafe_base64_encode
 from apps.accounts.api_auth import MemberAuth
 from apps.accounts.models import ApiKey, User
 from apps.accounts.rate_limits import count
-from apps.accounts.tokens import tenant_token_generator
 
 if TYPE_CHECKING:
     from tenants.isolation.party import Party
@@ -36,7 +36,7 @@ def plant_reset_link(party: "Party") -> str:
     user = party.of(plant_member)
     arguments = {
         "uidb64": urlsafe_base64_encode(force_bytes(user.pk)),
-        "token": tenant_token_generator.make_token(user),
+        "token": default_token_generator.make_token(user),
     }
     return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
 

@@ -4,7 +4,6 @@ from django.contrib.auth import views as auth_views
 from django.urls import path
 
 from apps.accounts import forms, views
-from apps.accounts.tokens import tenant_token_generator
 
 urlpatterns = [
     path(
@@ -23,7 +22,6 @@ urlpatterns = [
         "password_reset/",
         auth_views.PasswordResetView.as_view(
             form_class=forms.ResetPasswordForm,
-            token_generator=tenant_token_generator,
             email_template_name="registration/password_reset_email.txt",
         ),
         name="password_reset",
@@ -31,9 +29,7 @@ urlpatterns = [
     path("password_reset/done/", auth_views.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
         "reset/<uidb64>/<token>/",
-        auth_views.PasswordResetConfirmView.as_view(
-            form_class=forms.SetPasswordForm, token_generator=tenant_token_generator
-        ),
+        auth_views.PasswordResetConfirmView.as_view(form_class=forms.SetPasswordForm),
         name="password_reset_confirm",
     ),
     path("reset/done/", auth_views.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
