@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django_tenants.utils import quote_schema_name, schema_context
@@ -16,17 +17,24 @@ from tenants.roles import drop_roles
 
 REPLACED = r"_replaced_[0-9]{14}"  # what infra/restore.sh appends to a schema's first 38 characters
 SET_ASIDE = "SELECT nspname FROM pg_namespace WHERE nspname ~ %s"
+EXTENSIONS = """
+    SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE n.nspname = ANY(%s)
+"""
 
 
 def erase_shared(schema: str, pk: int) -> None:
     """Remove what is in the database but for the tenant's row and its domains: all at once or not at all.
 
-    That is its tasks, its role, its schema, and those that restoring a backup set aside.
+    That is its tasks, its role, its schema, and those that restoring a backup set aside. Raises
+    ValidationError when an extension is in one of these schemas.
     """
+    names = [schema, *_list_set_aside(schema)]
+    _refuse_extensions(names)
     with transaction.atomic():
         delete_tasks(schema, pk)
         Session.objects.filter(pk__in=find_sessions(schema)).delete()
-        for name in (schema, *_list_set_aside(schema)):
+        for name in names:
             drop_schema(name)
         drop_roles([schema])
 
@@ -53,6 +61,19 @@ def has_own_folder() -> bool:
     own = getattr(default_storage, "location", None)
     with schema_context("public"):
         return own != getattr(default_storage, "location", None)
+
+
+def _refuse_extensions(schemas: list[str]) -> None:
+    """An extension would go with its schema, and with vector every tenant's vectors."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXTENSIONS, [schemas])
+        row = cursor.fetchone()
+    if row:
+        name, schema = row
+        raise ValidationError(
+            f"The extension {name} is in the schema {schema!r}; dropping it would take from every tenant the "
+            f"columns that need it. Run: ALTER EXTENSION {quote_schema_name(name)} SET SCHEMA public;"
+        )
 
 
 def _list_set_aside(schema: str) -> list[str]:

@@ -8,6 +8,8 @@ from django.core.files.storage import default_storage
 from django.db import ProgrammingError, connection
 from django_tasks_db.models import DBTaskResult
 
+from apps.search.documents import EmbeddedDocument
+from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context
 from tenants.deletion.deleting import BusyTenantError, delete_due, delete_with_proof, finish_deletion
 from tenants.deletion.scheduling import keep_tenant, schedule_deletion
@@ -68,6 +70,25 @@ def test_every_place_is_looked_at(deleted):
         ("backups", "unseen"),
         ("log lines, mails", "unseen"),
     }
+
+
+def test_a_schema_that_holds_the_extension_is_not_dropped_before_it_is_moved(acme, globex, schemas):
+    vector = [1.0] + [0.0] * 383
+    with tenant_context(globex):
+        PgVectorProvider().add([EmbeddedDocument("k", "text", {}, vector)])
+    connection.cursor().execute("ALTER EXTENSION vector SET SCHEMA acme")
+
+    with pytest.raises(ValidationError) as caught:
+        delete_with_proof(acme)
+    kept = "acme" in schemas()
+    connection.cursor().execute(caught.value.message.partition("Run: ")[2])
+    report = delete_with_proof(acme)
+
+    assert caught.value.message.startswith("The extension vector is in the schema 'acme'; dropping it would")
+    assert kept
+    assert report.is_clean
+    with tenant_context(globex):
+        assert [row.document_key for row in PgVectorProvider().nearest(vector)[:1]] == ["k"]
 
 
 def test_another_tenant_loses_nothing(acme, globex, furnish, own_media, tables_of):
