@@ -4,6 +4,9 @@ from contextvars import Context, copy_context
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.core.files.storage import default_storage
 from django.db import DataError, connection, transaction
 from django.http import JsonResponse, StreamingHttpResponse
 from django.test import AsyncClient
@@ -25,6 +28,9 @@ async def show_binding(request):
         "tenant": get_current_tenant().schema_name,
         "database": await sync_to_async(describe_binding)(),
         "other_thread": await sync_to_async(lambda: connection.schema_name, thread_sensitive=False)(),
+        "handed_to_thread": await asyncio.to_thread(lambda: connection.schema_name),
+        "cache": cache.make_key("x"),
+        "file": default_storage.path("x").rsplit("/", 2)[1],
     }
     return JsonResponse(body)
 
@@ -192,6 +198,9 @@ def test_an_async_view_sees_the_tenant_in_its_body_and_in_its_threads(acme, own_
         "tenant": "acme",
         "database": BOUND_TO_ACME,
         "other_thread": "acme",
+        "handed_to_thread": "acme",
+        "cache": "acme::1:x",
+        "file": "acme",
     }
     assert describe_binding() == UNBOUND
 
@@ -205,6 +214,7 @@ def test_two_tenants_requests_at_once_do_not_mix(acme, globex, own_urls):
 
     assert [answer["view"] for answer in answers] == ["acme", "globex"] * 5
     assert [answer["database"] for answer in answers] == [BOUND_TO_ACME, BOUND_TO_GLOBEX] * 5
+    assert [answer["file"] for answer in answers] == ["acme", "globex"] * 5
 
 
 def test_two_tenants_coroutines_interleaved_keep_their_own(acme, globex):
@@ -229,6 +239,27 @@ def test_a_streamed_body_is_made_with_the_tenant_bound_and_unbound_after(client,
 
     assert response.getvalue() == b"acmeacme"
     assert connection.schema_name == "public"
+
+
+def test_a_cursor_on_the_server_reads_the_tenant_in_which_it_was_opened(acme, globex, column):
+    chunks, seen = {}, []
+    for tenant in (acme, globex):
+        with tenant_context(tenant):
+            get_user_model().objects.create_user(f"zoe@{tenant.subdomain}.example")
+
+    for tenant in (acme, globex):
+        with tenant_context(tenant):  # the cursor is the first that the database hears of it
+            emails = get_user_model().objects.order_by("email").values_list("email", flat=True)
+            chunks[tenant] = emails.iterator(chunk_size=1)
+            seen.append(next(chunks[tenant]))
+    open_cursors = column("SELECT name FROM pg_cursors WHERE name LIKE %s", "_django_curs_%")
+    for tenant in (globex, acme):
+        with tenant_context(tenant):
+            seen += [*chunks[tenant], *describe_binding()]
+
+    assert len(open_cursors) == 2
+    assert seen[:2] == ["owner@acme.example", "owner@globex.example"]
+    assert seen[2:] == ["zoe@globex.example", *BOUND_TO_GLOBEX, "zoe@acme.example", *BOUND_TO_ACME]
 
 
 def test_a_bound_schema_alone_is_enough_to_find_the_tenant(db, acme):
