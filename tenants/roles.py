@@ -19,6 +19,13 @@ from tenants.role_names import are_roles_used, get_group_name, get_role_name
 LOCK_SPACE = 0x7201  # the first key of the two-key advisory locks of this module
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 SEQUENCE_RIGHTS = "USAGE, SELECT, UPDATE"
+# The one function by which a query changes its session's role, without a second statement. Whoever connects
+# needs it for the time zone; no tenant's role does.
+SET_CONFIG = "pg_catalog.set_config(text, text, boolean)"
+RESERVE_SET_CONFIG = (
+    f"GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {{user}}; "
+    f"REVOKE EXECUTE ON FUNCTION {SET_CONFIG} FROM PUBLIC;"
+)
 ROLE_GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     f"GRANT {TABLE_RIGHTS} ON ALL TABLES IN SCHEMA {{schema}} TO {{role}}",
@@ -32,7 +39,8 @@ ROLE_GRANTS = (
 def create_role(tenant: Tenant) -> None:
     """Create the tenant's role with its rights, as far as they are missing; the schema must exist.
 
-    Does nothing when settings.TENANT_ROLES is off. The connection's user needs CREATEROLE.
+    Does nothing when settings.TENANT_ROLES is off. The connection's user needs CREATEROLE; if it is a
+    superuser, set_config() is its own from then on.
     """
     if not are_roles_used():
         return
@@ -41,6 +49,7 @@ def create_role(tenant: Tenant) -> None:
     with owner_rights(), transaction.atomic(), connection.cursor() as cursor:
         # Concurrent changes of the same rights fail, and the first tenants would all make the group.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK_SPACE])
+        _reserve_set_config(cursor)
         _ensure_group(cursor, group)
         _create(cursor, role)
         _execute(cursor, "GRANT {group} TO {role}", group=group, role=role)
@@ -72,6 +81,21 @@ def list_roles() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [prefix])
         return {name.removeprefix(prefix) for (name,) in cursor.fetchall()}
+
+
+def may_all_set_config() -> bool:
+    """Return whether injected SQL could take a tenant's role off by set_config()."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_function_privilege('public', %s, 'EXECUTE')", [SET_CONFIG])
+        return bool(cursor.fetchone()[0])
+
+
+def _reserve_set_config(cursor: CursorWrapper) -> None:
+    # Only a superuser can. Elsewhere the bootstrap (infra/postgres) has done it, or the doctor asks for it.
+    cursor.execute("SELECT rolsuper, rolname FROM pg_roles WHERE rolname = current_user")
+    is_superuser, user = cursor.fetchone()
+    if is_superuser and may_all_set_config():
+        _execute(cursor, RESERVE_SET_CONFIG, user=user)
 
 
 def _ensure_group(cursor: CursorWrapper, group: str) -> None:

@@ -8,6 +8,7 @@ from django_tenants.utils import schema_context
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning import provision, register_tenant
+from tenants.roles import create_role
 
 pytest_plugins = ["tenants.testing", "tests.workers"]
 
@@ -23,6 +24,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
                 provision(tenant)
             else:
                 call_command("migrate_schemas", schema_name=name.lower(), verbosity=0)
+                create_role(Tenant.objects.get(name=name))
 
 
 @pytest.fixture(autouse=True)

@@ -33,4 +33,7 @@ SET client_min_messages = warning;
 -- pgvector is not a trusted extension: only a superuser creates it. In public, where every tenant finds its type.
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
+-- By this function a query could take a tenant's role off. Who connects needs it, to set the time zone.
+SELECT format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %I', :'role') \gexec
+REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
 SQL

@@ -8,7 +8,7 @@ from tenants.doctor.finding import Finding, Level, Scope, write_sql
 from tenants.fleet.survey import SCHEMAS, UNPROVISIONED
 from tenants.models import Tenant
 from tenants.role_names import are_roles_used, get_group_name, get_role_name
-from tenants.roles import create_role, drop_roles, list_roles
+from tenants.roles import RESERVE_SET_CONFIG, create_role, drop_roles, list_roles, may_all_set_config
 
 REPAIR = "manage.py tenant_roles --repair"
 # has_table_privilege() with a list of rights asks for any of them, so each is asked for by itself.
@@ -38,7 +38,7 @@ OWNS = """
 
 
 def check(scope: Scope) -> Iterable[Finding]:
-    """Yield tenants without a role or with too few rights, and roles without a tenant."""
+    """Yield tenants without a role or with too few rights, roles without a tenant, and a way out of them."""
     if not are_roles_used():
         return
     roles = list_roles()  # before the registry is read: a role comes after its row
@@ -52,6 +52,7 @@ def check(scope: Scope) -> Iterable[Finding]:
         yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
     if scope.is_whole:
         yield from _check_orphans(roles)
+        yield from _check_set_config()
 
 
 def _list_made(schemas: Iterable[str]) -> set[str]:
@@ -81,6 +82,15 @@ def _check_orphans(roles: set[str]) -> Iterator[Finding]:
         else:
             message = f"The role {role} has no tenant."
             yield Finding(Level.WARNING, schema, message, REPAIR, partial(drop_roles, [schema]))
+
+
+def _check_set_config() -> Iterator[Finding]:
+    if may_all_set_config():
+        message = "Injected SQL could take a tenant's role off: everybody may call set_config()."
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT session_user")
+            (user,) = cursor.fetchone()
+        yield Finding(Level.WARNING, "database", message, write_sql(RESERVE_SET_CONFIG, user=user))
 
 
 def _owns(role: str) -> bool:

@@ -11,7 +11,7 @@ from tenants.isolation.party import Party
 
 ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that everybody gets the same session
 
-LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SELECT set_config('isolation.canary', {token}, false)")
+LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SET isolation.canary = {token}")
 LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 FIND = """
     SELECT current_user <> session_user OR %(schema)s = ANY(current_schemas(false))

@@ -12,6 +12,8 @@ def test_the_bootstrap_may_run_twice(house):
     house.bootstrap()
 
     assert house.query("SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user") == ["f|t"]
+    may = "has_function_privilege({}, 'set_config(text, text, boolean)', 'EXECUTE')"
+    assert house.query(f"SELECT {may.format('current_user')}, {may.format("'public'")}") == ["t|f"]
     assert "bicycle" in search(house, "acme")
 
 

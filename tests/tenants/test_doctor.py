@@ -309,6 +309,19 @@ def test_a_tenant_that_is_being_provisioned_keeps_its_role(make_tenant, run):
     assert find("initech") == []
 
 
+def test_a_way_out_of_the_roles_is_found_and_closed(db):
+    execute("GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC")
+
+    finding = find_only("database")
+    execute(finding.fix)
+
+    assert (finding.level, finding.message) == (
+        Level.WARNING,
+        "Injected SQL could take a tenant's role off: everybody may call set_config().",
+    )
+    assert find("database") == []
+
+
 def test_without_roles_none_is_missed(acme, settings):
     role = get_role_name(connection.settings_dict["NAME"], "acme")
     execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')

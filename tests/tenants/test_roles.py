@@ -13,6 +13,9 @@ from tenants.provisioning import delete_tenant, provision, register_tenant
 from tenants.role_names import get_role_name
 from tenants.roles import list_roles
 
+# Runs a statement of its own, and may do so after another part of the query.
+BY_FUNCTION = "SELECT word FROM ts_stat('SELECT to_tsvector(title) FROM globex.articles_article')"
+
 
 def injectable(request):
     """As bad as a view can be: it pastes the query string into SQL."""
@@ -63,10 +66,12 @@ def test_the_injectable_view_works_for_its_own_tenant(inject, acme):
         "' UNION SELECT domain FROM public.tenants_domain --",
         "' UNION SELECT email FROM public.accounts_user --",
         "' UNION SELECT task_path FROM public.django_tasks_database_dbtaskresult --",
+        f"' UNION ALL SELECT set_config('role', 'none', false) UNION ALL {BY_FUNCTION} --",
+        f"' UNION ALL {BY_FUNCTION} --",
     ],
 )
 def test_injected_sql_reads_neither_another_schema_nor_the_registry(inject, secret, attack):
-    with pytest.raises(ProgrammingError, match=r"permission denied for (schema globex|table)"):
+    with pytest.raises(ProgrammingError, match=r"permission denied for (schema globex|table|function)"):
         inject(attack)
 
 
