@@ -10,7 +10,7 @@ from django.db.models import Func, IntegerField
 from psycopg import sql
 
 from apps.search.checks import check_indexed_models, check_spaces
-from apps.search.doctor_work import check_work
+from apps.search.doctor_work import check_orphans, check_work
 from apps.search.embedders import has_entry
 from apps.search.factory import get_provider
 from apps.search.index_sources import ModelSource, get_sources
@@ -90,10 +90,12 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
         if status.rows:
             yield from _check_length(status)
             yield from _check_keywords(status, tenant)
+            if status.space in get_written_spaces():
+                yield from check_orphans(status)
+            else:
+                yield _describe_left_over(status, tenant)
             if status.space == tenant.space:
                 yield from _check_chunks(status)
-            elif status.space not in get_written_spaces():
-                yield _describe_left_over(status, tenant)
         yield from _check_index(status, care)
 
 

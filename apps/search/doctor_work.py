@@ -1,5 +1,6 @@
 """What `manage.py doctor` finds of the work that a tenant's search has left undone."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 from django.db.models import Count
 from django_tasks_db.models import DBTaskResult
 
+from apps.search.index_sources import ModelSource, get_sources
 from apps.search.models import IndexRun, SetAside
-from apps.search.tasks import continue_run, resume_run
-from tenants.context import tenant_context
+from apps.search.storage.pgvector.index_status import IndexStatus
+from apps.search.storage.pgvector.source_keys import get_pk_condition
+from apps.search.tasks import continue_run, index_by_keys, resume_run
+from tenants.context import connection, tenant_context
 from tenants.doctor.finding import Finding, Level
 
 
@@ -17,6 +21,43 @@ def check_work(tenant: Any) -> Iterator[Finding]:
     """Yield, for the bound tenant, objects that are set aside and runs that no task goes on with."""
     yield from _check_set_aside(tenant.schema_name)
     yield from _check_runs(tenant)
+
+
+def check_orphans(status: IndexStatus) -> Iterator[Finding]:
+    """Yield, for the bound tenant, that an index holds documents of objects that are gone.
+
+    Whoever deletes an object writes a task that removes them; past Django's signals nobody does.
+    """
+    sources = [source for source in get_sources(status.index_name) if isinstance(source, ModelSource)]
+    if count := sum(_count_orphans(status, source) for source in sources):
+        message = (
+            f"space {status.space!r}, index {status.index_name!r}: {count:,} documents whose objects are "
+            "gone, or are indexed no more."
+        )
+        fix = (
+            f"manage.py rebuild_index --schema={status.schema} --index={status.index_name} "
+            f"--space={status.space}"
+        )
+        level = Level.INFO if _waits(status.schema) else Level.WARNING
+        yield Finding(level, status.schema, message, fix)
+
+
+def _count_orphans(status: IndexStatus, source: ModelSource) -> int:
+    alive, parameters = get_pk_condition(source.get_queryset(), "document_key")
+    table = connection.ops.quote_name(status.model._meta.db_table)
+    made_of_it = f"^{re.escape(source.label)}:[^:]*:[0-9]+$"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM {table} WHERE space = %s AND index_name = %s "  # noqa: S608
+            f"AND document_key ~ %s AND NOT {alive}",
+            [status.space, status.index_name, made_of_it, *parameters],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _waits(schema: str) -> bool:
+    tasks = DBTaskResult.objects.filter(task_path=index_by_keys.module_path, status__in=["READY", "RUNNING"])
+    return any(schema in task.args_kwargs["kwargs"].values() for task in tasks)
 
 
 def _check_set_aside(schema: str) -> Iterator[Finding]:

@@ -1,12 +1,17 @@
 import pytest
+from django.core.management import call_command
 from django_tasks_db.models import DBTaskResult
 
+from apps.articles.models import Article
+from apps.search import get_provider
 from apps.search.doctor import check_tenants
+from apps.search.documents import Document
+from apps.search.indexing import rebuild_index
 from apps.search.models import IndexRun
 from apps.search.set_aside import set_aside
 from apps.search.tasks import start_run
 from tenants.context import tenant_context
-from tenants.doctor.finding import Scope
+from tenants.doctor.finding import Level, Scope
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -55,3 +60,36 @@ def test_objects_set_aside_are_counted_and_nothing_of_them_is_told(acme, globex)
     assert finding.message == "space 'default': 2 objects could not be embedded and are set aside."
     assert "switch_space status --schema=acme" in finding.fix
     assert "secret" not in f"{finding}"
+
+
+@pytest.fixture
+def orphans(acme):
+    """Documents of two objects that are gone past Django, beside one of an object and one made by hand."""
+    with tenant_context(acme):
+        articles = [Article.objects.create(title=title, body="secret body") for title in ("a", "b", "c")]
+        rebuild_index("articles")
+        get_provider("articles").add([Document("articles.article:by hand", "x"), Document("other:7:0", "x")])
+        Article.objects.filter(pk__in=[article.pk for article in articles[1:]])._raw_delete("default")
+
+
+def test_documents_whose_objects_are_gone_are_found_and_rebuilding_removes_them(acme, globex, orphans):
+    DBTaskResult.objects.all().delete()
+
+    (finding,) = examine(acme, globex)
+    command, *options = finding.fix.removeprefix("manage.py ").split()
+    call_command(command, *options)
+
+    assert (finding.level, finding.subject) == (Level.WARNING, "acme")
+    assert finding.message == (
+        "space 'default', index 'articles': 2 documents whose objects are gone, or are indexed no more."
+    )
+    assert "secret" not in f"{finding}"
+    assert examine(acme, globex) == []
+    with tenant_context(acme):
+        assert get_provider("articles").objects.count() == 3
+
+
+def test_documents_that_a_task_may_yet_remove_are_only_mentioned(acme, orphans):
+    (finding,) = examine(acme)
+
+    assert finding.level == Level.INFO
