@@ -6,6 +6,7 @@ from django.core.cache import cache
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import ProgrammingError, connection
 
 from apps.articles.models import Article
 from tenants.context import tenant_context
@@ -94,6 +95,17 @@ def test_a_session_copied_into_another_schema_signs_nobody_in(boss_client, boss,
     response = boss_client.get(ACCOUNT, **at(globex))
 
     assert response.status_code == 302
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE acme.accounts_user CASCADE", "DROP SCHEMA acme CASCADE"])
+def test_an_operator_does_not_sign_in_where_a_tenants_own_accounts_are_missing(client, acme, change):
+    get_user_model().objects.create_superuser("operator@example.com", PASSWORD)
+    connection.cursor().execute(change)
+    credentials = {"username": "operator@example.com", "password": PASSWORD}
+
+    # The search_path goes on to public, which has such a table; the tenant's role may not read it.
+    with pytest.raises(ProgrammingError, match="permission denied for table accounts_user"):
+        client.post("/accounts/login/", credentials, **at(acme))
 
 
 def test_an_operator_is_nobody_in_a_tenant(client, db, acme):
