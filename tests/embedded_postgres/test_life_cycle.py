@@ -52,6 +52,19 @@ def test_pgvector_is_available(top):
     assert query(url, "SELECT '[1,2]'::vector <-> '[4,6]'::vector") == 5
 
 
+def test_text_is_utf8_and_sorted_the_same_on_every_machine(top):
+    url = embedded_postgres.start()
+
+    own = "FROM pg_database WHERE datname = current_database()"
+    assert query(url, "SHOW server_encoding") == "UTF8"
+    assert query(url, f"SELECT datlocprovider::text || ' ' || datlocale {own}") == "b C.UTF-8"
+    assert query(url, "SELECT string_agg(x, '' ORDER BY x) FROM unnest('{a,B,Z}'::text[]) x") == "BZa"
+
+
+def test_one_transaction_may_touch_the_tables_of_many_tenants(top):
+    assert int(query(embedded_postgres.start(), "SHOW max_locks_per_transaction")) >= 256
+
+
 def test_only_the_owner_reaches_the_socket_and_nothing_listens_on_the_network(top):
     url = embedded_postgres.start()
 

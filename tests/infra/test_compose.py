@@ -31,6 +31,15 @@ def test_production_has_no_default_for_a_secret():
     assert all(re.fullmatch(r"\$\{\w+:\?.+\}", secret) for secret in secrets)
 
 
+def test_the_database_has_locks_for_many_tenants_and_memory_for_parallel_index_builds():
+    database = load("docker-compose.yml")["services"]["db"]
+    options = dict(option.removeprefix("--").split("=") for option in database["command"][1:])
+
+    memory = int(options["maintenance_work_mem"].removesuffix("MB"))
+    assert int(options["max_locks_per_transaction"]) >= 256
+    assert int(database["shm_size"].removesuffix("m")) > memory > 64
+
+
 def test_files_that_the_containers_mount_exist():
     services = [
         service
