@@ -8,7 +8,7 @@ from apps.search.embedders import EmbeddingError
 from apps.search.index_sources import BATCH
 from apps.search.indexing import index_objects
 from apps.search.results import search_objects
-from apps.search.tasks import MAX_ATTEMPTS, enqueue_indexing, index_by_keys
+from apps.search.tasks import MAX_ATTEMPTS, enqueue_indexing, index_by_keys, start_run
 from tenants.context import tenant_context
 from tenants.task_backend import SCHEMA_KEY
 
@@ -36,6 +36,19 @@ def test_save_writes_one_task_with_keys_only():
     assert task.args_kwargs["args"] == ["articles.article", [article.pk]]
     assert "acme" in task.args_kwargs["kwargs"].values()
     assert "secret" not in str(task.args_kwargs)
+
+
+def test_tasks_return_counts_and_no_content():
+    Article.objects.create(title="secret title", body="secret body")
+    start_run("articles", "default")
+
+    waiting = list(DBTaskResult.objects.order_by("enqueued_at"))
+    returned = {
+        row.task_path.rpartition(".")[2]: row.task.call(*row.args_kwargs["args"], **row.args_kwargs["kwargs"])
+        for row in waiting
+    }
+
+    assert returned == {"index_by_keys": 1, "continue_run": 1}
 
 
 def test_rolled_back_save_leaves_no_task():

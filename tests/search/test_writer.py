@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import schema_context
 
 from apps.articles.models import Article
@@ -40,6 +41,17 @@ def test_unchanged_rows_are_not_written_again():
     after = row_versions()
     assert changed == 1
     assert {key for key in before if before[key] != after[key]} == {"b"}
+
+
+def test_many_documents_take_as_many_statements_as_few():
+    counts = []
+
+    for count in (2, 200):
+        with CaptureQueriesContext(connection) as queries:
+            PgVectorProvider().add(make(f"{count}:{number}") for number in range(count))
+        counts.append(len(queries))
+
+    assert counts[1] <= counts[0]
 
 
 def test_last_of_equal_keys_wins():
