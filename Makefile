@@ -45,7 +45,7 @@ check: setup ## Migrations complete, fit for deployment
 
 prove: setup ## Attack each tenant here from every other; STEPS=1000000 for long random interleavings
 	$(PY) manage.py prove_isolation
-	STEPS=$(STEPS) $(PY) -m pytest tests/tenants/test_interleavings.py --timeout=0 -s
+	STEPS=$(STEPS) $(PY) -m pytest tests/operations/isolation/test_interleavings.py --timeout=0 -s
 
 smoke: setup ## The demo with few documents on a free port, searched over HTTP
 	$(PY) -m tests.smoke

@@ -14,9 +14,12 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
-auth = [import_string("apps.accounts.api_auth.MemberAuth")(), import_string("apps.search.api.public_search")]
-throttle = import_string("apps.accounts.limited_requests.ApiThrottle")()
-describe_wait = import_string("apps.accounts.rate_limits.describe_wait")
+auth = [
+    import_string("apps.accounts.access.api_auth.MemberAuth")(),
+    import_string("apps.search.api.public_search"),
+]
+throttle = import_string("apps.accounts.access.limited_requests.ApiThrottle")()
+describe_wait = import_string("apps.accounts.access.rate_limits.describe_wait")
 
 
 class Api(NinjaAPI):
@@ -48,11 +51,11 @@ def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
 
 api = Api(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
-api.add_router("", "apps.search.own_spaces.api.router")
-api.add_router("", "apps.search.switching.api.router")
+api.add_router("", "apps.search_own_spaces.api.router")
+api.add_router("", "apps.search_switching.api.router")
 api.add_router("", "apps.articles.api.router")
-if apps.is_installed("apps.search.quality"):
-    api.add_router("", "apps.search.quality.api.router")
+if apps.is_installed("apps.search_quality"):
+    api.add_router("", "apps.search_quality.api.router")
 
 
 @api.exception_handler(ValidationError)

@@ -1,4 +1,4 @@
-"""Attacks over whole pages, in which several apps take part: see tenants.isolation.database."""
+"""Attacks over whole pages, in which several apps take part: see apps.operations.isolation.database."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from tenants.isolation.party import Party
+    from apps.operations.isolation.party import Party
 
 plant_key = import_string("apps.accounts.isolation.plant_key")
 plant_documents = import_string("apps.search.isolation.plant_documents")

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from django_tenants.utils import get_tenant_model, tenant_context
 
-site = import_string("tenants.admin.site")
+site = import_string("tenants.admin.site.site")
 
 
 @require_safe
@@ -28,7 +28,9 @@ def tenant_spaces(request: HttpRequest, pk: int) -> HttpResponse:
         own = list(_model().objects.all())
         keys = [space.describe_key() for space in own]
         names = {space.alias for space in own}
-        shared = [alias for alias in import_string("apps.search.spaces.list_spaces")() if alias not in names]
+        shared = [
+            alias for alias in import_string("apps.search.spaces.space.list_spaces")() if alias not in names
+        ]
         dimensions = [_find_dimensions(alias) for alias in shared]
     lists = {"own": zip(own, keys, strict=True), "shared": zip(shared, dimensions, strict=True)}
     return _render(request, "operators/spaces.html", tenant, "Search spaces", **lists)
@@ -41,7 +43,7 @@ def edit_tenant_space(request: HttpRequest, pk: int, alias: str = "") -> HttpRes
     tenant = _get_tenant(request, pk)
     with tenant_context(tenant):
         space = get_object_or_404(_model(), alias=alias) if alias else None
-        form = import_string("apps.search.own_spaces.forms.OwnSpaceForm")(
+        form = import_string("apps.search_own_spaces.forms.OwnSpaceForm")(
             request.POST or None, instance=space
         )
         is_saved = form.is_valid()  # asks the endpoint
@@ -79,18 +81,18 @@ def _get_tenant(request: HttpRequest, pk: int) -> Any:
 def _delete(space: Any) -> bool:
     try:
         space.delete()
-    except import_string("apps.search.own_spaces.models.SpaceInUseError"):  # since a moment ago
+    except import_string("apps.search_own_spaces.models.SpaceInUseError"):  # since a moment ago
         return False
     return True
 
 
 def _model() -> Any:
-    return import_string("apps.search.own_spaces.models.OwnSpace")
+    return import_string("apps.search_own_spaces.models.OwnSpace")
 
 
 def _find_dimensions(alias: str) -> int | None:
     try:
-        return import_string("apps.search.spaces.get_space")(alias).embedder.dimensions
+        return import_string("apps.search.spaces.space.get_space")(alias).embedder.dimensions
     except ImproperlyConfigured:  # the system checks say why
         return None
 

@@ -14,7 +14,7 @@ from django_tenants.utils import get_tenant_model, tenant_context
 
 PER_PAGE = 50  # tenants; each costs a handful of queries
 
-site = import_string("tenants.admin.site")
+site = import_string("tenants.admin.site.site")
 site.index_template = "operators/index.html"
 
 
@@ -46,7 +46,7 @@ def vector_indexes(request: HttpRequest) -> HttpResponse:
 
 
 def _report(tenant: Any, with_recall: bool) -> Any:
-    report_indexes = import_string("apps.search.storage.pgvector.index_report.report_indexes")
+    report_indexes = import_string("apps.search.storage.pgvector.ann.report.report_indexes")
     with tenant_context(tenant):
         return report_indexes(with_recall=with_recall)
 
@@ -56,6 +56,6 @@ def _apply(request: HttpRequest) -> HttpResponse:
     tenants = get_tenant_model().objects.filter(state="active")
     tenant = get_object_or_404(tenants, schema_name=request.POST.get("schema", ""))
     with tenant_context(tenant):
-        import_string("apps.search.tasks.maintain_vector_indexes").enqueue()
+        import_string("apps.search.indexing.tasks.maintain_vector_indexes").enqueue()
     messages.success(request, f"A worker sees to the indexes of {tenant}. Reload to see what it did.")
     return redirect("vector_indexes")

@@ -36,6 +36,11 @@ ASGI_APPLICATION = "project.asgi.application"
 
 SHARED_APPS = [
     "tenants",
+    "apps.operations.fleet",
+    "apps.operations.bundles",
+    "apps.operations.deletion",
+    "apps.operations.doctor",
+    "apps.operations.isolation",
     "project.admin.MembersAdminConfig",  # before django_tenants, whose admin templates want a public tenant
     "django_tenants",
     "django_tasks_db",
@@ -56,8 +61,9 @@ TENANT_APPS = [
     "apps.accounts",
     "apps.search",
     "apps.search.storage.pgvector",
-    "apps.search.own_spaces",
-    "apps.search.quality",  # may be left out
+    "apps.search_switching",
+    "apps.search_own_spaces",
+    "apps.search_quality",  # may be left out
     "apps.articles",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
@@ -91,7 +97,7 @@ if DATABASE_POOL := env.int(
 ):  # the most sessions that a web process has; 0: no pool
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps them
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
-DATABASE_ROUTERS = ["tenants.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
+DATABASE_ROUTERS = ["tenants.binding.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
 TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
@@ -99,44 +105,44 @@ DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a te
 TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
 TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
 TENANT_BUNDLE = {  # what manage.py export_tenant writes
-    # What apps add: tenants/bundle/parts.py.
-    "PARTS": ["apps.search.bundle", "apps.search.own_spaces.bundle", "apps.accounts.bundle"],
+    # What apps add: apps/operations/bundles/parts.py.
+    "PARTS": ["apps.search.bundle", "apps.search_own_spaces.bundle", "apps.accounts.bundle"],
     # Tables whose rows stay behind.
     "EXCLUDE": ["django_session", "search_cachedvector", "search_cacheuse", "search_servicebudget"],
     "TASKS": [  # those that wait come along
-        "apps.search.tasks.index_by_keys",
-        "apps.search.tasks.continue_run",
-        "apps.search.tasks.make_keywords",
-        "apps.search.switching.advancing.advance_switch",
-        "apps.search.switching.dropping.drop_documents",
-        "apps.search.switching.loose.copy_loose_documents",
+        "apps.search.indexing.tasks.index_by_keys",
+        "apps.search.indexing.tasks.continue_run",
+        "apps.search.indexing.tasks.make_keywords",
+        "apps.search_switching.advancing.advance_switch",
+        "apps.search_switching.dropping.drop_documents",
+        "apps.search_switching.loose.copy_loose_documents",
     ],
 }
-GET_EXECUTOR_FUNCTION = "tenants.migration.get_executor"
+GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"
 DOCTOR_CHECKS = [  # in this order; mending goes by it, too
-    "tenants.doctor.server.check",
-    "tenants.doctor.sessions.check",
-    "tenants.doctor.registry.check",
-    "tenants.doctor.roles.check",
-    "tenants.doctor.tasks.check",
+    "apps.operations.doctor.server.check",
+    "apps.operations.doctor.sessions.check",
+    "apps.operations.doctor.registry.check",
+    "apps.operations.doctor.roles.check",
+    "apps.operations.doctor.tasks.check",
     "apps.search.doctor.check_settings",
     "apps.search.doctor.check_tenants",
-    "apps.search.own_spaces.doctor.check",
-    "tenants.doctor.disk.check",
+    "apps.search_own_spaces.doctor.check",
+    "apps.operations.doctor.disk.check",
 ]
 # What manage.py prove_isolation tries: functions, or lists of them.
 ISOLATION_ATTACKS = [
-    "tenants.isolation.database.ATTACKS",
-    "tenants.isolation.process.ATTACKS",
-    "tenants.isolation.tasks.ATTACKS",
-    "tenants.isolation.pool.ATTACKS",
+    "apps.operations.isolation.database.ATTACKS",
+    "apps.operations.isolation.process.ATTACKS",
+    "apps.operations.isolation.tasks.ATTACKS",
+    "apps.operations.isolation.pool.ATTACKS",
     "apps.accounts.isolation.ATTACKS",
     "apps.search.isolation.ATTACKS",
-    "apps.search.own_spaces.isolation.ATTACKS",
+    "apps.search_own_spaces.isolation.ATTACKS",
     "project.isolation.ATTACKS",
 ]
-if "apps.search.quality" in TENANT_APPS:
-    ISOLATION_ATTACKS.append("apps.search.quality.isolation.ATTACKS")
+if "apps.search_quality" in TENANT_APPS:
+    ISOLATION_ATTACKS.append("apps.search_quality.isolation.ATTACKS")
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 
@@ -169,7 +175,7 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
     }
 
 SEARCH_LOG = env.int("SEARCH_LOG", default=200)  # recent searches that each tenant keeps; 0: none
-# What encrypts the keys of the tenants' own endpoints (apps.search.own_spaces): the first; SECRET_KEY where
+# What encrypts the keys of the tenants' own endpoints (apps.search_own_spaces): the first; SECRET_KEY where
 # there is none. All of them decrypt.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 # True lets tenants name endpoints in private networks, such as an Ollama beside this server.
@@ -178,16 +184,16 @@ EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES = env.bool("EMBEDDINGS_ALLOW_PRIVATE_ADDRESSE
 # --- Requests --------------------------------------------------------------------------------------------
 
 MIDDLEWARE = [
-    "tenants.middleware.HealthMiddleware",
+    "tenants.binding.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "tenants.middleware.TenantMiddleware",
+    "tenants.binding.middleware.TenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "apps.accounts.limited_requests.LimitMiddleware",
+    "apps.accounts.access.limited_requests.LimitMiddleware",
     "project.middleware.NulMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -249,7 +255,7 @@ SECURE_CSP = {
 
 # --- Tasks, cache, files, mail, logs -----------------------------------------------------------------------
 
-TASKS = {"default": {"BACKEND": "tenants.task_backend.TenantDatabaseBackend", "QUEUES": []}}
+TASKS = {"default": {"BACKEND": "tenants.queue.backend.TenantDatabaseBackend", "QUEUES": []}}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -295,7 +301,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "tenant": {"()": "tenants.log.TenantFilter"},
+        "tenant": {"()": "tenants.binding.log.TenantFilter"},
         "production": {"()": "django.utils.log.RequireDebugFalse"},
     },
     "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},

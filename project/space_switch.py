@@ -15,9 +15,9 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods
 from django_tenants.utils import get_tenant_model, tenant_context
 
-site = import_string("tenants.admin.site")
+site = import_string("tenants.admin.site.site")
 
-SWITCHING = "apps.search.switching"
+SWITCHING = "apps.search_switching"
 DONE = {
     "pause": "The filling stops after the present batch.",
     "resume": "A worker goes on with the filling.",
@@ -27,9 +27,9 @@ DONE = {
     "cancel": "The switch is cancelled. A worker deletes the documents of the new space.",
 }
 RUN_STEPS = {
-    "pause_run": ("apps.search.runs.pause", "It stops after the present batch."),
-    "resume_run": ("apps.search.tasks.resume_run", "A worker goes on."),
-    "cancel_run": ("apps.search.runs.cancel", "It is cancelled; what is done stays."),
+    "pause_run": ("apps.search.indexing.runs.pause", "It stops after the present batch."),
+    "resume_run": ("apps.search.indexing.tasks.resume_run", "A worker goes on."),
+    "cancel_run": ("apps.search.indexing.runs.cancel", "It is cancelled; what is done stays."),
 }
 STEPS = {"pause": "pause_switch", "resume": "resume_switch", "end": "end_switch", "cancel": "cancel_switch"}
 
@@ -70,7 +70,10 @@ def _estimate(target: str) -> dict[str, Any]:
 def _take(request: HttpRequest, tenant: Any) -> None:
     """Take a step and say what follows, or why it is not possible."""
     step = request.POST.get("step", "")
-    refused = (import_string(f"{SWITCHING}.steps.SwitchError"), import_string("apps.search.runs.RunError"))
+    refused = (
+        import_string(f"{SWITCHING}.steps.SwitchError"),
+        import_string("apps.search.indexing.runs.RunError"),
+    )
     try:
         with tenant_context(tenant):
             if step == "start":
@@ -97,10 +100,10 @@ def _start(request: HttpRequest) -> str:
 def _rebuild(request: HttpRequest) -> str:
     """Leave it to a worker to bring an index up to date in each space that is written to."""
     index_name = request.POST.get("index", "")
-    if index_name not in import_string("apps.search.indexes.get_index_names")():
+    if index_name not in import_string("apps.search.indexes.registry.get_index_names")():
         raise PermissionDenied
-    for space in import_string("apps.search.written.get_written_spaces")():
-        import_string("apps.search.tasks.start_run")(index_name, space)
+    for space in import_string("apps.search.spaces.live_spaces.get_written_spaces")():
+        import_string("apps.search.indexing.tasks.start_run")(index_name, space)
     return f"A worker brings the index {index_name} up to date."
 
 

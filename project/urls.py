@@ -16,5 +16,5 @@ urlpatterns = [
     path("search/", include("apps.search.urls")),
     path("", include("apps.articles.urls")),
 ]
-if apps.is_installed("apps.search.quality"):
-    urlpatterns.insert(0, path("search/quality/", include("apps.search.quality.urls")))
+if apps.is_installed("apps.search_quality"):
+    urlpatterns.insert(0, path("search/quality/", include("apps.search_quality.urls")))

@@ -9,7 +9,7 @@ from project.operators import vector_indexes
 from project.space_switch import space_switch
 from project.views import public_home
 
-operators = import_string("tenants.admin.site")
+operators = import_string("tenants.admin.site.site")
 if not operators.is_registered(get_user_model()):
     operators.register(get_user_model(), import_string("apps.accounts.admin.UserAdmin"))
 

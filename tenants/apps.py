@@ -15,11 +15,11 @@ class TenantsConfig(AppConfig):
         The edges are signals and not the middleware's end: a streaming body is still to come by then.
         """
         from tenants import checks  # noqa: F401
-        from tenants.content_types import separate_content_types
+        from tenants.binding.content_types import separate_content_types
+        from tenants.binding.middleware import unbind_tenant
+        from tenants.binding.routers import guard_bulk_writes, remember_tenants
+        from tenants.binding.signing import separate_signatures
         from tenants.hosts import watch_registry
-        from tenants.middleware import unbind_tenant
-        from tenants.routers import guard_bulk_writes, remember_tenants
-        from tenants.signing import separate_signatures
 
         separate_content_types()
         separate_signatures()

@@ -106,7 +106,7 @@ def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
 @register()
 def check_bundles(**kwargs: Any) -> list[CheckMessage]:
     """E010: settings.TENANT_BUNDLE must name parts that can be imported and tasks that are some."""
-    hint = "tenants/bundle/parts.py says what a part is."
+    hint = "apps/operations/bundles/parts.py says what a part is."
     return [
         Error(f"TENANT_BUNDLE{fault}", hint=hint, id="tenants.E010") for fault in _find_faults_of_bundles()
     ]

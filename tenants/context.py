@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 from django import db
 from django_tenants.utils import get_public_schema_name, get_tenant_model, schema_context, tenant_context
 
-from tenants.postgresql.binding import owner_rights
+from tenants.postgresql.bound import owner_rights
 from tenants.postgresql.compiler import is_tenant_app
 
 if TYPE_CHECKING:

@@ -168,7 +168,7 @@ class Domain(DomainMixin):
 
 
 class ProvisioningTemplate(models.Model):
-    """The statements that make a tenant's schema, and what they depend on: one row (tenants.template)."""
+    """The statements that make a tenant's schema, and what they depend on: one row (tenants.provisioning.template)."""
 
     fingerprint = models.CharField(max_length=64, unique=True)
     statements = models.TextField()
@@ -181,7 +181,7 @@ class ProvisioningTemplate(models.Model):
 
 
 class DeletionReport(models.Model):
-    """What was looked at after a tenant's deletion, and what was found (tenants.deletion).
+    """What was looked at after a tenant's deletion, and what was found (apps.operations.deletion).
 
     It is written with the deletion and stays: no later tenant gets the schema's name.
     """

@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.tasks import task
 from django.utils import timezone
 
-from tenants.deletion.deleting import BusyTenantError, delete_due
+from apps.operations.deletion.deleting import BusyTenantError, delete_due
 from tenants.models import Tenant
-from tenants.provisioning import provision
+from tenants.provisioning.life_cycle import provision
 
 PATIENCE = timedelta(minutes=1)
 

@@ -11,9 +11,11 @@ RESERVED_SUBDOMAINS = frozenset(
     operators pop public root smtp static status support tenant tenants test webmail www
     """.split()  # noqa: SIM905
 )
-# Exist while a template of the tenants' schema is being made, see tenants.template.
+# Exist while a template of the tenants' schema is being made, see tenants.provisioning.template.
 TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA = "template_tenant", "template_tenant_copy"
-SCRATCH_SCHEMA = "scratch_tenant"  # exists while a bundle is compared with a new schema, see tenants.bundle
+SCRATCH_SCHEMA = (
+    "scratch_tenant"  # exists while a bundle is compared with a new schema, see apps.operations.bundles
+)
 RESERVED_SCHEMAS = frozenset(
     {"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA, SCRATCH_SCHEMA}
 )

@@ -7,10 +7,10 @@ from django_tenants.utils import schema_context
 
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
-from tenants.provisioning import provision, register_tenant
-from tenants.roles import create_role
+from tenants.provisioning.life_cycle import provision, register_tenant
+from tenants.provisioning.roles import create_role
 
-pytest_plugins = ["tenants.testing", "tests.workers"]
+pytest_plugins = ["apps.operations.isolation.testing", "tests.workers"]
 
 
 @pytest.fixture(scope="session")

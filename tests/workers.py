@@ -12,7 +12,7 @@ from django.conf import settings as project_settings
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
-from tenants.worker import RecoveringWorker
+from tenants.queue.worker import RecoveringWorker
 
 PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
 

@@ -14,6 +14,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Register the check; a sign-in that succeeds does not count against its limit."""
         from apps.accounts import checks  # noqa: F401
-        from apps.accounts.limited_requests import forgive_sign_in
+        from apps.accounts.access.limited_requests import forgive_sign_in
 
         user_logged_in.connect(forgive_sign_in, dispatch_uid="accounts.forgive_sign_in")

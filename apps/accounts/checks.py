@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.accounts.rate_limits import get_rate
+from apps.accounts.access.rate_limits import get_rate
 
 
 @register(Tags.security)

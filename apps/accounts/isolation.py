@@ -1,4 +1,4 @@
-"""Attacks on accounts, for `manage.py prove_isolation`: see tenants.isolation.database."""
+"""Attacks on accounts, for `manage.py prove_isolation`: see apps.operations.isolation.database."""
 
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from apps.accounts.api_auth import MemberAuth
+from apps.accounts.access.api_auth import MemberAuth
+from apps.accounts.access.rate_limits import count
 from apps.accounts.models import ApiKey, User
-from apps.accounts.rate_limits import count
 
 if TYPE_CHECKING:
-    from tenants.isolation.party import Party
+    from apps.operations.isolation.party import Party
 
 LIMITED = "isolation"
 

@@ -13,9 +13,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from apps.accounts.access.tokens import bind_to_schema
 from apps.accounts.fields import LowerCaseEmailField
 from apps.accounts.managers import PREFIX_LENGTH, ApiKeyManager, UserManager, digest_key
-from apps.accounts.tokens import bind_to_schema
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 

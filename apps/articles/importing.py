@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.articles.models import Article
 from apps.articles.records import Record
-from apps.search.tasks import enqueue_indexing
+from apps.search.indexing.tasks import enqueue_indexing
 
 BATCH = 200
 

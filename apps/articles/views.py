@@ -4,9 +4,9 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from apps.articles.models import Article
-from apps.search.access import search_access_required
-from apps.search.forms import SearchForm
-from apps.search.results import find_similar
+from apps.search.searching.access import search_access_required
+from apps.search.searching.forms import SearchForm
+from apps.search.searching.results import find_similar
 
 RECENT = 8
 SIMILAR = 5

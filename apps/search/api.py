@@ -7,15 +7,16 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
-from apps.search.access import may_search
-from apps.search.answered import tell_answered
 from apps.search.embedders import EmbeddingError
-from apps.search.explaining import Place, explain_if_possible, may_explain
-from apps.search.fallback import search_or_fall_back
 from apps.search.filters import OPERATORS
-from apps.search.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
-from apps.search.refusals import ErrorsOut, refuse, refuse_form
-from apps.search.results import (
+from apps.search.indexes.source_objects import Source
+from apps.search.searching.access import may_search
+from apps.search.searching.answered import tell_answered
+from apps.search.searching.explaining import Place, explain_if_possible, may_explain
+from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
+from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form
+from apps.search.searching.results import (
     InvalidCursorError,
     Result,
     count_values,
@@ -23,7 +24,6 @@ from apps.search.results import (
     search_documents,
     search_page,
 )
-from apps.search.sources import Source
 from tenants.context import get_current_tenant
 
 router = Router(tags=["search"])

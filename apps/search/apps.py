@@ -11,9 +11,10 @@ class SearchConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the indexed models and register the system checks."""
-        from apps.search import checks, signals  # noqa: F401
-        from apps.search.spaces import register_use
-        from apps.search.switching import advancing, overview
+        from apps.search import checks  # noqa: F401
+        from apps.search.indexing import signals
+        from apps.search.spaces.space import register_use
+        from apps.search_switching import advancing, overview
 
         signals.connect()
         autodiscover_modules("search_indexes")

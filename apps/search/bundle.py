@@ -12,11 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
-from apps.search.spaces import get_space
-from apps.search.storage.pgvector.index_report import needs_report
-from apps.search.storage.pgvector.index_status import list_tables
-from apps.search.storage.pgvector.vector_index import forget_indexes
-from apps.search.tasks import maintain_vector_indexes
+from apps.search.indexing.tasks import maintain_vector_indexes
+from apps.search.spaces.space import get_space
+from apps.search.storage.pgvector.ann.report import needs_report
+from apps.search.storage.pgvector.ann.status import list_tables
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
 from tenants.context import get_current_tenant
 
 

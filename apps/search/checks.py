@@ -9,14 +9,14 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from pgvector.django import HnswIndex
 
-from apps.search.chunkers import get_chunker
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexed import Indexed
-from apps.search.indexes import get_index_names, get_indexed_models
-from apps.search.spaces import get_space
-from apps.search.storage.pgvector.distance import get_metric, get_vector_type
+from apps.search.indexes.registry import get_index_names, get_indexed_models
+from apps.search.spaces.space import get_space
+from apps.search.spaces.space_chunker import get_chunker
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from tenants.context import is_tenant_app
 
 HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}

@@ -9,21 +9,21 @@ from django.db import Error, transaction
 from django.db.models import Func, IntegerField
 from psycopg import sql
 
+from apps.operations.doctor.finding import Finding, Level, Scope, from_checks, write_sql
 from apps.search.checks import check_indexed_models, check_spaces
 from apps.search.doctor_work import check_orphans, check_work
 from apps.search.embedders import has_entry
-from apps.search.factory import get_provider
-from apps.search.index_sources import ModelSource, get_sources
-from apps.search.sources import Source
-from apps.search.spaces import get_space, list_spaces
-from apps.search.storage.pgvector.index_report import report_indexes
-from apps.search.storage.pgvector.index_status import IndexStatus, list_tables
-from apps.search.storage.pgvector.pending import find_pending
-from apps.search.storage.pgvector.vector_index import get_declared_index
-from apps.search.tasks import maintain_vector_indexes, make_keywords
-from apps.search.written import get_written_spaces
+from apps.search.indexes.source_objects import Source
+from apps.search.indexes.sources import ModelSource, get_sources
+from apps.search.indexing.tasks import maintain_vector_indexes, make_keywords
+from apps.search.providers import get_provider
+from apps.search.spaces.live_spaces import get_written_spaces
+from apps.search.spaces.space import get_space, list_spaces
+from apps.search.storage.pgvector.ann.report import report_indexes
+from apps.search.storage.pgvector.ann.status import IndexStatus, list_tables
+from apps.search.storage.pgvector.keywords.pending import find_pending
+from apps.search.storage.pgvector.tables.ann_index import get_declared_index
 from tenants.context import connection, owner_rights, tenant_context
-from tenants.doctor.finding import Finding, Level, Scope, from_checks, write_sql
 
 LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
 OPERATOR_CLASS = """

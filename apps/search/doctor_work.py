@@ -8,13 +8,13 @@ from typing import Any
 from django.db.models import Count
 from django_tasks_db.models import DBTaskResult
 
-from apps.search.index_sources import ModelSource, get_sources
+from apps.operations.doctor.finding import Finding, Level
+from apps.search.indexes.sources import ModelSource, get_sources
+from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run
 from apps.search.models import IndexRun, SetAside
-from apps.search.storage.pgvector.index_status import IndexStatus
-from apps.search.storage.pgvector.source_keys import get_pk_condition
-from apps.search.tasks import continue_run, index_by_keys, resume_run
+from apps.search.storage.pgvector.ann.status import IndexStatus
+from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
 from tenants.context import connection, tenant_context
-from tenants.doctor.finding import Finding, Level
 
 
 def check_work(tenant: Any) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Attacks on indexed objects and their documents, for `manage.py prove_isolation`.
 
-See tenants.isolation.database for what an attack is.
+See apps.operations.isolation.database for what an attack is.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,18 @@ from django.utils import timezone
 from apps.search.documents import Document, embed
 from apps.search.embedders import BaseEmbedder, EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
-from apps.search.factory import get_provider
-from apps.search.fallback import search_or_fall_back
-from apps.search.hybrid import MODES
 from apps.search.indexed import Indexed
-from apps.search.indexes import get_index_names, get_indexed_models
-from apps.search.results import get_url, search_documents
-from apps.search.sources import Source
-from apps.search.storage.pgvector.vectors import InvalidVectorError
+from apps.search.indexes.registry import get_index_names, get_indexed_models
+from apps.search.indexes.source_objects import Source
+from apps.search.providers import get_provider
+from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.hybrid import MODES
+from apps.search.searching.results import get_url, search_documents
+from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import connection
 
 if TYPE_CHECKING:
-    from tenants.isolation.party import Party
+    from apps.operations.isolation.party import Party
 
 FILLERS: dict[str, Any] = {
     "BooleanField": False,

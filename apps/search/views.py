@@ -6,13 +6,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.search.access import search_access_required
-from apps.search.answered import tell_answered
 from apps.search.embedders import EmbeddingError
-from apps.search.explaining import explain_if_possible, may_explain
-from apps.search.fallback import search_or_fall_back
-from apps.search.forms import SearchForm
-from apps.search.results import search_objects
+from apps.search.searching.access import search_access_required
+from apps.search.searching.answered import tell_answered
+from apps.search.searching.explaining import explain_if_possible, may_explain
+from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.forms import SearchForm
+from apps.search.searching.results import search_objects
 
 
 @search_access_required

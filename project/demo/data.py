@@ -16,7 +16,7 @@ from project.demo.docstrings import write_docstrings
 from project.demo.golden import ask_for_evaluation, import_golden
 from tenants.context import tenant_context
 from tenants.models import Tenant
-from tenants.provisioning import provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 
 TENANTS = {
     "python": {"name": "Python library", "space": "default"},

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from tenants.context import tenant_context
 
-QUALITY = "apps.search.quality"
+QUALITY = "apps.search_quality"
 INDEX = "articles"
 NOTED = 6  # golden queries that also stand among the recent searches
 

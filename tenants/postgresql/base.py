@@ -4,7 +4,7 @@ django-tenants keeps the tenant on the connection, and a connection belongs to a
 middleware and the view behind it may run in different threads, so the view would see `public` or, worse,
 the tenant of somebody else's request. A ContextVar follows the request through threads and coroutines.
 
-With a tenant bound, the session also takes on the tenant's role (see tenants.roles), in the same round trip
+With a tenant bound, the session also takes on the tenant's role (see tenants.provisioning.roles), in the same round trip
 as its search_path, so that not even injected SQL reaches another schema.
 
 With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see tenants.postgresql.pool.
@@ -23,9 +23,9 @@ from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_public_schema_name, quote_schema_name
 from psycopg.pq import TransactionStatus
 
-from tenants.postgresql.binding import Binding, current_binding
+from tenants.postgresql.bound import Binding, current_binding
 from tenants.postgresql.pool import is_from_pool, is_pool_off, with_reset
-from tenants.role_names import get_role_name
+from tenants.postgresql.role_names import get_role_name
 
 # By psycopg's connection, which a pool hands from one DatabaseWrapper to the next.
 _schemas_of_session: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()

@@ -1,7 +1,7 @@
 from django.urls import path
 from ninja import NinjaAPI
 
-from apps.accounts.api_auth import MemberAuth
+from apps.accounts.access.api_auth import MemberAuth
 from project.urls import urlpatterns as site_urlpatterns
 
 api = NinjaAPI(urls_namespace="accounts-tests", auth=MemberAuth(), docs_url=None)

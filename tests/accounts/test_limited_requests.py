@@ -3,8 +3,8 @@ import re
 import pytest
 from django.test import Client
 
+from apps.accounts.access.rate_limits import get_rate
 from apps.accounts.models import ApiKey
-from apps.accounts.rate_limits import get_rate
 from tenants.context import tenant_context, unbound
 
 from .conftest import PASSWORD

@@ -5,9 +5,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
-from apps.accounts import rate_limits
+from apps.accounts.access import rate_limits
+from apps.accounts.access.rate_limits import count, describe_wait, get_client_address, get_rate
 from apps.accounts.checks import check_rate_limits
-from apps.accounts.rate_limits import count, describe_wait, get_client_address, get_rate
 from tenants.context import tenant_context
 
 DAY = 86_400

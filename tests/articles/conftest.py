@@ -1,7 +1,7 @@
 import pytest
 
 from apps.articles.models import Article
-from apps.search.indexing import rebuild_index
+from apps.search.indexing.batches import rebuild_index
 from tenants.context import tenant_context
 
 TEXTS = {

@@ -9,9 +9,9 @@ import numpy as np
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import BaseEmbedder
-from apps.search.hybrid import search_by_mode
-from apps.search.storage.pgvector.index_builder import build_index
-from apps.search.storage.pgvector.pending import make_pending_keywords
+from apps.search.searching.hybrid import search_by_mode
+from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection, owner_rights
 from tests.bench.clock import seconds

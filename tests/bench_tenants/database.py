@@ -12,8 +12,8 @@ from django_tenants.utils import quote_schema_name
 from tqdm import trange
 
 from tenants.models import Tenant
-from tenants.provisioning import provision, register_tenant
-from tenants.role_names import get_group_name
+from tenants.postgresql.role_names import get_group_name
+from tenants.provisioning.life_cycle import provision, register_tenant
 
 
 @contextmanager

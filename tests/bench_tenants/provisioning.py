@@ -12,8 +12,8 @@ from django.test import override_settings
 from tqdm import trange
 
 from tenants.models import Tenant
-from tenants.provisioning import provision, register_tenant
-from tenants.template import create_schema, get_template
+from tenants.provisioning.life_cycle import provision, register_tenant
+from tenants.provisioning.template import create_schema, get_template
 from tests.bench_tenants.database import measure, show
 
 SAMPLE, BLOCK = 30, 10  # tenants for a median, made in blocks: migrating leaves a cold connection behind

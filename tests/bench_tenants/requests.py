@@ -19,7 +19,7 @@ from django.test import RequestFactory, override_settings
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
-from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
 from tenants.context import tenant_context
 from tenants.hosts import find_domain, forget_hosts
 from tenants.models import Tenant

@@ -11,7 +11,7 @@ from apps.search.embedders import (
     get_embedder_class,
     validate_embedding_settings,
 )
-from apps.search.embedders.factory import list_options
+from apps.search.embedders.instances import list_options
 
 MINILM = "apps.search.embedders.MiniLMEmbedder"
 WORDLLAMA = "apps.search.embedders.WordLlamaEmbedder"

@@ -46,9 +46,9 @@ def main() -> None:
 
 def _measure(task: Any, space: str) -> dict[str, tuple[float, ...]]:
     from apps.search.documents import Document
-    from apps.search.hybrid import search_by_mode
-    from apps.search.quality.metrics import get_recall, get_reciprocal_rank
+    from apps.search.searching.hybrid import search_by_mode
     from apps.search.storage.pgvector import PgVectorProvider
+    from apps.search_quality.metrics import get_recall, get_reciprocal_rank
 
     provider = PgVectorProvider(index_name=task.name, space=space)
     items = task.documents.items()
@@ -91,7 +91,7 @@ def _passing_tenant() -> Iterator[None]:
     from django.db import transaction
 
     from tenants.context import tenant_context
-    from tenants.provisioning import provision, register_tenant
+    from tenants.provisioning.life_cycle import provision, register_tenant
 
     call_command("migrate_schemas", shared=True, verbosity=0)
     with transaction.atomic():

@@ -64,7 +64,7 @@ def _measure(
     from apps.search.chunking import as_chunk
     from apps.search.documents import Document
     from apps.search.embedders import get_embedder
-    from apps.search.hybrid import search_by_mode
+    from apps.search.searching.hybrid import search_by_mode
     from apps.search.storage.pgvector import PgVectorProvider
 
     provider = PgVectorProvider(index_name="chunking", space=space)

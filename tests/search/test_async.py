@@ -13,10 +13,10 @@ from apps.articles.models import Article
 from apps.search import NoTenantError, get_provider
 from apps.search.documents import Document, DuplicateDocumentError, EmbeddedDocument, InvalidDocumentError
 from apps.search.embedders import InvalidTextError
-from apps.search.indexing import index_objects
-from apps.search.sources import Source
+from apps.search.indexes.source_objects import Source
+from apps.search.indexing.batches import index_objects
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.queryset import TenantMismatchError
+from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
 from tests.search.test_provider_contract import TABLES, make_documents
 

@@ -6,11 +6,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
-from apps.search.budget import spend
 from apps.search.embedders import EmbeddingUnavailableError, get_embedder
-from apps.search.embedding_cache import embed_documents
+from apps.search.indexing.tasks import continue_run, start_run
 from apps.search.models import IndexRun, ServiceBudget
-from apps.search.tasks import continue_run, start_run
+from apps.search.spaces.budget import spend
+from apps.search.spaces.embedding_cache import embed_documents
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")

@@ -1,18 +1,18 @@
 import pytest
 
 from apps.articles.models import Article
+from apps.operations.doctor.examining import examine
+from apps.operations.doctor.finding import Level
 from apps.search import get_provider
 from apps.search.checks import check_spaces
-from apps.search.chunkers import get_chunker
 from apps.search.chunking import Chunk, Chunker, HeadingChunker, ParagraphChunker, TokenChunker
 from apps.search.embedders import get_embedder
 from apps.search.filters import compile_filter, count_facets
-from apps.search.indexing import index_objects, rebuild_index
-from apps.search.results import search_objects
-from apps.search.sources import make_documents
+from apps.search.indexes.source_objects import make_documents
+from apps.search.indexing.batches import index_objects, rebuild_index
+from apps.search.searching.results import search_objects
+from apps.search.spaces.space_chunker import get_chunker
 from tenants.context import owner_rights, tenant_context
-from tenants.doctor.examining import examine
-from tenants.doctor.finding import Level
 
 pytestmark = pytest.mark.usefixtures("embedder")
 

@@ -7,8 +7,8 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.pending import find_pending, make_pending_keywords
-from apps.search.storage.pgvector.recipe import PENDING
+from apps.search.storage.pgvector.keywords.pending import find_pending, make_pending_keywords
+from apps.search.storage.pgvector.keywords.recipe import PENDING
 from tenants.context import owner_rights, tenant_context
 
 KEYS = [f"k{number:03}" for number in range(300)]

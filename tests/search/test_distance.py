@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from apps.articles.models import ArticleEmbedding
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.vectors import InvalidVectorError, VectorCheck
+from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.tables.vectors import InvalidVectorError, VectorCheck
 from tenants.context import owner_rights
 from tests.models_app import models
 

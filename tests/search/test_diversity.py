@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.diversity import SIMILARITIES, diversify
+from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
 from tenants.context import tenant_context
 from tests.models_app import models
 

@@ -7,16 +7,16 @@ from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import ArticleEmbedding
+from apps.operations.doctor.examining import examine
+from apps.operations.doctor.finding import Level
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.index_report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
 from tenants.context import owner_rights, tenant_context
-from tenants.doctor.examining import examine
-from tenants.doctor.finding import Level
 from tenants.models import Tenant
-from tenants.role_names import get_role_name
+from tenants.postgresql.role_names import get_role_name
 from tests.search.filling import fill
 
 pytestmark = pytest.mark.usefixtures("embedder")
@@ -161,7 +161,7 @@ def test_a_missing_index_is_found_and_its_building_is_written_as_a_task(acme, fi
     ]
     assert findings[0].fix == "manage.py vector_indexes --schema=acme --apply"
     (task,) = DBTaskResult.objects.all()
-    assert task.task_path == "apps.search.tasks.maintain_vector_indexes"
+    assert task.task_path == "apps.search.indexing.tasks.maintain_vector_indexes"
     assert task.args_kwargs["kwargs"] == {"_tenant_schema": "acme"}
 
 

@@ -3,15 +3,15 @@ from django.core.management import call_command
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
+from apps.operations.doctor.finding import Level, Scope
 from apps.search import get_provider
 from apps.search.doctor import check_tenants
 from apps.search.documents import Document
-from apps.search.indexing import rebuild_index
+from apps.search.indexing.batches import rebuild_index
+from apps.search.indexing.set_asides import set_aside
+from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun
-from apps.search.set_aside import set_aside
-from apps.search.tasks import start_run
 from tenants.context import tenant_context
-from tenants.doctor.finding import Level, Scope
 
 pytestmark = pytest.mark.usefixtures("embedder")
 

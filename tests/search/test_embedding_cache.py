@@ -6,9 +6,9 @@ import pytest
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import InvalidTextError, get_embedder
-from apps.search.embedding_cache import embed_documents, report_cache, trim_cache
-from apps.search.indexing import rebuild_index
+from apps.search.indexing.batches import rebuild_index
 from apps.search.models import CachedVector, CacheUse
+from apps.search.spaces.embedding_cache import embed_documents, report_cache, trim_cache
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")

@@ -3,8 +3,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from apps.articles.models import Article
-from apps.search.explaining import explain_search
-from apps.search.indexing import rebuild_index
+from apps.search.indexing.batches import rebuild_index
+from apps.search.searching.explaining import explain_search
 from tenants.context import tenant_context
 
 AT_ACME = {"host": "acme.localhost"}

@@ -5,7 +5,7 @@ from django.test import RequestFactory
 from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError, UnknownIndexError, get_provider
 from apps.search.documents import Document
-from apps.search.indexes import get_index_names
+from apps.search.indexes.registry import get_index_names
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from tenants.context import tenant_context
 

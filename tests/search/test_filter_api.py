@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from apps.search.documents import Document
-from apps.search.factory import get_provider
 from apps.search.filters import OPERATORS, InvalidFilterError
-from apps.search.results import search_documents, search_objects
+from apps.search.providers import get_provider
+from apps.search.searching.results import search_documents, search_objects
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.usefixtures("embedder")

@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
 from tenants.context import TenantMismatchError, tenant_context
 from tests.models_app import models
 from tests.search.filling import fill, make_vectors

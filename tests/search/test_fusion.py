@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.embedders import InvalidTextError
-from apps.search.fusion import fuse_ranks, fuse_scores, in_fused_order
-from apps.search.hybrid import MODES, search_by_mode, search_hybrid
+from apps.search.searching.fusion import fuse_ranks, fuse_scores, in_fused_order
+from apps.search.searching.hybrid import MODES, search_by_mode, search_hybrid
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.queryset import EmbeddingQuerySet
+from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
 from tenants.context import tenant_context
 
 SCORES = st.floats(-1e6, 1e6)

@@ -7,16 +7,16 @@ from django.core.management import CommandError, call_command
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
-from apps.search.storage.pgvector.index_report import (
+from apps.search.indexing.tasks import enqueue_maintenance, index_by_keys, maintain_vector_indexes
+from apps.search.storage.pgvector.ann.report import (
     IndexActionError,
     carry_out,
     needs_report,
     report_indexes,
 )
-from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
-from apps.search.tasks import enqueue_maintenance, index_by_keys, maintain_vector_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
 from tenants.context import tenant_context
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 from tests.search.filling import fill, make_vectors, spoil
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.

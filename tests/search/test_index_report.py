@@ -3,10 +3,10 @@ from django.db import connection
 
 from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError
-from apps.search.storage.pgvector.index_builder import LOCK_SPACE, _lock_key, drop_index
-from apps.search.storage.pgvector.index_report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.builder import LOCK_SPACE, _lock_key, drop_index
+from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
 from tenants.context import tenant_context
 from tests.models_app.models import IvfflatEmbedding
 from tests.search.filling import fill, spoil

@@ -5,18 +5,19 @@ from django.core.files.storage import default_storage
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
-from apps.search import get_provider, indexes
+from apps.search import get_provider
 from apps.search.documents import Document
-from apps.search.index_sources import CallableSource, FileSource, ModelSource, Text, get_sources
-from apps.search.indexes import VectorIndex, get_index_names, register, unregister
-from apps.search.indexing import count_objects, rebuild_index
+from apps.search.indexes import registry as indexes
+from apps.search.indexes.registry import VectorIndex, get_index_names, register, unregister
+from apps.search.indexes.sources import CallableSource, FileSource, ModelSource, Text, get_sources
+from apps.search.indexing.batches import count_objects, rebuild_index
+from apps.search.indexing.runs import work_on
+from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun, SpaceSwitch
-from apps.search.results import search_objects
-from apps.search.runs import work_on
-from apps.search.switching.steps import cut_over
-from apps.search.tasks import start_run
+from apps.search.searching.results import search_objects
+from apps.search_switching.steps import cut_over
 from tenants.context import tenant_context
-from tests.search.switching.work import run_tasks, switch_to
+from tests.search_switching.work import run_tasks, switch_to
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 

@@ -5,12 +5,12 @@ from django_tasks_db.models import DBTaskResult
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import EmbeddingError
-from apps.search.index_sources import BATCH
-from apps.search.indexing import index_objects
-from apps.search.results import search_objects
-from apps.search.tasks import MAX_ATTEMPTS, enqueue_indexing, index_by_keys, start_run
+from apps.search.indexes.sources import BATCH
+from apps.search.indexing.batches import index_objects
+from apps.search.indexing.tasks import MAX_ATTEMPTS, enqueue_indexing, index_by_keys, start_run
+from apps.search.searching.results import search_objects
 from tenants.context import tenant_context
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 
 LONG = "\n\n".join(f"paragraph {number} " + "word " * 150 for number in range(4))
 
@@ -32,7 +32,7 @@ def test_save_writes_one_task_with_keys_only():
     article = Article.objects.create(title="secret title", body="secret body")
 
     task = DBTaskResult.objects.get()
-    assert task.task_path == "apps.search.tasks.index_by_keys"
+    assert task.task_path == "apps.search.indexing.tasks.index_by_keys"
     assert task.args_kwargs["args"] == ["articles.article", [article.pk]]
     assert "acme" in task.args_kwargs["kwargs"].values()
     assert "secret" not in str(task.args_kwargs)

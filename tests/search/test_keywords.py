@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from apps.articles.models import Article, ArticleEmbedding
 from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import InvalidTextError
-from apps.search.hybrid import search_keywords
-from apps.search.storage.pgvector import PgVectorProvider, keywords, recipe
-from apps.search.storage.pgvector.keywords import list_words, match_keywords
+from apps.search.searching.hybrid import search_keywords
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.keywords import bm25 as keywords
+from apps.search.storage.pgvector.keywords.bm25 import list_words, match_keywords, recipe
+from apps.search.storage.pgvector.keywords.recipe import get_recipe, refresh_keywords
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.queryset import EmbeddingQuerySet, TenantMismatchError
-from apps.search.storage.pgvector.recipe import get_recipe, refresh_keywords
+from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet, TenantMismatchError
 from tenants.context import tenant_context
 from tenants.models import SEARCH_LANGUAGES
 

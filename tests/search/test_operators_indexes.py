@@ -3,10 +3,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 from django_tasks_db.models import DBTaskResult
 
-from apps.search.tasks import maintain_vector_indexes
+from apps.search.indexing.tasks import maintain_vector_indexes
 from tenants.context import tenant_context
 from tenants.models import Tenant
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 from tests.search.filling import fill
 
 PAGE = "/admin/vector-indexes/"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from apps.search import get_provider
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.paging import InvalidCursorError
-from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.search.filling import fill, make_vectors

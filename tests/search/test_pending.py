@@ -9,18 +9,23 @@ from hypothesis import strategies as st
 from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
 from apps.search.documents import Document, DuplicateDocumentError, EmbeddedDocument
-from apps.search.hybrid import search_by_mode
-from apps.search.indexing import index_objects
-from apps.search.storage.pgvector import PgVectorProvider, keywords
-from apps.search.storage.pgvector.index_report import carry_out, report_indexes
-from apps.search.storage.pgvector.keywords import match_keywords
+from apps.search.indexing.batches import index_objects
+from apps.search.indexing.tasks import make_keywords
+from apps.search.searching.hybrid import search_by_mode
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
+from apps.search.storage.pgvector.keywords import bm25 as keywords
+from apps.search.storage.pgvector.keywords.bm25 import match_keywords
+from apps.search.storage.pgvector.keywords.pending import (
+    find_pending,
+    keywords_pending,
+    make_pending_keywords,
+)
+from apps.search.storage.pgvector.keywords.recipe import PENDING, get_recipe, refresh_keywords
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.pending import find_pending, keywords_pending, make_pending_keywords
-from apps.search.storage.pgvector.recipe import PENDING, get_recipe, refresh_keywords
-from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
-from apps.search.tasks import make_keywords
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
 from tenants.context import get_current_tenant, tenant_context
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 from tests.search.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")

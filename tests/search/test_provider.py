@@ -13,8 +13,8 @@ from apps.search.embedders import EmbeddingError, InvalidTextError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.provider import REQUIRED_FIELDS
-from apps.search.storage.pgvector.queryset import EmbeddingQuerySet
-from apps.search.storage.pgvector.vectors import InvalidVectorError
+from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
+from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.usefixtures("embedder")

@@ -7,7 +7,7 @@ from apps.articles.models import ArticleEmbedding
 from apps.search.documents import EmbeddedDocument, InvalidDocumentError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.vectors import InvalidVectorError
+from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import tenant_context
 from tests.models_app import models
 

@@ -5,7 +5,7 @@ from django.db import connection, models
 from apps.search.documents import Document
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.queryset import TenantMismatchError
+from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import NoTenantError, tenant_context
 
 EVALUATIONS = {

@@ -4,8 +4,8 @@ from django.db import connection
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
-from apps.search.index_sources import BATCH
-from apps.search.indexing import count_objects, index_objects, rebuild_index
+from apps.search.indexes.sources import BATCH
+from apps.search.indexing.batches import count_objects, index_objects, rebuild_index
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 

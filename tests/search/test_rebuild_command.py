@@ -5,10 +5,10 @@ from django.core.management import CommandError, call_command
 
 from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
-from apps.search.management.tenants import each_tenant
+from apps.search.indexing.runs import work_on
 from apps.search.models import IndexRun
-from apps.search.runs import work_on
 from tenants.context import connection, tenant_context
+from tenants.management.tenants import each_tenant
 from tenants.models import Tenant
 
 pytestmark = pytest.mark.usefixtures("embedder")

@@ -3,9 +3,9 @@ from django.utils.html import escape
 
 from apps.articles.models import Article
 from apps.search.documents import Document
-from apps.search.factory import get_provider
-from apps.search.hybrid import search_by_mode
-from apps.search.indexing import index_objects
+from apps.search.indexing.batches import index_objects
+from apps.search.providers import get_provider
+from apps.search.searching.hybrid import search_by_mode
 from tenants.context import tenant_context
 
 pytestmark = pytest.mark.usefixtures("embedder")

@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.search.snippets import make_snippet, mark_words
+from apps.search.searching.snippets import make_snippet, mark_words
 
 FILLER = "lorem ipsum dolor sit amet " * 40
 

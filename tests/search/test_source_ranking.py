@@ -10,14 +10,14 @@ from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.filters import InvalidFilterError
-from apps.search.indexing import index_objects
-from apps.search.results import find_similar
-from apps.search.sources import Source
+from apps.search.indexes.source_objects import Source
+from apps.search.indexing.batches import index_objects
+from apps.search.searching.results import find_similar
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.queryset import TenantMismatchError
-from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.models_app.models import Note

@@ -3,9 +3,9 @@ import pytest
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
-from apps.search.indexing import index_objects, rebuild_index
-from apps.search.results import find_similar, search_documents, search_objects
-from apps.search.sources import Source, get_source_objects, make_documents
+from apps.search.indexes.source_objects import Source, get_source_objects, make_documents
+from apps.search.indexing.batches import index_objects, rebuild_index
+from apps.search.searching.results import find_similar, search_documents, search_objects
 from tenants.context import tenant_context
 
 BY_HAND = [

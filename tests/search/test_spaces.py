@@ -3,7 +3,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError, get_provider
-from apps.search.spaces import get_space
+from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from tenants.context import tenant_context
 from tests.search.embedder import BACKEND

@@ -9,11 +9,11 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import get_embedder, get_search_options, validate_embedding_settings
 from apps.search.embedders.options import SEARCH_OPTIONS
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.distance import COSINE, METRICS
-from apps.search.storage.pgvector.index_builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tuning import PARAMETERS, get_ef_search, get_tuning
-from apps.search.storage.pgvector.vector_index import forget_indexes
+from apps.search.storage.pgvector.searching.tuning import PARAMETERS, get_ef_search, get_tuning
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.distance import COSINE, METRICS
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.search.embedder import BACKEND

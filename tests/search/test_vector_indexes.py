@@ -7,12 +7,14 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.errors import DiskFull
 
 from apps.search.documents import EmbeddedDocument
-from apps.search.storage.pgvector import PgVectorProvider, index_builder, vector_index
-from apps.search.storage.pgvector.index_builder import IndexBusyError, build_index, drop_index, is_busy
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.ann import builder as index_builder
+from apps.search.storage.pgvector.ann.builder import IndexBusyError, build_index, drop_index, is_busy
+from apps.search.storage.pgvector.ann.recall import measure_recall
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.nearest import NearestQuerySet
-from apps.search.storage.pgvector.recall import measure_recall
-from apps.search.storage.pgvector.vector_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
+from apps.search.storage.pgvector.tables import ann_index as vector_index
+from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tests.search.filling import fill, make_vectors

@@ -319,8 +319,14 @@ def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
     ("change", "fault"),
     [
         ({"PARTS": ["apps.crm.bundle"]}, "['PARTS']: 'apps.crm.bundle' cannot be imported: No module named"),
-        ({"TASKS": ["apps.search.tasks.none"]}, "['TASKS']: 'apps.search.tasks.none' cannot be imported: "),
-        ({"TASKS": ["apps.search.tasks.BATCH"]}, "['TASKS']: 'apps.search.tasks.BATCH' is no task, but int."),
+        (
+            {"TASKS": ["apps.search.indexing.tasks.none"]},
+            "['TASKS']: 'apps.search.indexing.tasks.none' cannot be imported: ",
+        ),
+        (
+            {"TASKS": ["apps.search.indexing.tasks.BATCH"]},
+            "['TASKS']: 'apps.search.indexing.tasks.BATCH' is no task, but int.",
+        ),
         ({"SKIP": []}, ": unknown key 'SKIP'; allowed are: PARTS, EXCLUDE, TASKS."),
     ],
 )
@@ -331,4 +337,4 @@ def test_settings_of_bundles_that_cannot_work_are_e010(settings, change, fault):
 
     assert message.id == "tenants.E010"
     assert message.msg.startswith(f"TENANT_BUNDLE{fault}")
-    assert message.hint == "tenants/bundle/parts.py says what a part is."
+    assert message.hint == "apps/operations/bundles/parts.py says what a part is."

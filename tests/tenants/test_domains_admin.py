@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission
 
 from tenants.context import tenant_context
 from tenants.models import Domain
-from tenants.renaming import rename_tenant
+from tenants.provisioning.renaming import rename_tenant
 
 AT_PUBLIC = {"headers": {"host": "localhost"}}
 LIST = "/admin/tenants/tenant/"

@@ -2,10 +2,10 @@ import pytest
 from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
+from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
 from tenants.context import tenant_context
-from tenants.deletion.scheduling import keep_tenant, schedule_deletion
-from tenants.holding import HELD, hold
-from tenants.provisioning import resume, suspend
+from tenants.provisioning.life_cycle import resume, suspend
+from tenants.queue.unserved import HELD, hold
 
 from . import tasks
 

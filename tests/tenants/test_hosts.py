@@ -13,7 +13,7 @@ from django.urls import path
 
 from tenants.hosts import HostCache, find_domain, forget_hosts
 from tenants.models import Domain, Tenant
-from tenants.provisioning import resume, suspend
+from tenants.provisioning.life_cycle import resume, suspend
 
 from .test_middleware import HOSTILE_HOSTS
 

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django_tasks_db.models import DBTaskResult
 
-from tenants.admin import site
+from tenants.admin.site import site
 from tenants.context import tenant_context
 from tenants.models import Domain, Tenant
 

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection, connections
 
+from apps.operations.isolation.pool import open_pool
 from tenants.context import tenant_context
-from tenants.isolation.pool import open_pool
 from tenants.postgresql import base
 from tenants.postgresql.pool import is_from_pool, without_pool
 from tests.workers import PATIENCE

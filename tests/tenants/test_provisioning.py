@@ -10,7 +10,7 @@ from django_tasks_db.models import DBTaskResult
 
 from tenants.context import get_current_tenant, owner_rights, tenant_context
 from tenants.models import Domain, Tenant
-from tenants.provisioning import (
+from tenants.provisioning.life_cycle import (
     ProvisioningError,
     delete_tenant,
     provision,

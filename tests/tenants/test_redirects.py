@@ -1,7 +1,7 @@
 import pytest
 
-from tenants.provisioning import suspend
-from tenants.renaming import redirect_to_primary, rename_tenant
+from tenants.provisioning.life_cycle import suspend
+from tenants.provisioning.renaming import redirect_to_primary, rename_tenant
 
 
 @pytest.fixture

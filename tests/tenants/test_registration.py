@@ -3,7 +3,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from tenants.models import Tenant
-from tenants.provisioning import choose_schema_name, register_tenant
+from tenants.provisioning.life_cycle import choose_schema_name, register_tenant
 from tenants.validators import validate_schema_name
 
 INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}

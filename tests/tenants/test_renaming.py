@@ -6,8 +6,8 @@ from django.db import IntegrityError, transaction
 
 from tenants.context import tenant_context
 from tenants.models import Domain, Tenant
-from tenants.provisioning import register_tenant, suspend
-from tenants.renaming import rename_tenant
+from tenants.provisioning.life_cycle import register_tenant, suspend
+from tenants.provisioning.renaming import rename_tenant
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import tenant_context
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 
 from . import tasks
 from .tasks import describe_binding
@@ -137,7 +137,7 @@ def test_a_deleted_tenants_task_fails_and_touches_nothing(acme, make_tenant, run
     run_tasks()
 
     row = DBTaskResult.objects.get(pk=result.id)
-    assert row.exception_class_path == "tenants.task_backend.TenantGoneError"
+    assert row.exception_class_path == "tenants.queue.backend.TenantGoneError"
     assert "The tenant with the schema 'gone' no longer exists." in row.traceback
 
 

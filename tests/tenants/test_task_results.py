@@ -6,7 +6,7 @@ from django.tasks.exceptions import TaskResultDoesNotExist, TaskResultMismatch
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import tenant_context, unbound
-from tenants.task_backend import SCHEMA_KEY
+from tenants.queue.backend import SCHEMA_KEY
 
 from .tasks import bind_and_fail, describe_binding, report_arguments, report_binding
 

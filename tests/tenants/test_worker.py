@@ -6,10 +6,10 @@ from django.db import connection
 from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from tenants import worker
 from tenants.context import tenant_context
 from tenants.locks import get_lock_key
-from tenants.worker import recover_orphans
+from tenants.queue import worker
+from tenants.queue.worker import recover_orphans
 from tests.workers import PATIENCE, wait_until
 
 from . import tasks
@@ -133,7 +133,7 @@ def test_a_task_that_outlived_three_workers_fails(start_task):
 
     row.refresh_from_db()
     assert (recovered, row.status) == (0, TaskResultStatus.FAILED)
-    assert row.exception_class_path == "tenants.worker.WorkerDiedError"
+    assert row.exception_class_path == "tenants.queue.worker.WorkerDiedError"
     assert "3 workers died while they ran this task." in row.traceback
 
 

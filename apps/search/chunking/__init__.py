@@ -1,10 +1,10 @@
 """Cut long texts into chunks that an embedder can take whole. Which chunker when: docs/how-to/chunking.md."""
 
 from apps.search.chunking.base import Chunk, Chunker, Span, Tokenizer, as_chunk
-from apps.search.chunking.factory import make_chunker
+from apps.search.chunking.by_tokens import TokenChunker
+from apps.search.chunking.configured import make_chunker
 from apps.search.chunking.headings import HEADINGS_KEY, HeadingChunker
 from apps.search.chunking.slicing import ParagraphChunker, SentenceChunker, SimpleChunker
-from apps.search.chunking.tokens import TokenChunker
 
 __all__ = [
     "HEADINGS_KEY",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
 from apps.search.chunking.base import Chunk, Chunker, Tokenizer, as_chunk
-from apps.search.chunking.factory import make_chunker
+from apps.search.chunking.by_tokens import TokenChunker
+from apps.search.chunking.configured import make_chunker
 from apps.search.chunking.html import split_html
 from apps.search.chunking.markdown import remove_fenced, split_markdown
 from apps.search.chunking.sections import Part, Section, nest
 from apps.search.chunking.slicing import refuse
-from apps.search.chunking.tokens import TokenChunker
 
 Markup = Literal["auto", "markdown", "html"]
 

@@ -5,7 +5,7 @@ Importing this package is cheap: every embedder imports its library when it embe
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from .entries import get_entry, has_entry, list_aliases, register_entries
-from .factory import (
+from .instances import (
     get_chunker_entry,
     get_embedder,
     get_embedder_class,

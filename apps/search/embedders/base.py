@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .options import find_bad_character, require_int, require_text
-from .tokens import estimate_count, estimate_tokens
+from .token_offsets import estimate_count, estimate_tokens
 
 type Vectors = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .base import BaseEmbedder
 from .options import EmbedderOptions, require_int
-from .tokens import count_encoded, find_encoded
+from .token_offsets import count_encoded, find_encoded
 from .weights import find_package_file, once_per_process, read_verified
 
 if TYPE_CHECKING:

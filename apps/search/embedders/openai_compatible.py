@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
 from .options import require_bool, require_int, require_seconds, require_text
 from .patience import HURRIED_TIMEOUT, Pause, is_hurried
-from .tokens import BYTES_PER_TOKEN
+from .token_offsets import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from apps.search.explaining import Explanation, Place
+from apps.search.searching.explaining import Explanation, Place
 
 register = template.Library()
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedTable
 
-from tenants.provisioning import ProvisioningError, provision, register_tenant
+from tenants.provisioning.life_cycle import ProvisioningError, provision, register_tenant
 
 
 class Command(BaseCommand):

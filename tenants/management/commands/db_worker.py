@@ -5,7 +5,7 @@ from typing import Any
 from django_tasks_db.management.commands import db_worker
 
 from tenants.postgresql.pool import without_pool
-from tenants.worker import RecoveringWorker
+from tenants.queue.worker import RecoveringWorker
 
 
 class Command(db_worker.Command):

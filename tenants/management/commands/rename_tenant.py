@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.models import Tenant, get_address
-from tenants.renaming import rename_tenant
+from tenants.provisioning.renaming import rename_tenant
 
 
 class Command(BaseCommand):

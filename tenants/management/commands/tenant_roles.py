@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.models import Tenant
-from tenants.role_names import are_roles_used
-from tenants.roles import create_role, drop_roles, list_roles
+from tenants.postgresql.role_names import are_roles_used
+from tenants.provisioning.roles import create_role, drop_roles, list_roles
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from apps.articles.importing import import_records
 from apps.articles.readers import count_bytes, read_paths
 from apps.articles.records import Record, Rejected
-from apps.search.management.tenants import add_schema_arguments, each_tenant
+from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
 class Command(BaseCommand):

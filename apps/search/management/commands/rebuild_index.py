@@ -6,12 +6,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from apps.search.factory import get_provider
-from apps.search.indexes import get_index_names
-from apps.search.indexing import count_objects, rebuild_index
-from apps.search.management.tenants import add_schema_arguments, each_tenant
-from apps.search.tasks import enqueue_maintenance, start_run
-from apps.search.written import get_written_spaces
+from apps.search.indexes.registry import get_index_names
+from apps.search.indexing.batches import count_objects, rebuild_index
+from apps.search.indexing.tasks import enqueue_maintenance, start_run
+from apps.search.providers import get_provider
+from apps.search.spaces.live_spaces import get_written_spaces
+from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
 class Command(BaseCommand):

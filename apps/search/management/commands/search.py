@@ -7,10 +7,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
-from apps.search.fallback import search_or_fall_back
-from apps.search.forms import SearchForm
-from apps.search.management.tenants import add_schema_arguments, each_tenant
-from apps.search.results import search_objects
+from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.forms import SearchForm
+from apps.search.searching.results import search_objects
+from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
 class Command(BaseCommand):

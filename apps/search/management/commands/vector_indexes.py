@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from apps.search.management.tenants import add_schema_arguments, each_tenant
-from apps.search.storage.pgvector.index_report import IndexStatus, carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import IndexStatus, carry_out, report_indexes
+from tenants.management.tenants import add_schema_arguments, each_tenant
 
 HEADINGS = ("schema", "space", "index", "rows", "mode", "size", "recall@10", "action", "why")
 ROW = "{:<20} {:<12} {:<16} {:>10} {:<8} {:>9} {:>9} {:<7} {}"

@@ -12,6 +12,6 @@ class PgVectorConfig(AppConfig):
 
     def ready(self) -> None:
         """Teach psycopg to send vectors."""
-        from apps.search.storage.pgvector.parameter import register
+        from apps.search.storage.pgvector.searching.parameter import register
 
         register()

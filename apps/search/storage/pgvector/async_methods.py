@@ -17,8 +17,8 @@ from tenants.context import connection
 if TYPE_CHECKING:
     import numpy as np
 
-    from apps.search.storage.pgvector.nearest import NearestQuerySet
-    from apps.search.storage.pgvector.source_ranking import SourceHit
+    from apps.search.storage.pgvector.objects.source_ranking import SourceHit
+    from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 
 
 class AsyncMethods:

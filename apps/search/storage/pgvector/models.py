@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.base import ModelBase
 from pgvector.django import VectorField
 
-from apps.search.storage.pgvector.queryset import EmbeddingQuerySet, bound_to
+from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet, bound_to
 from tenants.context import connection
 
 KEY_FIELDS = ["space", "index_name", "document_key"]
@@ -98,7 +98,7 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
     def belongs_to(self, schema_name: str | None, tenant: Any) -> None:
         """Remember where the row was read; `tenant` is bound by itself when the row is read again."""
         self._schema_name, self._tenant = schema_name, tenant
-        self._state.schema_name = schema_name  # type: ignore[attr-defined]  # tenants.routers goes by it
+        self._state.schema_name = schema_name  # type: ignore[attr-defined]  # tenants.binding.routers goes by it
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""

@@ -15,17 +15,17 @@ from apps.search.documents import Document, EmbeddedDocument
 from apps.search.embedders import BaseEmbedder, get_embedder, has_entry
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
-from apps.search.storage.pgvector.centre import find_centre
-from apps.search.storage.pgvector.distance import get_metric, get_vector_type
-from apps.search.storage.pgvector.embedding import BATCH, embed_batches
-from apps.search.storage.pgvector.nearest import NearestQuerySet
-from apps.search.storage.pgvector.queryset import DEFERRED
-from apps.search.storage.pgvector.source_methods import SourceMethods
-from apps.search.storage.pgvector.spec import SearchSpec
-from apps.search.storage.pgvector.tuning import get_tuning
-from apps.search.storage.pgvector.vector_index import find_dimensions
-from apps.search.storage.pgvector.vectors import VectorCheck
-from apps.search.storage.pgvector.writer import POLICIES, Writer
+from apps.search.storage.pgvector.objects.centre import find_centre
+from apps.search.storage.pgvector.objects.source_methods import SourceMethods
+from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
+from apps.search.storage.pgvector.searching.spec import SearchSpec
+from apps.search.storage.pgvector.searching.tuning import get_tuning
+from apps.search.storage.pgvector.tables.ann_index import find_dimensions
+from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.tables.queryset import DEFERRED
+from apps.search.storage.pgvector.tables.vectors import VectorCheck
+from apps.search.storage.pgvector.writing.embedding import BATCH, embed_batches
+from apps.search.storage.pgvector.writing.writer import POLICIES, Writer
 from tenants.context import get_current_schema, get_current_tenant, tenant_context
 
 if TYPE_CHECKING:

@@ -1,0 +1,9 @@
+"""The app itself."""
+
+from django.apps import AppConfig
+
+
+class BundlesConfig(AppConfig):
+    """A tenant as one file: `manage.py export_tenant` and `import_tenant`."""
+
+    name = "apps.operations.bundles"

@@ -1,0 +1,139 @@
+"""From a bundle to a tenant.
+
+A row in the state `provisioning` takes the name first. Everything else is one transaction but for an empty
+schema and the files, and the domain is part of it, so no request ever meets half a tenant. What a killed
+import leaves is taken over by the next.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from apps.operations.bundles.archive import Progress, read_members
+from apps.operations.bundles.checking import check_bundle
+from apps.operations.bundles.files import delete_files, save_file
+from apps.operations.bundles.indexes import MANY, analyze, drop_indexes, make_indexes
+from apps.operations.bundles.manifest import Manifest, TableContent
+from apps.operations.bundles.parts import enqueue_waiting, finish_parts
+from apps.operations.bundles.progress import Bar, no_bar
+from apps.operations.bundles.registration import reserved
+from apps.operations.bundles.rows import (
+    copy_in,
+    empty_tables,
+    refusals_named,
+    set_sequence,
+    use_plain_formats,
+)
+from apps.operations.bundles.schema import drop_schema
+from tenants.context import connection, owner_rights, tenant_context, unbound
+from tenants.models import Domain, Tenant
+from tenants.provisioning.roles import create_role, drop_role
+from tenants.provisioning.template import create_schema
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import: the tenant, its owner's invitation if one was asked for, and lines to print."""
+
+    tenant: Tenant
+    link: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+
+def import_tenant(
+    path: Path,
+    *,
+    changes: Mapping[str, str] | None = None,
+    is_moved: bool = False,
+    bar: Bar = no_bar,
+) -> Imported:
+    """Make a tenant of a bundle, after everything has been checked.
+
+    `changes` are fields of the tenant that are to be others: `subdomain` and `name` for a copy; a new
+    `owner_email` is invited. Where the host is not the one that the bundle comes from, the tenant is a copy
+    and what authenticates at the original does not count here, unless `is_moved`. Raises BundleError with all
+    that does not fit, and leaves nothing then.
+    """
+    changes = changes or {}
+    manifest, tenant = check_bundle(path, changes, bar=bar)
+    is_copy = not is_moved and tenant.hostname != manifest.tenant.hostname
+    with unbound(), reserved(tenant), _undone_if_it_fails(tenant):
+        create_schema(tenant)
+        with transaction.atomic():
+            with tenant_context(tenant), owner_rights():
+                with bar("importing", manifest.size) as progress:
+                    _load(path, manifest, tenant.schema_name, progress)
+                remarks = [*_name_hosts(manifest), *finish_parts(is_copy=is_copy)]
+                enqueue_waiting(manifest.tasks)
+            link = _open(tenant, manifest, invites="owner_email" in changes)
+    return Imported(tenant, link, remarks)
+
+
+def _name_hosts(manifest: Manifest) -> Iterator[str]:
+    """Hosts are not taken over by themselves: where they lead to is decided by whoever has their DNS."""
+    if others := sorted(set(manifest.tenant.domains) - {manifest.tenant.hostname}):
+        yield f"It had other hosts, too: {', '.join(others)}. Add them in the operators' admin."
+
+
+@contextmanager
+def _undone_if_it_fails(tenant: Tenant) -> Iterator[None]:
+    """Begin with nothing, whatever a killed import left, and leave nothing, not even the row."""
+    with ExitStack() as undo:
+        undo.callback(_discard, tenant)
+        _empty(tenant)
+        yield
+        undo.pop_all()
+
+
+def _discard(tenant: Tenant) -> None:
+    connection.set_schema_to_public()
+    _empty(tenant)
+    tenant.delete()
+
+
+def _empty(tenant: Tenant) -> None:
+    drop_schema(tenant.schema_name)
+    drop_role(tenant)
+    with tenant_context(tenant):
+        delete_files()
+
+
+def _load(path: Path, manifest: Manifest, schema: str, progress: Progress) -> None:
+    use_plain_formats()
+    with refusals_named("rows"):
+        empty_tables(schema, [table.name for table in manifest.tables])
+    large = [table.name for table in manifest.tables if table.rows >= MANY]
+    statements = drop_indexes(schema, large)
+    for reader in read_members(path, manifest, progress):
+        if isinstance(reader.content, TableContent):
+            copy_in(schema, reader.content, reader)
+        else:
+            save_file(reader)
+    for name, sequence in manifest.sequences.items():
+        set_sequence(schema, name, sequence)
+    with refusals_named("rows"):
+        connection.check_constraints()
+        make_indexes(statements)
+    analyze(schema, large)
+    ContentType.objects.clear_cache()
+
+
+def _open(tenant: Tenant, manifest: Manifest, *, invites: bool) -> str:
+    """Let requests in: the role, the owner's invitation if there is to be one, the domain, the state."""
+    create_role(tenant)
+    link = ""
+    if invites:
+        with tenant_context(tenant):
+            link = import_string(settings.TENANT_OWNER_FACTORY)(tenant.owner_email, base_url=tenant.url)
+    tenant.state, tenant.state_reason = manifest.tenant.state, manifest.tenant.state_reason
+    tenant.provisioned_at = timezone.now()
+    Domain.objects.create(domain=tenant.hostname, tenant=tenant)
+    tenant.save(update_fields=["state", "state_reason", "provisioned_at"])
+    return link

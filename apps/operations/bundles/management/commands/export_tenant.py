@@ -1,0 +1,44 @@
+"""manage.py export_tenant"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import filesizeformat
+
+from apps.operations.bundles.errors import BundleError
+from apps.operations.bundles.exporting import export_tenant
+from apps.operations.bundles.progress import show_bar
+from tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    """Write a tenant into one file."""
+
+    help = "Write a tenant's rows, vectors and files into one file, which import_tenant reads anywhere."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the tenant and the file."""
+        parser.add_argument("schema", help="the tenant's schema")
+        parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="such as acme.tar.gz")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write it; what cannot be written ends in a CommandError that names it all."""
+        path: Path = options["to"]
+        tenant = Tenant.objects.filter(schema_name=options["schema"]).first()
+        if tenant is None:
+            raise CommandError(f"No tenant has the schema {options['schema']!r}.")
+        try:
+            manifest = export_tenant(tenant, path, bar=show_bar)
+        except BundleError as error:
+            raise CommandError(f"{options['schema']} was not exported.\n{error}") from error
+        except (OSError, ImproperlyConfigured) as error:
+            raise CommandError(f"{options['schema']} was not exported: {error}") from error
+        rows = sum(table.rows for table in manifest.tables)
+        self.stdout.write(
+            self.style.SUCCESS(
+                f"{path}: {rows} rows, {len(manifest.files)} files, {filesizeformat(path.stat().st_size)}. "
+                "It holds personal data and password hashes."
+            )
+        )

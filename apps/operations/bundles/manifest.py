@@ -1,0 +1,192 @@
+"""The first member of a bundle: what it holds, where that comes from, and what it needs to be of use.
+
+A bundle may come from anywhere, so everything that is read is checked here: nothing is unknown, missing or of
+another type, no member comes twice, and no file has a name that leads out of its folder.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+from unicodedata import category
+from urllib.parse import quote
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    NonNegativeInt,
+    ValidationError,
+    model_validator,
+)
+
+from apps.operations.bundles.errors import BundleError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FOLDER = "media/"  # of the tenant's files
+SHOWN_FAULTS = 20  # of a manifest that is none
+
+BIGINT = 2**63
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Part(BaseModel):
+    """A piece of a manifest: exactly these keys, exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Content(Part):
+    """What the bytes of a member must be."""
+
+    bytes: NonNegativeInt
+    sha256: Sha256
+
+    @property
+    def member(self) -> str:
+        """The member's name in the archive."""
+        raise NotImplementedError
+
+
+class TableContent(Content):
+    """All rows of a table, as COPY writes them in text format; the columns with their types."""
+
+    name: str
+    columns: dict[str, str]
+    rows: NonNegativeInt
+
+    @property
+    def member(self) -> str:
+        """`tables/<name>.copy`; characters that are no part of a name in a path are quoted as in a URL."""
+        return f"tables/{quote(self.name, safe='')}.copy"
+
+
+class FileContent(Content):
+    """A file of the tenant's storage; the name is the storage's own."""
+
+    name: str
+
+    @property
+    def member(self) -> str:
+        """`media/<name>`."""
+        return f"{FOLDER}{self.name}"
+
+
+class Sequence(Part):
+    """Where a sequence stands, as PostgreSQL keeps it."""
+
+    last_value: int = Field(ge=-BIGINT, lt=BIGINT)
+    is_called: bool
+
+
+class Versions(Part):
+    """The software that made the bundle, for whoever must find out why it does not fit."""
+
+    postgresql: str
+    pgvector: str
+    django: str
+    project: str
+
+
+class Registration(Part):
+    """What the registry knows of the tenant; `fields` is what an operator may edit there."""
+
+    schema_name: str
+    hostname: str
+    domains: list[str]
+    state: Literal["active", "suspended"]
+    state_reason: str
+    fields: dict[str, JsonValue]
+
+
+class Task(Part):
+    """A task of the tenant that waited when the bundle was made."""
+
+    path: str
+    args: list[JsonValue]
+    kwargs: dict[str, JsonValue]
+
+
+class Manifest(Part):
+    """All that a bundle says of itself.
+
+    `left_out` names the tables whose rows stay behind (settings.TENANT_BUNDLE["EXCLUDE"]), `parts` is what
+    the apps add (TENANT_BUNDLE["PARTS"]), each under its module.
+    """
+
+    format: Literal[1]
+    made_at: AwareDatetime
+    versions: Versions
+    tenant: Registration
+    migrations: list[tuple[str, str]]
+    tables: list[TableContent]
+    left_out: list[str]
+    sequences: dict[str, Sequence]
+    tasks: list[Task]
+    parts: dict[str, JsonValue]
+    files: list[FileContent]
+
+    @property
+    def contents(self) -> list[Content]:
+        """What follows the manifest in the archive, in this order."""
+        return [*self.tables, *self.files]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all contents."""
+        return sum(content.bytes for content in self.contents)
+
+    @model_validator(mode="after")
+    def check_names(self) -> Self:
+        """Refuse a member that comes twice, and a file whose name no storage should see."""
+        faults = [f"{name!r} comes twice." for name in _find_twice(self.contents)]
+        faults += [f"{file.name!r} {fault}." for file in self.files for fault in find_name_faults(file.name)]
+        if faults:
+            raise ValueError(" ".join(faults))
+        return self
+
+
+def find_name_faults(name: str) -> Iterator[str]:
+    """Yield what is wrong with the name of a file: it must stay in its folder and mean the same anywhere."""
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        yield "is no path below a folder"
+    if "\\" in name or any(category(character) in ("Cc", "Cs") for character in name):
+        yield "holds a character that a file's name may not have"
+    if any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
+        yield "has a part of more than 255 bytes"
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as JSON for people to read."""
+    return manifest.model_dump_json(indent=1).encode()
+
+
+def read_manifest(text: bytes) -> Manifest:
+    """Return what the JSON says. Raises BundleError, with all faults, for no manifest of this format."""
+    if NUL.search(text):
+        raise BundleError([f"{MANIFEST}: it holds a NUL, which PostgreSQL has in no text."])
+    try:
+        if (version := _Version.model_validate_json(text).format) != FORMAT:
+            raise BundleError([f"{MANIFEST}: format {version!r}; this code reads format {FORMAT}."])
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(_describe(error)) from error
+
+
+class _Version(BaseModel):
+    format: Any
+
+
+def _find_twice(contents: list[Content]) -> list[str]:
+    return [name for name, count in Counter(content.member for content in contents).items() if count > 1]
+
+
+def _describe(error: ValidationError) -> list[str]:
+    """Return a line for each fault, without the values, which may be what a tenant wrote."""
+    faults = error.errors(include_url=False, include_input=False)[:SHOWN_FAULTS]
+    return [f"{'.'.join(map(str, (MANIFEST, *fault['loc'])))}: {fault['msg']}" for fault in faults]

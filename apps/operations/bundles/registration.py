@@ -1,0 +1,101 @@
+"""A tenant's row of the registry, into a bundle and out of it under another name."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from apps.operations.bundles.errors import BundleError
+from apps.operations.bundles.manifest import Manifest, Registration
+from tenants.locks import LIFE_CYCLE, find_held, hold_life_cycle
+from tenants.models import Tenant
+from tenants.provisioning.life_cycle import choose_schema_name
+from tenants.validators import validate_subdomain
+
+# By its reason, a tenant that a killed import left behind is known from one that waits to be provisioned.
+IMPORTING = "A bundle is being imported."
+
+
+def describe_registration(tenant: Tenant) -> Registration:
+    """Return what the registry knows of a tenant. Raises BundleError unless it is active or suspended."""
+    if tenant.state not in (Tenant.State.ACTIVE, Tenant.State.SUSPENDED):
+        raise BundleError(
+            [f"{tenant.schema_name} is {tenant.state}; only an active or a suspended tenant is whole."]
+        )
+    values = {name: getattr(tenant, name) for name in _list_fields()}
+    return Registration(
+        schema_name=tenant.schema_name,
+        hostname=tenant.hostname,
+        domains=[domain.domain for domain in tenant.domains.all()],
+        state=tenant.state,  # type: ignore[arg-type]  # one of the two above
+        state_reason=tenant.state_reason,
+        fields=json.loads(json.dumps(values, cls=DjangoJSONEncoder)),
+    )
+
+
+def make_row(manifest: Manifest, changes: Mapping[str, str]) -> Tenant:
+    """Return the row, not saved, that a bundle is imported to; `changes` are values of fields.
+
+    It is the row that a killed import left behind, where there is one.
+    """
+    values = {**manifest.tenant.fields, **changes}
+    row = _find_left(values.get("subdomain")) or Tenant(
+        state=Tenant.State.PROVISIONING, state_reason=IMPORTING
+    )
+    for name in _list_fields() & values.keys():
+        setattr(row, name, values[name])
+    return row
+
+
+def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
+    """Yield why the registry does not take the row; it is given a schema name if it takes it."""
+    for name in sorted(manifest.tenant.fields.keys() - _list_fields()):
+        yield f"tenant, {name}: a tenant here has no such field."
+    if row.schema_name and find_held(LIFE_CYCLE, [row.schema_name]):
+        yield f"tenant, subdomain: {row.subdomain!r} is being imported or provisioned right now."
+    try:
+        row.full_clean(exclude=["schema_name"])
+        row.schema_name = row.schema_name or choose_schema_name(row.subdomain)
+    except ValidationError as error:
+        for name, messages in error.message_dict.items():
+            yield f"tenant, {name}: {' '.join(messages)}"
+
+
+@contextmanager
+def reserved(tenant: Tenant) -> Iterator[None]:
+    """Write the row and keep all others from it for the block. Raises BundleError when it was taken."""
+    taken = BundleError([f"tenant, subdomain: {tenant.subdomain!r} was taken meanwhile."])
+    if tenant.pk is None:
+        try:
+            with transaction.atomic():
+                tenant.save()
+        except IntegrityError as error:
+            raise taken from error
+    with hold_life_cycle(tenant.schema_name):
+        if not _list_left().filter(pk=tenant.pk).exists():
+            raise taken
+        tenant.save()
+        yield
+
+
+def _find_left(subdomain: Any) -> Tenant | None:
+    try:
+        validate_subdomain(str(subdomain))
+    except ValidationError:
+        return None
+    return _list_left().filter(subdomain=subdomain).first()
+
+
+def _list_left() -> QuerySet[Tenant]:
+    return Tenant.objects.filter(state=Tenant.State.PROVISIONING, state_reason=IMPORTING)
+
+
+def _list_fields() -> set[str]:
+    """What an operator may edit, now or when the tenant is made: the rest is this installation's own."""
+    own = (field for field in Tenant._meta.concrete_fields if field.editable and not field.primary_key)
+    return {field.name for field in own if not field.is_relation}

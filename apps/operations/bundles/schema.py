@@ -1,0 +1,152 @@
+"""What there is in a tenant's schema, by the catalog and not by the models, so that nothing is forgotten."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from django_tenants.utils import quote_schema_name
+
+from tenants.context import connection, unbound
+from tenants.locks import session_lock
+from tenants.models import Tenant
+from tenants.provisioning.template import create_schema
+from tenants.validators import SCRATCH_SCHEMA
+
+LOCK_SPACE = 0x7E4D  # the first key of the two-key advisory locks of this module
+GENERATED = " GENERATED"  # what the type of a column ends with that COPY neither reads nor writes
+
+COLUMNS = """
+    SELECT c.relname, attname, replace(format_type(atttypid, atttypmod), quote_ident(%s) || '.', '')
+        || CASE WHEN attcollation <> typcollation THEN ' COLLATE ' || attcollation::regcollation ELSE '' END
+        || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
+        || CASE WHEN attgenerated <> '' THEN ' GENERATED' ELSE '' END
+    FROM pg_class c
+    LEFT JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_type t ON t.oid = atttypid
+    WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'
+    ORDER BY c.relname COLLATE "C", attnum
+"""
+SEQUENCES = """
+    SELECT c.relname, coalesce(owner.relname, '') FROM pg_class c
+    LEFT JOIN pg_depend ON classid = 'pg_class'::regclass AND objid = c.oid
+        AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+    LEFT JOIN pg_class owner ON owner.oid = refobjid
+    WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'S'
+    ORDER BY c.relname COLLATE "C"
+"""
+# Only these are checked while rows are loaded; those that can wait until the end need no order.
+REFERENCES = """
+    SELECT c.relname, r.relname FROM pg_constraint
+    JOIN pg_class c ON c.oid = conrelid JOIN pg_class r ON r.oid = confrelid
+    WHERE connamespace = %s::regnamespace AND contype = 'f' AND NOT condeferrable AND conrelid <> confrelid
+"""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a schema has.
+
+    The migrations that it records, its tables with the types of their columns, its sequences with the tables
+    that own them ("" for nobody's).
+    """
+
+    migrations: set[tuple[str, str]]
+    tables: dict[str, dict[str, str]]
+    sequences: dict[str, str]
+
+    def without(self, left_out: Collection[str]) -> "Schema":
+        """Return the same without these tables and their sequences."""
+        return Schema(
+            self.migrations,
+            {name: columns for name, columns in self.tables.items() if name not in left_out},
+            {name: owner for name, owner in self.sequences.items() if owner not in left_out},
+        )
+
+
+def read_schema(schema: str) -> Schema:
+    """Return what there is in a schema."""
+    tables: dict[str, dict[str, str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS, [schema, schema])
+        for table, column, kind in cursor.fetchall():
+            columns = tables.setdefault(table, {})
+            if column is not None:
+                columns[column] = kind
+        cursor.execute(SEQUENCES, [schema])
+        sequences = dict(cursor.fetchall())
+        migrations = _read_migrations(cursor, schema) if "django_migrations" in tables else set()
+    return Schema(migrations, tables, sequences)
+
+
+def read_fresh_schema() -> Schema:
+    """Return what a new tenant's schema has here and now; one is made for it, and dropped."""
+    with unbound(), session_lock(LOCK_SPACE, SCRATCH_SCHEMA):
+        drop_schema(SCRATCH_SCHEMA)
+        try:
+            create_schema(Tenant(schema_name=SCRATCH_SCHEMA))
+            return read_schema(SCRATCH_SCHEMA)
+        finally:
+            drop_schema(SCRATCH_SCHEMA)
+
+
+def drop_schema(schema: str) -> None:
+    """Drop a schema with all that is in it, if it exists."""
+    connection.check_constraints()  # in a caller's transaction, a table whose checks still wait stays
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(schema)} CASCADE")
+
+
+def sort_tables(schema: str, tables: list[str]) -> list[str]:
+    """Return the tables so that each comes after those whose rows must be there before its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(REFERENCES, [schema])
+        references = cursor.fetchall()
+    sorter = TopologicalSorter({table: set[str]() for table in tables})
+    for table, referred in references:
+        if {table, referred} <= set(tables):
+            sorter.add(table, referred)
+    try:
+        return list(sorter.static_order())
+    except CycleError:  # no order is right; the import will say which reference fails
+        return tables
+
+
+def find_differences(there: Schema, here: Schema) -> Iterator[str]:
+    """Yield why rows of one schema would not fit into the other, a line each."""
+    yield from _compare_migrations(there.migrations, here.migrations)
+    for table in sorted(there.tables.keys() - here.tables.keys()):
+        yield (
+            f"table {table}: no migration here makes it. Drop it, or name it in "
+            "settings.TENANT_BUNDLE['EXCLUDE'] to leave it out."
+        )
+    for table in sorted(here.tables.keys() - there.tables.keys()):
+        yield f"table {table}: a migration here makes it, but it is missing."
+    for table in sorted(there.tables.keys() & here.tables.keys()):
+        yield from _compare_columns(table, there.tables[table], here.tables[table])
+    for name in sorted(there.sequences.keys() ^ here.sequences.keys()):
+        fault = "no migration here makes it" if name in there.sequences else "it is missing"
+        yield f"sequence {name}: {fault}."
+
+
+def _compare_migrations(there: set[tuple[str, str]], here: set[tuple[str, str]]) -> Iterator[str]:
+    if unknown := there - here:
+        yield f"migrations that this code does not have: {_name(unknown)}. Upgrade the code here."
+    if lacking := here - there:
+        yield f"migrations that were not applied: {_name(lacking)}. Run migrate_schemas where it comes from."
+
+
+def _compare_columns(table: str, there: dict[str, str], here: dict[str, str]) -> Iterator[str]:
+    for column in sorted(there.keys() | here.keys()):
+        was, wanted = there.get(column, "missing"), here.get(column, "not known")
+        if was != wanted:
+            yield f"table {table}, column {column}: {was}; here it is {wanted}."
+
+
+def _name(migrations: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{app}.{name}" for app, name in sorted(migrations))
+
+
+def _read_migrations(cursor: Any, schema: str) -> set[tuple[str, str]]:
+    cursor.execute(f"SELECT app, name FROM {quote_schema_name(schema)}.django_migrations")  # noqa: S608
+    return {(app, name) for app, name in cursor.fetchall()}

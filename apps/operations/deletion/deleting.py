@@ -1,0 +1,134 @@
+"""The deletion itself, and its proof.
+
+It may be killed at any point and run again. The row, and with it what the database holds, goes together with
+the writing of the report; files and caches come after that, and the proof is last. A report without a proof
+is a deletion that was cut short.
+"""
+
+from collections.abc import Callable, Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.tasks import TaskResultStatus
+from django.utils import timezone
+
+from apps.operations.deletion import outside, places
+from apps.operations.deletion.look import Gone, Look, as_dicts, count_left
+from apps.operations.deletion.scheduling import leave
+from tenants.context import unbound
+from tenants.locks import hold_life_cycle
+from tenants.models import DeletionReport, Tenant
+from tenants.provisioning.erasing import erase_outside, erase_shared
+from tenants.queue.unserved import list_tasks
+from tenants.queue.worker import find_orphans
+
+PLACES: list[Callable[[Gone], Iterable[Look]]] = [
+    places.look_for_schema,
+    places.look_for_rows,
+    places.look_for_role,
+    places.look_for_tasks,
+    places.look_for_locks,
+    places.look_for_sessions,
+    outside.look_for_files,
+    outside.look_for_cached,
+    places.look_at_log,
+    outside.look_elsewhere,
+]
+
+
+class BusyTenantError(RuntimeError):
+    """A worker is at one of the tenant's tasks, which could write behind the deletion's back."""
+
+
+def delete_with_proof(tenant: Tenant) -> DeletionReport:
+    """Delete the tenant at once and for ever; return the report, which is also kept.
+
+    Raises BusyTenantError while a task of it is running: the tenant is closed then, and no other task
+    begins. Raises ValidationError when somebody keeps it in this moment, and Tenant.DoesNotExist when
+    somebody else has deleted it.
+    """
+    with unbound():
+        with hold_life_cycle(tenant.schema_name):
+            tenant.refresh_from_db()
+            if tenant.provisioned_at is not None:
+                leave(tenant, timezone.now())
+            report = _delete_if_due(tenant)
+        if report is None:
+            raise ValidationError(f"{tenant} was kept meanwhile; nothing was deleted.")
+        return prove(report)
+
+
+def delete_due(tenant_pk: int) -> list[DeletionReport]:
+    """Delete a tenant whose time of grace is over, or finish a deletion that was cut short.
+
+    Returns the reports. Does nothing to a tenant that was kept or got a later date. Raises BusyTenantError as
+    delete_with_proof does.
+    """
+    with unbound():
+        tenant = Tenant.objects.filter(pk=tenant_pk).first()
+        if tenant is None:
+            unproved = DeletionReport.objects.filter(tenant_pk=tenant_pk, proved_at=None)
+            return [finish_deletion(report) for report in unproved]
+        with hold_life_cycle(tenant.schema_name):
+            report = _delete_if_due(tenant)
+        return [prove(report)] if report else []
+
+
+def finish_deletion(report: DeletionReport) -> DeletionReport:
+    """Erase again whatever is left, and prove again.
+
+    Raises ValidationError if a tenant has the schema's name, which is never given away a second time.
+    """
+    with unbound():
+        with hold_life_cycle(report.schema_name):
+            if Tenant.objects.filter(schema_name=report.schema_name).exists():
+                raise ValidationError(f"Another tenant has the schema of {report}; nothing was deleted.")
+            erase_shared(report.schema_name, report.tenant_pk)
+            erase_outside(report.schema_name)
+        return prove(report)
+
+
+def prove(report: DeletionReport) -> DeletionReport:
+    """Look everywhere and write what was found into the report."""
+    report.looks = as_dicts(prove_deletion(report.schema_name, report.tenant_pk))
+    report.remainders, report.proved_at = count_left(report.looks), timezone.now()
+    with unbound():
+        report.save(update_fields=["looks", "remainders", "proved_at"])
+    return report
+
+
+def prove_deletion(schema: str, pk: int) -> list[Look]:
+    """Return what is left of a tenant, by looking at each place anew; it changes nothing."""
+    with unbound():
+        return [look for find in PLACES for look in find(Gone(schema, pk))]
+
+
+def _delete_if_due(tenant: Tenant) -> DeletionReport | None:
+    """Delete the tenant unless it is to be kept; the caller holds the lock of its life cycle."""
+    with transaction.atomic():
+        current = Tenant.objects.select_for_update().filter(pk=tenant.pk).first()
+        if current is None or not _is_due(current):
+            return None
+        _refuse_if_busy(current.schema_name)
+        report = DeletionReport.objects.create(
+            schema_name=current.schema_name, name=current.name, tenant_pk=current.pk
+        )
+        erase_shared(current.schema_name, current.pk)
+        current.delete()
+    erase_outside(report.schema_name)
+    return report
+
+
+def _is_due(tenant: Tenant) -> bool:
+    if tenant.provisioned_at is None:
+        return True
+    return tenant.delete_after is not None and tenant.delete_after <= timezone.now()
+
+
+def _refuse_if_busy(schema: str) -> None:
+    tasks = list_tasks(schema)
+    running = tasks.filter(status=TaskResultStatus.RUNNING).count() - len(find_orphans(tasks))
+    if running > 0:
+        raise BusyTenantError(
+            f"Workers are at {running} tasks of the schema {schema!r}. Run this again when they have ended."
+        )

@@ -1,0 +1,90 @@
+"""Where something of a tenant could be left in the database, looked at without asking what was erased."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django_tasks_db.models import DBTaskResult
+
+from apps.operations.deletion.look import Gone, Look, Verdict, judge
+from apps.operations.doctor.finding import write_sql
+from apps.operations.fleet.locks import MIGRATION
+from tenants.context import connection
+from tenants.locks import LIFE_CYCLE, find_held
+from tenants.models import Tenant
+from tenants.postgresql.role_names import get_group_name
+from tenants.provisioning.traces import count_tasks, find_sessions
+
+AGAIN = "manage.py delete_tenant {schema} --now"
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname = %s OR starts_with(nspname, %s)"
+ROLE = """
+    SELECT (SELECT count(*) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid)
+        + (SELECT count(*) FROM pg_auth_members WHERE r.oid IN (roleid, member))
+    FROM pg_roles r WHERE rolname = %s
+"""
+
+
+def look_for_schema(gone: Gone) -> Iterable[Look]:
+    """In pg_namespace, with what restoring a backup set aside."""
+    found = set(_query(SCHEMAS, gone.schema, f"{gone.schema[:38]}_replaced_"))
+    others = Tenant.objects.exclude(pk=gone.pk).values_list("schema_name", flat=True)
+    left = sorted(found.difference(others))
+    fix = " ".join(write_sql("DROP SCHEMA {name} CASCADE;", name=name) for name in left)
+    yield judge("schema", "pg_namespace", len(left), fix, ", ".join(left))
+
+
+def look_for_rows(gone: Gone) -> Iterable[Look]:
+    """In the registry, and in every table of `public` that has a foreign key to it."""
+    fix = AGAIN.format(schema=gone.schema)
+    found = Tenant.objects.filter(pk=gone.pk) | Tenant.objects.filter(schema_name=gone.schema)
+    yield judge("registry", Tenant._meta.db_table, found.count(), fix)
+    for relation in Tenant._meta.related_objects:
+        model: Any = relation.related_model
+        rows = model._base_manager.filter(**{relation.field.name: gone.pk})
+        yield judge("registry", model._meta.db_table, rows.count(), fix)
+
+
+def look_for_role(gone: Gone) -> Iterable[Look]:
+    """In pg_roles; of a role that is left, in pg_shdepend and pg_auth_members, too."""
+    role = f"{get_group_name(connection.settings_dict['NAME'])}_{gone.schema}"
+    grants = _query(ROLE, role)
+    remark = f"{role}, with {sum(grants)} rights and memberships" if grants else ""
+    fix = write_sql("DROP OWNED BY {role}; DROP ROLE {role};", role=role)
+    yield judge("role", "pg_roles, pg_shdepend, pg_auth_members", len(grants), fix, remark)
+
+
+def look_for_tasks(gone: Gone) -> Iterable[Look]:
+    """In the queue, in every state, results included; but for the deletion that is running."""
+    found = count_tasks(gone.schema, gone.pk)
+    yield judge("tasks", DBTaskResult._meta.db_table, found, AGAIN.format(schema=gone.schema))
+
+
+def look_for_locks(gone: Gone) -> Iterable[Look]:
+    """In pg_locks: whoever holds one is at work on the tenant."""
+    found = sum(len(find_held(space, [gone.schema])) for space in (LIFE_CYCLE, MIGRATION))
+    fix = f"Let that process end; then: {AGAIN.format(schema=gone.schema)}"
+    yield judge("locks", "pg_locks, of its life cycle and its migration", found, fix)
+
+
+def look_for_sessions(gone: Gone) -> Iterable[Look]:
+    """Among the operators' sessions: one that was written within the tenant bears its signature."""
+    table = Session._meta.db_table
+    looked_at = f"public.{table}, by the signatures"
+    found = len(find_sessions(gone.schema))
+    yield judge("sessions", looked_at, found, AGAIN.format(schema=gone.schema))
+
+
+def look_at_log(gone: Gone) -> Iterable[Look]:
+    """The operators' log of what they did stays: it is theirs, and names no more than this report."""
+    about = ContentType.objects.get_for_model(Tenant)
+    found = LogEntry.objects.filter(content_type=about, object_id=str(gone.pk)).count()
+    remark = "what operators did with it stays on record: its name and the fields that were changed"
+    yield Look("operators' log", f"public.{LogEntry._meta.db_table}", Verdict.KEPT, found, remark)
+
+
+def _query(sql: str, *parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [value for (value,) in cursor.fetchall()]

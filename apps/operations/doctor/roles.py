@@ -1,0 +1,105 @@
+"""The tenants' database roles: missing, short of rights, or left over."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from apps.operations.doctor.finding import Finding, Level, Scope, write_sql
+from apps.operations.fleet.survey import SCHEMAS, UNPROVISIONED
+from tenants.context import connection
+from tenants.models import Tenant
+from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
+from tenants.provisioning.roles import (
+    RESERVE_SET_CONFIG,
+    create_role,
+    drop_roles,
+    list_roles,
+    may_all_set_config,
+)
+
+REPAIR = "manage.py tenant_roles --repair"
+# has_table_privilege() with a list of rights asks for any of them, so each is asked for by itself.
+SHORT_OF_RIGHTS = """
+    SELECT n.nspname FROM pg_namespace n JOIN pg_roles r ON r.rolname = %(prefix)s || n.nspname
+    WHERE n.nspname = ANY(%(schemas)s) AND NOT (
+        has_schema_privilege(r.oid, n.oid, 'USAGE')
+        AND pg_has_role(r.oid, %(group)s, 'MEMBER') AND pg_has_role(session_user, r.oid, 'MEMBER')
+    )
+    UNION
+    SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_roles r ON r.rolname = %(prefix)s || n.nspname
+    WHERE n.nspname = ANY(%(schemas)s) AND NOT CASE c.relkind
+        WHEN 'S' THEN has_sequence_privilege(r.oid, c.oid, 'USAGE')
+        WHEN 'r' THEN has_table_privilege(r.oid, c.oid, 'SELECT')
+            AND has_table_privilege(r.oid, c.oid, 'INSERT')
+            AND has_table_privilege(r.oid, c.oid, 'UPDATE')
+            AND has_table_privilege(r.oid, c.oid, 'DELETE')
+        ELSE true END
+"""
+OWNS = """
+    SELECT EXISTS (
+        SELECT FROM pg_shdepend WHERE refobjid = %s::regrole AND refclassid = 'pg_authid'::regclass
+        AND deptype = 'o'
+    )
+"""
+
+
+def check(scope: Scope) -> Iterable[Finding]:
+    """Yield tenants without a role or with too few rights, roles without a tenant, and a way out of them."""
+    if not are_roles_used():
+        return
+    roles = list_roles()  # before the registry is read: a role comes after its row
+    tenants = {tenant.schema_name: tenant for tenant in scope.tenants if tenant.state not in UNPROVISIONED}
+    made = _list_made(tenants)
+    for schema in sorted(made - roles):
+        message = "Its database role is missing: every request fails."
+        yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
+    for schema in sorted(_find_short(made & roles)):
+        message = "Its database role lacks rights in its schema."
+        yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
+    if scope.is_whole:
+        yield from _check_orphans(roles)
+        yield from _check_set_config()
+
+
+def _list_made(schemas: Iterable[str]) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(SCHEMAS)
+        return {name for name, _ in cursor.fetchall()}.intersection(schemas)
+
+
+def _find_short(schemas: set[str]) -> list[str]:
+    if not schemas:
+        return []
+    group = get_group_name(connection.settings_dict["NAME"])
+    values = {"prefix": f"{group}_", "group": group, "schemas": list(schemas)}
+    with connection.cursor() as cursor:
+        cursor.execute(SHORT_OF_RIGHTS, values)
+        return [schema for (schema,) in cursor.fetchall()]
+
+
+def _check_orphans(roles: set[str]) -> Iterator[Finding]:
+    known = set(Tenant.objects.values_list("schema_name", flat=True))
+    for schema in sorted(roles - known):
+        role = get_role_name(connection.settings_dict["NAME"], schema)
+        if _owns(role):
+            message = f"The role {role} has no tenant, but owns something, here or in another database."
+            fix = write_sql("REASSIGN OWNED BY {role} TO CURRENT_USER;", role=role)
+            yield Finding(Level.WARNING, schema, message, fix)
+        else:
+            message = f"The role {role} has no tenant."
+            yield Finding(Level.WARNING, schema, message, REPAIR, partial(drop_roles, [schema]))
+
+
+def _check_set_config() -> Iterator[Finding]:
+    if may_all_set_config():
+        message = "Injected SQL could take a tenant's role off: everybody may call set_config()."
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT session_user")
+            (user,) = cursor.fetchone()
+        yield Finding(Level.WARNING, "database", message, write_sql(RESERVE_SET_CONFIG, user=user))
+
+
+def _owns(role: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(OWNS, [write_sql("{role}", role=role)])
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,162 @@
+"""Several tenants at a time, each in a thread with a connection of its own."""
+
+import queue
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from apps.operations.fleet.tenant import Result
+
+LOOK_AROUND = 0.2  # seconds between two looks whether somebody wants to stop
+
+
+class Worker(Protocol):
+    """What a run needs; both are called in several threads at once."""
+
+    def migrate(self, schema: str) -> Result:
+        """Migrate the tenant; a failure is in the result."""
+
+    def close(self) -> None:
+        """Give back what the calling thread holds."""
+
+
+class Watcher(Protocol):
+    """Who is told how it goes, in the thread that runs the fleet."""
+
+    def finished(self, result: Result) -> None:
+        """A tenant is done, well or not."""
+
+    def stopping(self, running: list[str]) -> None:
+        """Somebody stops the run; these tenants are still at work."""
+
+
+class FleetRun:
+    """Migrates tenants until none is left, too many failed, or `stopping` is set.
+
+    Args:
+        worker: migrates one tenant.
+        watcher: hears of each result.
+        parallel: how many at a time; 0 means one after another in the calling thread.
+        max_failures: no further tenant is begun once so many have failed.
+        stopping: set it, and no further tenant is begun; those at work go on to their end.
+
+    """
+
+    def __init__(
+        self, worker: Worker, watcher: Watcher, *, parallel: int, max_failures: int, stopping: threading.Event
+    ) -> None:
+        self._worker, self._watcher = worker, watcher
+        self._parallel, self._max_failures = parallel, max_failures
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._running: set[str] = set()
+        self._is_announced = False
+        self.stopping = stopping
+        self.waiting: deque[str] = deque()
+        self.results: list[Result] = []
+
+    @property
+    def failures(self) -> list[Result]:
+        """The results of the tenants that failed."""
+        return [result for result in self.results if result.failure]
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether as many tenants have failed as may."""
+        return self._failed >= self._max_failures
+
+    def migrate(self, schemas: Iterable[str]) -> None:
+        """Migrate these; return when all are done, or left in `waiting`."""
+        self.waiting.extend(schemas)
+        if self._parallel:
+            self._migrate_in_threads()
+            return
+        while schema := self._take():
+            self._finish(self._migrate(schema))
+        self._announce()
+
+    def _migrate_in_threads(self) -> None:
+        ended: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        threads = [
+            threading.Thread(target=self._work, args=(ended,), name=f"migration {number}")
+            for number in range(min(self._parallel, len(self.waiting)))
+        ]
+        for thread in threads:
+            thread.start()
+        at_work = len(threads)
+        while at_work:
+            self._announce()
+            try:
+                result = ended.get(timeout=LOOK_AROUND)
+            except queue.Empty:
+                continue
+            if result is None:
+                at_work -= 1
+            else:
+                self._finish(result)
+        for thread in threads:
+            thread.join()
+        for schema in sorted(self._running):
+            self._failed += 1
+            self._finish(Result(schema, 0.0, 1, failure="its thread ended without a result"))
+
+    def _work(self, ended: "queue.SimpleQueue[Result | None]") -> None:
+        try:
+            while schema := self._take():
+                ended.put(self._migrate(schema))
+        finally:
+            self._worker.close()
+            ended.put(None)
+
+    def _take(self) -> str | None:
+        with self._lock:
+            if not self.waiting or self.stopping.is_set() or self.is_over_budget:
+                return None
+            schema = self.waiting.popleft()
+            self._running.add(schema)
+            return schema
+
+    def _migrate(self, schema: str) -> Result:
+        result = self._worker.migrate(schema)
+        with self._lock:
+            self._running.discard(schema)
+            self._failed += bool(result.failure)
+        return result
+
+    def _finish(self, result: Result) -> None:
+        self.results.append(result)
+        self._watcher.finished(result)
+
+    def _announce(self) -> None:
+        if self.stopping.is_set() and not self._is_announced:
+            self._is_announced = True
+            with self._lock:
+                running = sorted(self._running)
+            self._watcher.stopping(running)
+
+
+@contextmanager
+def stop_on_signals(stopping: threading.Event) -> Iterator[None]:
+    """Set `stopping` at the first Ctrl-C or SIGTERM; the second one acts as it always does.
+
+    An exception instead would come anywhere, also between a result and its report.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread only
+        return
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: Any) -> None:
+        stopping.set()
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

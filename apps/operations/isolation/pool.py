@@ -1,0 +1,68 @@
+"""Attacks by a pool of sessions: what one tenant leaves in a session, looked for by whoever gets it next."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import sql
+
+from apps.operations.isolation.party import Party
+from tenants.context import connection
+
+ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that everybody gets the same session
+
+LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SET isolation.canary = {token}")
+LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+FIND = """
+    SELECT current_user <> session_user OR %(schema)s = ANY(current_schemas(false))
+    OR current_setting('isolation.canary', true) = %(token)s
+    OR EXISTS (SELECT FROM pg_class WHERE relname = %(name)s AND relpersistence = 't')
+    OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
+"""
+WHERE = "SELECT %s = ANY(current_schemas(false))"
+
+
+@contextmanager
+def open_pool(**options: Any) -> Iterator[Any]:
+    """Yield a connection, not yet open, with a pool of its own: of one session, unless told otherwise."""
+    pooled = connection.copy()
+    pooled._connection_pools = {}  # beside those of the class, where the process's own may be
+    pooled.settings_dict["CONN_MAX_AGE"] = 0
+    pooled.settings_dict["OPTIONS"]["pool"] = ONE | options
+    try:
+        yield pooled
+    finally:
+        pooled.close()
+        pooled.close_pool()
+
+
+def read_returned_session(victim: Party, attacker: Party) -> bool:
+    """A session that the victim gave back, by a raw cursor: path, role, setting, temporary table, lock."""
+    with open_pool() as pooled:
+        with victim.bound():
+            _leave_traces(pooled, victim)
+        if victim is not attacker:
+            pooled.close()
+            pooled.ensure_connection()
+        values = {"schema": victim.schema_name, "token": victim.token, "name": victim.word}
+        return bool(pooled.connection.execute(FIND, values).fetchone()[0])
+
+
+def query_returned_session(victim: Party, attacker: Party) -> bool:
+    """A session that the victim gave back, used as the attacker uses any."""
+    with open_pool() as pooled:
+        for party in (victim, attacker):
+            with party.bound(), pooled.cursor() as cursor:
+                cursor.execute(WHERE, [victim.schema_name])
+                found = cursor.fetchone()[0]
+            pooled.close()
+        return bool(found)
+
+
+def _leave_traces(pooled: Any, victim: Party) -> None:
+    with pooled.cursor() as cursor:
+        cursor.execute(LEAVE.format(name=sql.Identifier(victim.word), token=sql.Literal(victim.token)))
+        cursor.execute(LOCK, [victim.token])
+
+
+ATTACKS = [read_returned_session, query_returned_session]

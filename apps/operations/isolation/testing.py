@@ -1,0 +1,74 @@
+"""A pytest plugin for the tests of an app: the fixture `no_leak`.
+
+# conftest.py of the whole test suite
+pytest_plugins = ["apps.operations.isolation.testing"]
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+from django.db import transaction
+from django.tasks.base import Task
+
+from apps.operations.isolation.party import Party
+from apps.operations.isolation.process import run_as_worker
+from apps.operations.isolation.run import REFUSALS
+from tenants.models import Tenant
+
+Made = TypeVar("Made")
+
+
+class NoLeak:
+    """Fails a test when what is made in one tenant is found in another, or while none is bound."""
+
+    def __init__(self, owner: Tenant, other: Tenant) -> None:
+        self._owner = Party(owner)
+        self._others = [Party(other), Party()]
+        self._present = self._owner
+
+    def __call__(self, make: Callable[[], Made], *, find: Callable[[Made], object]) -> Made:
+        """Call `make()` in one tenant, then `find(made)` there, in another tenant and unbound.
+
+        Returns what was made. `find` must be true in the first and false in the others; that it is refused
+        there (by NoTenantError, TenantMismatchError, DoesNotExist, the database) is as good.
+        """
+        with self._owner.bound():
+            made = make()
+            self._present = self._owner
+            if not find(made):
+                pytest.fail(f"`find` does not find in {self._owner} what was made there: it proves nothing.")
+        for party in self._others:
+            if self._is_found(party, find, made):
+                where = "while no tenant was bound" if party.tenant is None else f"in {party}"
+                pytest.fail(f"What was made in {self._owner} was found {where}.")
+        return made
+
+    def get(self, path: str, **options: Any) -> Any:
+        """For `find`: the response to a GET at the site of whoever is bound, signed in with all rights there.
+
+        `options` are those of `Party.get`: query, session, headers.
+        """
+        return self._present.get(path, **{"session": self._present.session} | options)
+
+    def run(self, task: Task, *args: Any, **kwargs: Any) -> Any:
+        """For `find`: what a task returns that whoever is bound writes, run as a worker runs it."""
+        with self._present.bound():
+            return run_as_worker(task, *args, **kwargs)
+
+    def _is_found(self, party: Party, find: Callable[[Made], object], made: Made) -> bool:
+        self._present = party
+        try:
+            with party.bound(), transaction.atomic():
+                return bool(find(made))
+        except REFUSALS:
+            return False
+
+
+@pytest.fixture
+def no_leak(db: None) -> NoLeak:
+    """See NoLeak. Takes the first two active tenants; a test database must have them."""
+    tenants = Tenant.objects.filter(state=Tenant.State.ACTIVE).order_by("pk")[:2]
+    if len(tenants) < 2:
+        pytest.fail("no_leak needs two active tenants in the test database; make them in django_db_setup.")
+    return NoLeak(*tenants)

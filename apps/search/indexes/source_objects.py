@@ -1,0 +1,91 @@
+"""Documents and the objects they were made from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from apps.search.chunking import Chunker, as_chunk
+from apps.search.documents import Document
+from apps.search.indexed import Indexed
+from apps.search.indexes.registry import get_indexed_models
+from apps.search.spaces.space_chunker import get_chunker
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which object a document was made from: the model's label and the primary key as text."""
+
+    model: str
+    pk: str
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of all its documents begin with."""
+        return f"{self.model}:{quote(self.pk, safe='')}:"
+
+    @classmethod
+    def of(cls, obj: Model) -> "Source":
+        """Return the source that an object is."""
+        return cls(obj._meta.label_lower, str(obj.pk))
+
+    @classmethod
+    def from_key(cls, document_key: str) -> "Source | None":
+        """Return the source that a document's key names, None for a document that has no object."""
+        label, _, rest = document_key.partition(":")
+        pk, _, number = rest.partition(":")
+        if not number.isdecimal() or label not in {m._meta.label_lower for m in get_indexed_models()}:
+            return None
+        try:
+            apps.get_model(label)._meta.pk.to_python(unquote(pk))
+        except ValidationError:
+            return None
+        return cls(label, unquote(pk))
+
+
+def make_documents(
+    obj: Indexed,
+    space: str | None = None,
+    *,
+    content: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> list[Document]:
+    """Return the documents of an object in a space: one a chunk, with keys `app.model:pk:number`.
+
+    Without a space the model's own chunker cuts, which must be one that needs no embedder. `content` and
+    `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker that does not fit.
+    """
+    chunker = obj.chunker
+    if space is not None:
+        chunker = get_chunker(chunker, f"{obj._meta.label}.chunker", space)
+    content = obj.get_index_content() if content is None else content
+    metadata = obj.get_index_metadata() if metadata is None else metadata
+    return cut(Source.of(obj).prefix, content, metadata, chunker)
+
+
+def cut(prefix: str, content: str, metadata: Mapping[str, Any], chunker: Chunker) -> list[Document]:
+    """Return a text's documents: one a chunk, the prefix with a number for its key.
+
+    What the text says of itself comes before what a chunk says: both may have a key such as "headings".
+    """
+    chunks = map(as_chunk, chunker.chunk(content))
+    return [
+        Document(f"{prefix}{number}", chunk.text, {**chunk.metadata, **metadata})
+        for number, chunk in enumerate(chunks)
+    ]
+
+
+def get_source_objects(sources: Iterable[Source | None]) -> dict[Source, Any]:
+    """Return the objects of these sources that still exist, with one query a model."""
+    keys: dict[str, set[str]] = {}
+    for source in filter(None, sources):
+        keys.setdefault(source.model, set()).add(source.pk)
+    found: dict[Source, Any] = {}
+    for label, pks in keys.items():
+        for obj in apps.get_model(label)._default_manager.filter(pk__in=pks):
+            found[Source.of(obj)] = obj
+    return found

@@ -1,0 +1,252 @@
+"""What an index is made from: objects of a model, what a function yields, files."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from itertools import batched, islice
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.core.files.storage import Storage, default_storage
+from django.db.models import QuerySet
+
+from apps.search.chunking import Chunker, HeadingChunker, ParagraphChunker
+from apps.search.documents import Document
+from apps.search.indexed import Indexed
+from apps.search.indexes.registry import get_indexed_models, get_registered
+from apps.search.indexes.source_objects import Source, cut, make_documents
+from apps.search.spaces.space_chunker import get_chunker
+
+BATCH = 32  # objects or texts
+
+
+class IndexSource(ABC):
+    """What gives an index some of its documents, whose keys are `label:key:number`.
+
+    An item is what a batch is made of: a primary key of a model's, else a Text.
+    """
+
+    label: str
+    model: type[Indexed] | None = None
+
+    @abstractmethod
+    def count(self) -> int:
+        """Return how many items there are."""
+
+    @abstractmethod
+    def pages(self, after: Any = None) -> Iterator[tuple[Any, list[Any]]]:
+        """Yield batches, each with the position to go on after it; a position can be written as JSON."""
+
+    @abstractmethod
+    def get_key(self, item: Any) -> str:
+        """Return the key of an item."""
+
+    @abstractmethod
+    def find(self, keys: Collection[str]) -> list[Any]:
+        """Return the items of these keys."""
+
+    @abstractmethod
+    def list_keys(self) -> set[str]:
+        """Return the keys of all items."""
+
+    @abstractmethod
+    def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
+        """Return the documents of these items as they are now, and keep them so with `lock`."""
+
+    def get_prefix(self, key: str) -> str:
+        """Return what the keys of an item's documents begin with."""
+        return f"{self.label}:{quote(key, safe='')}:"
+
+
+class ModelSource(IndexSource):
+    """Objects of an Indexed model: all of them, or those of a queryset.
+
+    `queryset` is a function, called in the tenant that is bound then. `content` and `metadata` stand in for
+    the model's own get_index_content and get_index_metadata. An object that leaves the queryset loses its
+    documents when it is saved, or with `rebuild_index`.
+    """
+
+    def __init__(
+        self,
+        model: type[Indexed],
+        *,
+        queryset: Callable[[], QuerySet] | None = None,
+        content: Callable[[Any], str] | None = None,
+        metadata: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.model: type[Indexed] = model
+        self.label = model._meta.label_lower
+        self._queryset, self._content, self._metadata = queryset, content, metadata
+
+    def get_queryset(self) -> QuerySet:
+        """Return the objects, in the order of their primary keys."""
+        objects = self._queryset() if self._queryset else self.model._default_manager.all()
+        return objects.order_by("pk")
+
+    def count(self) -> int:
+        """Return how many objects there are."""
+        return self.get_queryset().count()
+
+    def pages(self, after: Any = None) -> Iterator[tuple[Any, list[Any]]]:
+        """Yield primary keys, each page found after the last one, so that inserts do not shift them."""
+        pks = self.get_queryset().values_list("pk", flat=True)
+        page = list(pks[:BATCH] if after is None else pks.filter(pk__gt=after)[:BATCH])
+        while page:
+            yield str(page[-1]), page
+            page = list(pks.filter(pk__gt=page[-1])[:BATCH])
+
+    def get_key(self, item: Any) -> str:
+        """Return a primary key as text."""
+        return str(item)
+
+    def find(self, keys: Collection[str]) -> list[Any]:
+        """Return the primary keys, whether there is such an object or not."""
+        return [self.model._meta.pk.to_python(key) for key in keys]
+
+    def list_keys(self) -> set[str]:
+        """Return all primary keys as text."""
+        return {str(pk) for pk in self.get_queryset().values_list("pk", flat=True)}
+
+    def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
+        """Return the documents of the objects that exist; `lock` keeps others from changing them."""
+        objects = self.get_queryset().filter(pk__in=items)
+        if lock:
+            objects = objects.select_for_update(of=("self",), no_key=True)
+        return [document for obj in objects for document in self._make(obj, space)]
+
+    def _make(self, obj: Any, space: str) -> list[Document]:
+        content = self._content(obj) if self._content else None
+        metadata = dict(self._metadata(obj)) if self._metadata else None
+        return make_documents(obj, space, content=content, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with the key by which its source knows it. `title` and `url` in the metadata are shown."""
+
+    key: str
+    content: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CallableSource(IndexSource):
+    """What a function yields: Texts, in an order that stays.
+
+    Nobody tells when they change: `rebuild_index` looks. `label` names them in their documents' keys; it
+    must not hold a dot or a colon, so that it is no model's.
+    """
+
+    def __init__(
+        self, label: str, function: Callable[[], Iterable[Text]], *, chunker: Chunker | None = None
+    ) -> None:
+        if not label or set(label) & set(".:"):
+            raise ValueError(f"label is {label!r}; allowed: a name without dots and colons.")
+        self.label = label
+        self._function = function
+        self.chunker = chunker or ParagraphChunker(limit=180, overlap=30)
+
+    def count(self) -> int:
+        """Return how many texts there are, by reading them all."""
+        return sum(1 for _ in self._function())
+
+    def pages(self, after: Any = None) -> Iterator[tuple[Any, list[Any]]]:
+        """Yield texts; the position is how many there were."""
+        done = after or 0
+        for page in batched(islice(self._function(), done, None), BATCH):
+            done += len(page)
+            yield done, list(page)
+
+    def get_key(self, item: Any) -> str:
+        """Return a text's key."""
+        return item.key
+
+    def find(self, keys: Collection[str]) -> list[Any]:
+        """Return the texts of these keys, by reading them all."""
+        return [text for text in self._function() if text.key in keys]
+
+    def list_keys(self) -> set[str]:
+        """Return the keys of all texts."""
+        return {text.key for text in self._function()}
+
+    def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
+        """Return the documents of these texts."""
+        chunker = get_chunker(self.chunker, f"the chunker of {self.label!r}", space)
+        return [document for text in items for document in self._cut(text, chunker)]
+
+    def _cut(self, text: Text, chunker: Chunker) -> list[Document]:
+        return cut(self.get_prefix(text.key), text.content, text.metadata, chunker)
+
+
+class FileSource(CallableSource):
+    """Text files of a storage, by default those of the tenant's media folder; the key is the path.
+
+    `pattern` is matched with the path, `*` also over slashes. Bytes that are not UTF-8 are passed over.
+    Markdown and HTML are cut at their headings. The metadata say `path` and `title`.
+    """
+
+    def __init__(
+        self, label: str, pattern: str, *, storage: Storage | None = None, chunker: Chunker | None = None
+    ) -> None:
+        super().__init__(label, self._read, chunker=chunker or HeadingChunker())
+        self.pattern = pattern
+        self.storage = storage or default_storage
+
+    def list_keys(self) -> set[str]:
+        """Return the paths."""
+        return set(self._walk(""))
+
+    def count(self) -> int:
+        """Return how many files there are."""
+        return len(self.list_keys())
+
+    def find(self, keys: Collection[str]) -> list[Any]:
+        """Return the files of these paths that there are."""
+        return [self._open(path) for path in sorted(self.list_keys() & set(keys))]
+
+    def _read(self) -> Iterator[Text]:
+        return map(self._open, sorted(self._walk("")))
+
+    def _open(self, path: str) -> Text:
+        with self.storage.open(path, "rb") as file:
+            content = file.read().decode(errors="ignore").replace("\0", "")
+        return Text(path, content, {"path": path, "title": PurePosixPath(path).name})
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        try:
+            folders, files = self.storage.listdir(folder)
+        except FileNotFoundError:  # a tenant that has stored nothing yet
+            return
+        for name in files:
+            if fnmatch(path := f"{folder}{name}", self.pattern):
+                yield path
+        for name in folders:
+            yield from self._walk(f"{folder}{name}/")
+
+
+def get_sources(index_name: str) -> list[IndexSource]:
+    """Return what an index is made from: what was registered, and the models that name it themselves."""
+    listed = [source for index in get_registered(index_name) for source in index.sources]
+    labels = {source.label for source in listed}
+    models = get_indexed_models(index_name)
+    return [*listed, *(ModelSource(each) for each in models if each._meta.label_lower not in labels)]
+
+
+def list_labels() -> set[str]:
+    """Return the labels of all sources of all indexes."""
+    return _list_text_labels() | {model._meta.label_lower for model in get_indexed_models()}
+
+
+def parse_key(document_key: str) -> tuple[str, str] | None:
+    """Return the label and the key of what a document was made from, None where it was written by hand."""
+    if source := Source.from_key(document_key):
+        return source.model, source.pk
+    label, _, rest = document_key.partition(":")
+    key, _, number = rest.partition(":")
+    return (label, unquote(key)) if number.isdecimal() and label in _list_text_labels() else None
+
+
+def _list_text_labels() -> set[str]:
+    sources = (source for index in get_registered() for source in index.sources)
+    return {source.label for source in sources if source.model is None}

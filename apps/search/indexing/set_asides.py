@@ -1,0 +1,72 @@
+"""Indexing that one bad object does not stop: it is set aside with the reason, the others are indexed."""
+
+from collections.abc import Collection, Sequence
+
+from django.db.models import F, QuerySet
+
+from apps.search.documents import InvalidDocumentError
+from apps.search.embedders import (
+    BaseEmbedder,
+    EmbeddingError,
+    EmbeddingUnavailableError,
+    InvalidTextError,
+)
+from apps.search.indexing.batches import Batch, delete_changed, index_batch
+from apps.search.models import SetAside
+from apps.search.spaces.space import get_space
+
+PROBE = "probe"  # a text that every embedder can embed
+FAULTS = (EmbeddingError, InvalidTextError, InvalidDocumentError)
+
+
+def index_patiently(batch: Batch, space: str) -> int:
+    """Bring the documents of these items up to date in one written space; return how many rows changed.
+
+    An item that cannot be embedded is set aside, and loses those documents that no longer say what it says.
+    Raises EmbeddingUnavailableError where no text can be embedded just now: nothing is set aside then.
+    """
+    try:
+        changed = index_batch(batch, space=space, only_if_written=True)
+    except EmbeddingUnavailableError:
+        raise
+    except FAULTS as error:
+        _check_embedder(get_space(space).embedder)
+        if len(batch.items) > 1:
+            return sum(index_patiently(half, space) for half in batch.halve())
+        set_aside(batch.source.label, batch.keys, space, str(error), is_lasting=True)
+        return delete_changed(batch, space=space)
+    forget(batch.source.label, batch.keys, space)
+    return changed
+
+
+def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_lasting: bool) -> None:
+    """Note that these items of a source are not up to date in a space, and why."""
+    known = set(_find(label, keys, space).values_list("object_pk", flat=True))
+    _find(label, known, space).update(reason=reason, is_lasting=is_lasting, attempts=F("attempts") + 1)
+    SetAside.objects.bulk_create(
+        [
+            SetAside(space=space, model_label=label, object_pk=key, reason=reason, is_lasting=is_lasting)
+            for key in keys
+            if key not in known
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def forget(label: str, keys: Collection[str], space: str) -> None:
+    """Note that these items of a source are up to date in a space."""
+    _find(label, keys, space).delete()
+
+
+def _find(label: str, keys: Collection[str], space: str) -> QuerySet:
+    return SetAside.objects.filter(space=space, model_label=label, object_pk__in=keys)
+
+
+def _check_embedder(embedder: BaseEmbedder) -> None:
+    """Tell a bad text from an embedder that embeds none. Raises EmbeddingUnavailableError."""
+    try:
+        embedder.embed_documents([PROBE])
+    except EmbeddingUnavailableError:
+        raise
+    except EmbeddingError as error:
+        raise EmbeddingUnavailableError(str(error)) from error

@@ -1,0 +1,138 @@
+"""What a worker does for search. Tasks carry keys only, re-read their rows and may run twice."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import batched
+from typing import Any
+
+from django.apps import apps
+from django.core.cache import cache
+from django.tasks import task
+from django.utils import timezone
+
+from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.indexed import Indexed
+from apps.search.indexes.sources import BATCH
+from apps.search.indexing.batches import make_batches
+from apps.search.indexing.runs import create_run, unpause, work_on
+from apps.search.indexing.set_asides import index_patiently, set_aside
+from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.spaces.live_spaces import get_written_spaces
+from apps.search.storage.pgvector.ann.report import (
+    IndexActionError,
+    carry_out,
+    needs_report,
+    report_indexes,
+)
+from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
+
+FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
+MAX_ATTEMPTS = 24  # the last of them after more than half a day
+MAINTENANCE_DELAY = 60  # seconds from the first write of a burst to the look at the vector indexes
+MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tenant's keys apart
+
+
+@task
+def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: int = 1) -> int:
+    """Bring the documents of these objects up to date in the tenant's spaces; return how many rows changed.
+
+    Where no text can be embedded just now, the objects are noted as set aside and a task for that space
+    alone tries again later. `space` leaves out the others. A model that this worker's code does not know yet
+    is left to one with newer code. Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS.
+    """
+    try:
+        model = apps.get_model(model_label)
+    except LookupError as error:
+        _try_later(model_label, pks, space, attempt, error)
+        return 0
+    keys = [model._meta.pk.to_python(pk) for pk in pks]
+    batches = make_batches(model, keys)
+    changed = 0
+    for alias in [space] if space else get_written_spaces():
+        try:
+            changed += sum(index_patiently(batch, alias) for batch in batches)
+        except EmbeddingUnavailableError as error:
+            label, texts = batches[0].source.label, batches[0].keys
+            set_aside(label, texts, alias, str(error), is_lasting=False)
+            _try_later(model_label, pks, alias, attempt, error)
+    enqueue_maintenance()
+    return changed
+
+
+def _try_later(
+    model_label: str, pks: list[Any], space: str, attempt: int, error: EmbeddingUnavailableError | LookupError
+) -> None:
+    if attempt >= MAX_ATTEMPTS:
+        raise error
+    seconds = max(getattr(error, "retry_after", None) or 0, min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
+    later = index_by_keys.using(run_after=timezone.now() + timedelta(seconds=seconds))
+    later.enqueue(model_label, pks, space, attempt + 1)
+
+
+@task
+def continue_run(run_pk: int) -> int:
+    """Do a slice of a run, and write the task for the next one; return how many objects are done."""
+    run = IndexRun.objects.filter(pk=run_pk, state=IndexRun.State.RUNNING).first()
+    if run is None:
+        return 0
+    if resumes_at := work_on(run):
+        continue_run.using(run_after=resumes_at).enqueue(run.pk)
+    else:
+        enqueue_maintenance()
+    return run.objects_done
+
+
+def start_run(index_name: str, space: str, *, switch: SpaceSwitch | None = None) -> IndexRun:
+    """Write down a run through an index into a space, and its task, in the current transaction."""
+    run = create_run(index_name, space, switch=switch)
+    continue_run.enqueue(run.pk)
+    return run
+
+
+def resume_run(run: IndexRun) -> None:
+    """Let a run go on that was paused, or that nobody works on. Raises RunError when it has ended."""
+    unpause(run)
+    continue_run.enqueue(run.pk)
+
+
+@task
+def maintain_vector_indexes() -> int:
+    """Build, rebuild and drop the tenant's vector indexes where that pays; return how many changed.
+
+    Raises IndexActionError, once all others are dealt with, when some could not be changed.
+    """
+    outcomes = [fault for _, fault in carry_out(report_indexes())]
+    if faults := [fault for fault in outcomes if fault]:
+        raise IndexActionError("\n".join(faults))
+    return len(outcomes)
+
+
+@task
+def make_keywords(model_label: str, space: str, index_name: str) -> int:
+    """Make the words of documents that were written without them; return how many there were."""
+    made = make_pending_keywords(apps.get_model(model_label), space, index_name)
+    enqueue_maintenance()
+    return made
+
+
+def enqueue_maintenance() -> None:
+    """Write the task that looks after the bound tenant's vector indexes, a minute from now.
+
+    At most one a minute, and none while the tenant has too few documents for any index. The task runs after
+    the last write that found it waiting, so no write goes unseen.
+    """
+    if cache.get(MAINTENANCE_KEY) or not needs_report():
+        return
+    if cache.add(MAINTENANCE_KEY, True, MAINTENANCE_DELAY):
+        run_after = timezone.now() + timedelta(seconds=MAINTENANCE_DELAY)
+        maintain_vector_indexes.using(run_after=run_after).enqueue()
+
+
+def enqueue_indexing(model: type[Indexed], pks: Iterable[Any]) -> None:
+    """Write the tasks that index these objects, in the current transaction, for the bound tenant."""
+    for batch in batched(pks, BATCH):
+        index_by_keys.enqueue(model._meta.label_lower, [_as_json(pk) for pk in batch])
+
+
+def _as_json(pk: Any) -> Any:
+    return pk if isinstance(pk, int) else str(pk)

@@ -1,0 +1,95 @@
+"""Why a document was found: its place in each list, how the lists were made, and how long that took."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+
+from apps.search.embedders import EmbeddingError
+from apps.search.embedders.patience import in_a_hurry
+from apps.search.filters import compile_filter
+from apps.search.providers import get_provider
+from apps.search.searching.hybrid import WINDOW, search_keywords
+
+PERMISSION = "pgvector.view_pgvectorembedding"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A document's place in the lists: ranks from 1, None where it is not among the first 100."""
+
+    semantic_rank: int | None = None
+    distance: float | None = None
+    keyword_rank: int | None = None
+    keyword_score: float | None = None
+
+
+@dataclass
+class Explanation:
+    """How a search was carried out.
+
+    `plan` is "exact", "hnsw", "ivfflat" or "binary", `matches` how many documents the filter left where that
+    was counted, `milliseconds` the time of each stage, `places` those of the documents by their primary key.
+    """
+
+    plan: str = ""
+    matches: int | None = None
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    places: dict[int, Place] = field(default_factory=dict)
+
+
+def may_explain(request: HttpRequest) -> bool:
+    """Return whether the member may see explanations: whoever may view the embeddings themselves."""
+    return request.user.has_perm(PERMISSION)
+
+
+def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None = None) -> Explanation:
+    """Search by meaning and by words once more, whatever the mode was, and return what was seen.
+
+    Raises what the searches raise.
+    """
+    explanation = Explanation()
+    condition = compile_filter(filter)
+    provider = get_provider(index_name)
+    with _timed(explanation, "embed"):
+        vector = provider.embedder.embed_query(text)
+    with _timed(explanation, "semantic"):
+        rows = provider.nearest(vector)
+        nearest = (rows.filter(condition) if condition else rows)[:WINDOW]
+        distances = {row.pk: row.distance for row in nearest}
+    with _timed(explanation, "keyword"):
+        words = search_keywords(provider, text, filter_q=condition)[:WINDOW]
+        scores = {row.pk: row.score for row in words}
+    explanation.plan, explanation.matches = nearest.plan.mode, nearest.plan.matches
+    explanation.places = _places(distances, scores)
+    return explanation
+
+
+def explain_if_possible(
+    text: str, index_name: str, filter: Mapping[str, Any] | None = None
+) -> Explanation | None:
+    """As explain_search, but None where the embedder fails: the results are there already."""
+    try:
+        with in_a_hurry():
+            return explain_search(text, index_name, filter)
+    except EmbeddingError:
+        return None
+
+
+@contextmanager
+def _timed(explanation: Explanation, stage: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    explanation.milliseconds[stage] = round(1000 * (time.perf_counter() - begin), 2)
+
+
+def _places(distances: dict[int, float], scores: dict[int, float]) -> dict[int, Place]:
+    nearest = {pk: rank for rank, pk in enumerate(distances, 1)}
+    worded = {pk: rank for rank, pk in enumerate(scores, 1)}
+    return {
+        pk: Place(nearest.get(pk), distances.get(pk), worded.get(pk), scores.get(pk))
+        for pk in nearest | worded
+    }

@@ -1,0 +1,103 @@
+"""The one form that validates a search, for the page and for the API."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from apps.search.embedders.options import find_bad_character
+from apps.search.filters import InvalidFilterError, parse_key, read_filter
+from apps.search.indexes.registry import get_default_index, get_index_names
+from apps.search.searching.hybrid import MODES
+
+MAX_QUERY_LENGTH = 2_000
+MAX_LIMIT = 100
+MAX_FILTER_LENGTH = 10_000
+MAX_FACETS = 10
+
+
+class QueryField(forms.CharField):
+    """A query: 1 to 2,000 characters that are not all blank, without NUL bytes and lone surrogates."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_QUERY_LENGTH, **kwargs)
+
+    def run_validators(self, value: str) -> None:
+        """Refuse what an embedder cannot take, with the place of the fault."""
+        super().run_validators(value)
+        if reason := find_bad_character(value):
+            raise ValidationError(f"The query {reason}. Remove it.")
+
+
+class SearchForm(forms.Form):
+    """`q`, `index` (`get_default_index`), `limit` (1 to 100, default 10), `filter` (JSON, default none),
+    `mode`: semantic (the default), keyword or hybrid, `after` (a cursor, in semantic mode only), `explain`,
+    and `facets` (up to 10 keys of the metadata, separated by commas).
+    """
+
+    q = QueryField(
+        label="Search", error_messages={"required": "Type what you are looking for: 1 to 2,000 characters."}
+    )
+    index = forms.CharField(required=False, max_length=100)
+    limit = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MAX_LIMIT,
+        error_messages={
+            "min_value": f"1 to {MAX_LIMIT} are allowed.",
+            "max_value": f"1 to {MAX_LIMIT} are allowed.",
+            "invalid": f"A whole number from 1 to {MAX_LIMIT} is allowed.",
+        },
+    )
+    filter = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
+    mode = forms.CharField(required=False)
+    explain = forms.BooleanField(required=False)
+    facets = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
+    after = forms.CharField(required=False)
+
+    def clean_index(self) -> str:
+        """Accept a known index only; the first one when none is given."""
+        known = get_index_names()
+        index = self.cleaned_data["index"] or get_default_index()
+        if index not in known:
+            names = ", ".join(known) or "none"
+            raise ValidationError(f"There is no index {index!r}. Known indexes: {names}.")
+        return index
+
+    def clean_limit(self) -> int:
+        """Default to 10."""
+        return self.cleaned_data["limit"] or 10
+
+    def clean_mode(self) -> str:
+        """Accept a known mode only; the first one when none is given."""
+        mode = self.cleaned_data["mode"] or MODES[0]
+        if mode not in MODES:
+            raise ValidationError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
+        return mode
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a cursor for what has no pages."""
+        data = self.cleaned_data
+        if data.get("after") and data.get("mode", "semantic") != "semantic":
+            self.add_error("after", "Only the mode semantic has pages.")
+        return data
+
+    def clean_facets(self) -> list[str]:
+        """Read the keys, which are separated by commas; the error of a bad one begins with its path."""
+        keys = [key.strip() for key in self.cleaned_data["facets"].split(",") if key.strip()]
+        if len(keys) > MAX_FACETS:
+            raise ValidationError(f"{len(keys)} keys are too many; {MAX_FACETS} are allowed.")
+        try:
+            for key in keys:
+                parse_key(key, key)
+        except InvalidFilterError as error:
+            raise ValidationError(str(error)) from error
+        return keys
+
+    def clean_filter(self) -> dict[str, Any] | None:
+        """Read the JSON; the error of a bad filter begins with the path of the fault."""
+        text = self.cleaned_data["filter"]
+        try:
+            return read_filter(text) if text else None
+        except InvalidFilterError as error:
+            raise ValidationError(str(error)) from error

@@ -1,0 +1,87 @@
+"""Three ways to search one index: by meaning, by words, and by both."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from apps.search.embedders import get_fusion_options, has_entry
+from apps.search.searching.fusion import Ranking, fuse_ranks, fuse_scores, in_fused_order
+from apps.search.storage.pgvector.keywords.bm25 import match_keywords
+from apps.search.storage.pgvector.provider import PgVectorProvider
+from tenants.context import get_current_tenant
+
+MODES = ("semantic", "keyword", "hybrid")
+FUSIONS: dict[str, Callable[..., list[tuple[int, float]]]] = {"rrf": fuse_ranks, "minmax": fuse_scores}
+WINDOW = 100  # rows of each half that are fused
+
+
+def search_by_mode(
+    provider: PgVectorProvider, text: str, mode: str = "semantic", *, filter_q: Q | None = None, **fusion: Any
+) -> QuerySet:
+    """Return the documents that fit a text, the best first, with `score`; `fusion` is for hybrid only.
+
+    Semantic finds by meaning, and always finds something; keyword finds what holds a word of the text; hybrid
+    is both, fused. Scores of different modes cannot be compared. Raises ValueError for an unknown mode and
+    what the mode's own function raises.
+    """
+    if mode == "hybrid":
+        return search_hybrid(provider, text, filter_q=filter_q, **fusion)
+    if mode == "keyword":
+        return search_keywords(provider, text, filter_q=filter_q)
+    if mode == "semantic":
+        return search_semantic(provider, text, filter_q=filter_q)
+    raise ValueError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
+
+
+def search_semantic(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> QuerySet:
+    """Return the documents nearest to a text; see PgVectorProvider.nearest.
+
+    Raises InvalidTextError for a text that cannot be embedded, EmbeddingError when the embedder fails.
+    """
+    rows = provider.nearest(provider.embedder.embed_query(text))
+    return rows.filter(filter_q) if filter_q else rows  # one that was not filtered stays quick
+
+
+def search_keywords(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> QuerySet:
+    """Return the documents that hold words of a text, in the tenant's language; see match_keywords.
+
+    Raises InvalidTextError for a text with NUL bytes or lone surrogates.
+    """
+    rows = provider.objects.filter(filter_q or Q())
+    tenant = rows.query.tenant or get_current_tenant()  # type: ignore[attr-defined]
+    with provider.switched():  # the words are counted here and now
+        return match_keywords(rows, text, tenant.search_language)
+
+
+def search_hybrid(
+    provider: PgVectorProvider,
+    text: str,
+    *,
+    window: int = WINDOW,
+    method: str | None = None,
+    weights: Sequence[float] | None = None,
+    filter_q: Q | None = None,
+) -> QuerySet:
+    """Return what both searches find, fused: at most `window` documents of each, the best first.
+
+    `method` is "rrf" (reciprocal ranks) or "minmax" (scores brought to 0 to 1), `weights` is what meaning and
+    words count; what is not given is the space's (OPTIONS: fusion, fusion_weights), else rrf and 1 each.
+    Reads both rankings at once and returns a lazy queryset. Raises ValueError for a bad argument and what the
+    two searches raise.
+    """
+    with provider.switched():
+        options = get_fusion_options(provider.space) if has_entry(provider.space) else {}
+    method = method or options.get("fusion", "rrf")
+    weights = weights or options.get("fusion_weights", (1.0, 1.0))
+    if method not in FUSIONS:
+        raise ValueError(f"There is no fusion {method!r}. Allowed: {', '.join(FUSIONS)}.")
+    if window < 1:
+        raise ValueError(f"window is {window!r}; it must be 1 or more.")
+    halves = [search(provider, text, filter_q=filter_q) for search in (search_semantic, search_keywords)]
+    rankings = [_read(rows[:window]) for rows in halves]
+    return in_fused_order(provider.objects, FUSIONS[method](rankings, weights=weights))
+
+
+def _read(rows: QuerySet) -> Ranking:
+    return list(rows.values_list("pk", "score"))

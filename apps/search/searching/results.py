@@ -1,0 +1,169 @@
+"""Search results for people and programs: the best chunk of each object, with the object it came from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Model
+from django.utils.safestring import SafeString
+
+from apps.search.filters import compile_filter, count_facets
+from apps.search.indexed import Indexed
+from apps.search.indexes.source_objects import Source, get_source_objects
+from apps.search.indexes.sources import parse_key
+from apps.search.providers import get_provider
+from apps.search.searching.hybrid import WINDOW, search_by_mode
+from apps.search.searching.snippets import make_snippet, mark_words
+from apps.search.storage.pgvector.keywords.bm25 import list_words
+from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
+from tenants.context import get_current_tenant
+
+__all__ = [
+    "InvalidCursorError",
+    "Result",
+    "find_similar",
+    "get_url",
+    "search_documents",
+    "search_objects",
+    "search_page",
+]
+
+SAFE_URLS = ("/", "https://", "http://")
+CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of a result list; `source` is None for a document that was made from no object.
+
+    `words` are those of the query that `marked_snippet` marks.
+    """
+
+    document: Any
+    source: Any
+    snippet: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def marked_snippet(self) -> SafeString:
+        """The snippet as HTML, with the words of the query marked."""
+        return mark_words(self.snippet, self.words)
+
+    @property
+    def score(self) -> float:
+        """The document's score; larger is nearer."""
+        return self.document.score
+
+    @property
+    def title(self) -> str:
+        """The object's own name, else the title in the metadata, else the document's key."""
+        return str(self.source or self.document.metadata.get("title") or self.document.document_key)
+
+    @property
+    def url(self) -> str:
+        """The object's page, else the address in the metadata, empty when there is none."""
+        if self.source is not None:
+            return get_url(self.source)
+        url = str(self.document.metadata.get("url", ""))
+        return url if url.startswith(SAFE_URLS) else ""
+
+
+def search_documents(
+    text: str,
+    index_name: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Result]:
+    """Return the best documents, each with its object; a few queries and one more for each model.
+
+    `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
+    `apps.search.searching.hybrid`. Raises InvalidFilterError.
+    """
+    condition = compile_filter(filter)  # before anything is embedded
+    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
+    found = search_by_mode(get_provider(index_name), text, mode, filter_q=condition, **options)
+    return _with_sources(list(found[:limit]), text)
+
+
+def search_page(
+    text: str,
+    index_name: str,
+    size: int,
+    filter: Mapping[str, Any] | None = None,
+    after: str | None = None,
+) -> tuple[list[Result], str | None]:
+    """Return a page of the documents nearest in meaning, and the cursor of the next one, None at the end.
+
+    `after` is the cursor that the page before gave; see `search_documents` for the rest. Raises
+    InvalidCursorError.
+    """
+    condition = compile_filter(filter)
+    found: Any = search_by_mode(get_provider(index_name), text, filter_q=condition)
+    page = found.page(size, after)
+    return _with_sources(page.rows, text), page.next
+
+
+def search_objects(
+    text: str,
+    index_name: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Result]:
+    """Return the best document of each of the best objects, with words to mark; see `search_documents`."""
+    results = search_documents(text, index_name, limit * CHUNKS_PER_OBJECT, filter, mode)
+    words = tuple(list_words(text, get_current_tenant().search_language))
+    return [replace(result, words=words) for result in _best_of_each(results)[:limit]]
+
+
+def count_values(
+    keys: Iterable[str], index_name: str, filter: Mapping[str, Any] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each key of the metadata how many of the documents that the filter leaves have each value.
+
+    The 20 most frequent values, as {"value", "count"}; one query a key. Raises InvalidFilterError.
+    """
+    rows = get_provider(index_name).objects.filter(compile_filter(filter))
+    return {
+        key: [{"value": value, "count": count} for value, count in count_facets(rows, key)] for key in keys
+    }
+
+
+def find_similar(obj: Indexed, limit: int) -> list[Result]:
+    """Return the objects of the same index whose documents are nearest to the mean of the object's own.
+
+    Nothing is embedded; an object that is not indexed yet has none.
+    """
+    provider = get_provider(obj.index_name)
+    hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
+    return [_make_result(hit.document, hit.source, "") for hit in hits]
+
+
+def get_url(obj: Model | None) -> str:
+    """Return the object's page on the tenant's site, or "" when it has none."""
+    get_absolute_url = getattr(obj, "get_absolute_url", None)
+    return get_absolute_url() if get_absolute_url else ""
+
+
+def _with_sources(documents: list[Any], text: str) -> list[Result]:
+    sources = [Source.from_key(document.document_key) for document in documents]
+    objects = get_source_objects(sources)
+    return [
+        _make_result(document, objects[source] if source else None, text)
+        for document, source in zip(documents, sources, strict=True)
+        # A document whose object was deleted a moment ago is about to be removed by a worker.
+        if source is None or source in objects
+    ]
+
+
+def _make_result(document: Any, obj: Model | None, text: str) -> Result:
+    # The title stands above the snippet already.
+    return Result(document, obj, make_snippet(document.content.removeprefix(str(obj)), text))
+
+
+def _best_of_each(results: list[Result]) -> list[Result]:
+    best: dict[Any, Result] = {}
+    for result in results:
+        best.setdefault(parse_key(result.document.document_key) or result.document.pk, result)
+    return list(best.values())

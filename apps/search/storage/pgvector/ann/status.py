@@ -1,0 +1,119 @@
+"""What vector indexes the bound tenant has, as the models declare them and the catalog shows them."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Count
+
+from apps.search.storage.pgvector.models import BasePgVectorEmbedding
+from apps.search.storage.pgvector.tables.ann_index import find_dimensions, get_declared_index, get_index_name
+from tenants.context import connection, get_current_schema
+
+OWN_NAME = re.compile(r"pgvector_[0-9a-f]{16}_hnsw")
+# By name, which the catalog has an index for; a thousand tenants have many thousand tables.
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename = ANY(%s)"
+CATALOG = """
+    SELECT c.relname, i.indisvalid, pg_relation_size(c.oid), obj_description(c.oid, 'pg_class')
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+    WHERE n.nspname = %s AND t.relname = %s
+"""
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """One index of one space: how it is searched, and what should change.
+
+    `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid"; `size` in bytes, of the vector
+    index, which a declared one shares among all `table_rows`; `recall` is recall@10 against an exact search,
+    None where it was not measured; `action` is "none", "build", "drop" or "rebuild", and `why` its reason.
+    `name` is that of the database's index.
+    """
+
+    schema: str
+    model: Any
+    space: str
+    index_name: str
+    rows: int
+    table_rows: int
+    dimensions: int
+    name: str
+    mode: str = "exact"
+    size: int = 0
+    recall: float | None = None
+    action: str = "none"
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        """Which one it is, for a message."""
+        return f"{self.schema}: {self.space or '?'}/{self.index_name or '?'}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An index as the catalog shows it; `about` is what its builder noted down."""
+
+    is_valid: bool
+    size: int
+    about: dict[str, Any]
+
+
+def list_tables() -> list[Any]:
+    """Return the embedding tables that the bound tenant has, as models."""
+    models = [model for model in apps.get_models() if issubclass(model, BasePgVectorEmbedding)]
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES, [get_current_schema(), [model._meta.db_table for model in models]])
+        tables = {name for (name,) in cursor.fetchall()}
+    return [model for model in models if model._meta.db_table in tables]
+
+
+def list_statuses(model: Any) -> list[IndexStatus]:
+    """Return a status, not judged yet, for each (space, index) that has rows in the table."""
+    keys = model.objects.order_by("space", "index_name").values_list("space", "index_name")
+    counted = list(keys.annotate(count=Count("*")))
+    total = sum(count for *_, count in counted)
+    return [
+        replace(make_status(model, space, index_name), rows=count, table_rows=total)
+        for space, index_name, count in counted
+    ]
+
+
+def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0) -> IndexStatus:
+    """Return a status without rows that is not judged yet."""
+    dimensions = dimensions or find_dimensions(model, space, index_name) or 0
+    declared = get_declared_index(model)
+    return IndexStatus(
+        schema=get_current_schema(),
+        model=model,
+        space=space,
+        index_name=index_name,
+        rows=0,
+        table_rows=0,
+        dimensions=dimensions,
+        name=declared.name if declared else get_index_name(space, index_name, dimensions),
+    )
+
+
+def list_indexes(model: Any) -> dict[str, Found]:
+    """Return the table's indexes that are vector indexes of ours, by their names."""
+    declared = get_declared_index(model)
+    with connection.cursor() as cursor:
+        cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
+        return {
+            name: Found(is_valid, size, _parse(comment))
+            for name, is_valid, size, comment in cursor.fetchall()
+            if (name == declared.name if declared else OWN_NAME.fullmatch(name))
+        }
+
+
+def _parse(comment: str | None) -> dict[str, Any]:
+    """What the builder noted down; nothing when somebody else has written the comment."""
+    try:
+        about = json.loads(comment or "{}")
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}

@@ -1,0 +1,101 @@
+"""What can be asked of a search beyond its order: a threshold, diversity, pages."""
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from asgiref.sync import sync_to_async
+
+from apps.search.embedders.options import require_int
+from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
+from apps.search.storage.pgvector.ranking.paging import Cursor, Page, read_cursor, write_cursor
+from apps.search.storage.pgvector.tables.ann_index import get_cast
+
+
+class RankingMethods:
+    """Methods of NearestQuerySet; each keeps to the tenant of the search."""
+
+    def above(self: Any, min_score: float) -> Any:
+        """Return the rows whose score is at least `min_score`.
+
+        Costs nothing: a search through an index stays one. Raises ValueError for what is no finite number.
+        """
+        if not isinstance(min_score, Real) or isinstance(min_score, bool) or not math.isfinite(min_score):
+            raise ValueError(f"min_score is {min_score!r}; it must be a finite number.")
+        return self._with_min_score(float(min_score))
+
+    def diverse(self: Any, limit: int = 10, *, window: int = 50, balance: float = 0.5) -> list[Any]:
+        """Return up to `limit` of the nearest `window` rows that are near but not alike; see `diversify`.
+
+        `balance` is how much nearness counts, 0 to 1; at 1 the rows are simply the nearest. Two queries.
+        Raises ValueError for a bad argument.
+        """
+        require_int("limit", limit, minimum=1)
+        require_int("window", window, minimum=limit)
+        if not isinstance(balance, Real) or not 0 <= balance <= 1:
+            raise ValueError(f"balance is {balance!r}; it must be a number from 0 to 1.")
+        rows, vectors = self._with_vectors(list(self[:window]))
+        if not rows:
+            return []
+        picked = diversify(
+            np.array([row.score for row in rows]),
+            np.array(vectors, dtype=np.float64),
+            limit=limit,
+            balance=float(balance),
+            similarity=SIMILARITIES[self._get_spec().metric.name],
+        )
+        return [rows[position] for position in picked]
+
+    def page(self: Any, size: int, after: str | None = None) -> Page:
+        """Return the first `size` rows, or those after the page whose `next` is given; one query.
+
+        Rows are in the order of (distance, primary key), so that no row comes twice and none is left out
+        however many are equally near; rows that are stored meanwhile do not shift the others. Through an
+        approximate index a page may miss rows, as every such search may.
+        Raises InvalidCursorError for a cursor of another index, space or tenant or none at all, ValueError
+        for a bad size, and TypeError, as Django does, for a queryset that is sliced already.
+        """
+        require_int("size", size, minimum=1)
+        rows = self.all().order_by(
+            "distance", "pk"
+        )  # all(): this search stays one to which nothing was added
+        if after is not None:
+            rows = self._after(rows, after)
+        page = rows[: size + 1]
+        found = list(page)
+        if len(found) <= size:
+            return Page(found, None)
+        last = found[size - 1]
+        cursor = Cursor(last.distance, last.pk, is_cast=bool(page.plan.cast))
+        return Page(found[:size], write_cursor(cursor, self._get_owner()))
+
+    async def adiverse(self: Any, limit: int = 10, *, window: int = 50, balance: float = 0.5) -> list[Any]:
+        """As `diverse`."""
+        return await sync_to_async(self.diverse)(limit, window=window, balance=balance)
+
+    async def apage(self: Any, size: int, after: str | None = None) -> Page:
+        """As `page`."""
+        return await sync_to_async(self.page)(size, after)
+
+    def _after(self: Any, rows: Any, after: str) -> Any:
+        spec = self._get_spec()
+        cursor = read_cursor(after, self._get_owner(), self.model._meta.pk)
+        later = rows.filter(cursor.get_condition())
+        # It is no filter that leaves few rows, so the plan is the same as the first page's.
+        later.query.conditions += len(later.query.where.children) - len(rows.query.where.children)
+        later.query.fixed_cast = get_cast(spec.dimensions) if cursor.is_cast else ""
+        return later
+
+    def _with_vectors(self: Any, rows: list[Any]) -> tuple[list[Any], list[Any]]:
+        """The rows that still exist, each with its vector."""
+        stored = self.model.objects.filter(pk__in=[row.pk for row in rows])
+        if tenant := self._get_tenant():
+            stored = stored.of_tenant(tenant)
+        vectors = dict(stored.values_list("pk", "vector"))
+        rows = [row for row in rows if row.pk in vectors]
+        return rows, [np.asarray(vectors[row.pk], dtype=np.float64) for row in rows]
+
+    def _get_owner(self: Any) -> tuple[str, ...]:
+        spec = self._get_spec()
+        return (str(self._get_schema()), spec.space, spec.index_name)

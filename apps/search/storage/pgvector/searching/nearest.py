@@ -1,0 +1,249 @@
+"""The queryset of a search: lazy, sliceable, filterable, and quick where nothing was added to it."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db.models import ExpressionWrapper, FloatField
+
+from apps.search.embedders.options import check_search_options
+from apps.search.storage.pgvector.ranking.methods import RankingMethods
+from apps.search.storage.pgvector.searching.matching import compile_matching, find_rows
+from apps.search.storage.pgvector.searching.planner import choose_plan
+from apps.search.storage.pgvector.searching.spec import SearchSpec
+from apps.search.storage.pgvector.searching.statement import read_nearest
+from apps.search.storage.pgvector.searching.tuning import tuned
+from apps.search.storage.pgvector.tables.distance import VectorDistance
+from apps.search.storage.pgvector.tables.plan import EXACT, Plan
+from apps.search.storage.pgvector.tables.queryset import DEFERRED, EmbeddingQuerySet, TenantQuery
+from tenants.context import tenant_context
+
+
+class SearchQuery(TenantQuery):
+    """A query that chooses its plan each time it runs."""
+
+    spec: SearchSpec | None = None
+    plan: Plan = EXACT
+    conditions: int = 0  # how many there were before any filter was added
+    must_be_exact: bool = False
+    fixed_cast: str | None = None  # the distances must be those of this cast; see Plan
+
+    def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
+        """Return Django's compiler, which carries out the chosen plan."""
+        compiler = super().get_compiler(*args, **kwargs)
+        execute = compiler.execute_sql
+
+        def execute_plan(*args: Any, chunked_fetch: bool = False, **kwargs: Any) -> Any:
+            # A server-side cursor takes no SET LOCAL along, and whoever iterates so wants all rows.
+            self.plan = Plan(cast=self.fixed_cast or "") if chunked_fetch else self.choose_plan()
+            with tuned(self.plan.tuning):
+                return execute(*args, chunked_fetch=chunked_fetch, **kwargs)
+
+        compiler.execute_sql = execute_plan
+        return compiler
+
+    def choose_plan(self) -> Plan:
+        """Return the plan by which this query is to be carried out now."""
+        exact = Plan(cast=self.fixed_cast or "")
+        if self.spec is None or self.must_be_exact:
+            return exact
+        with self.bound():
+            plan = choose_plan(
+                self.spec,
+                limit=self.high_mark,
+                is_filtered=len(self.where.children) > self.conditions,
+                get_matching=self._get_matching,
+            )
+        if plan.mode == "binary":  # which the quick way alone can carry out
+            return exact
+        return plan if self.fixed_cast in (None, plan.cast) else exact
+
+    def _get_matching(self) -> Any:
+        query: Any = self.chain()
+        query.spec, query.explain_info = None, None
+        query.clear_limits()
+        return EmbeddingQuerySet(self.model, query).order_by().values("pk")
+
+
+class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
+    """The documents nearest to a vector, nearest first, with `distance` and `score`.
+
+    Django's query is built only when something is asked of it beyond slices and filters on the table's own
+    columns: compiling one takes as long as the search itself. `plan` says, once the rows are read, how they
+    were found.
+    """
+
+    def __init__(self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None) -> None:
+        super().__init__(model, query, using, hints)
+        self._spec: SearchSpec | None = None  # set: nothing but filters was added yet
+        self._limits: tuple[int, int | None] = (0, None)
+        self._tenant: Any = None
+        self._plan = EXACT
+
+    @classmethod
+    def of(cls, spec: SearchSpec, tenant: Any) -> "NearestQuerySet":
+        """Return the search in the bound tenant, or in `tenant` whichever is bound."""
+        rows = cls(spec.model)
+        rows._spec, rows._tenant = spec, tenant
+        return rows
+
+    @property
+    def plan(self) -> Plan:
+        """How the rows were found; of use once they are read."""
+        return self._plan if self._spec else getattr(self.query, "plan", EXACT)
+
+    def tune(self, **tuning: int | str) -> "NearestQuerySet":
+        """Return the search with other parameters of the index search (see `tuning.PARAMETERS`).
+
+        Raises ValueError for an unknown parameter or a bad value.
+        """
+        check_search_options(tuning)
+        if self._spec:
+            return self._with(_tune(self._spec, tuning), self._limits)
+        rows: Any = self.all()
+        if spec := getattr(rows.query, "spec", None):  # there is none where nothing can be found
+            rows.query.spec = _tune(spec, tuning)
+        return rows
+
+    @property
+    def query(self) -> Any:
+        """Django's query, built now if it was not yet."""
+        if self._spec is not None:
+            self._query, self._spec = self._build_query(self._spec), None
+        return super().query
+
+    @query.setter
+    def query(self, value: Any) -> None:
+        self._query = value
+
+    def __getitem__(self, key: Any) -> Any:
+        """As Django's."""
+        if self._spec is None or self._result_cache is not None or not _is_plain(key) or self._is_sliced():
+            return super().__getitem__(key)
+        return self._with(self._spec, (key.start or 0, key.stop))
+
+    def _clone(self) -> Any:
+        # Django's asks for the query, as if something were to be added to this search.
+        spec = self._spec
+        clone = super()._clone()  # type: ignore[misc]
+        self._spec = spec
+        return clone
+
+    def _with(self, spec: SearchSpec, limits: tuple[int, int | None]) -> "NearestQuerySet":
+        rows = type(self)(spec.model, self._query)  # until one is built, it only says whose the search is
+        rows._spec, rows._limits, rows._tenant = spec, limits, self._tenant
+        return rows
+
+    def _with_min_score(self, min_score: float) -> "NearestQuerySet":
+        if self._spec is None:
+            return self.filter(score__gte=min_score)
+        highest = max(min_score, -math.inf if self._spec.min_score is None else self._spec.min_score)
+        return self._with(replace(self._spec, min_score=highest), self._limits)
+
+    def _not_support_combined_queries(self, operation_name: str) -> None:
+        # Django's asks for the query, and this one is no union.
+        if self._spec is None:
+            super()._not_support_combined_queries(operation_name)  # type: ignore[misc]
+
+    def _filter_or_exclude(self, negate: bool, args: Any, kwargs: Any) -> Any:
+        # Django's, of `filter` and `exclude`. A slice cannot be filtered; that is for Django to say.
+        if self._spec and not self._is_sliced():
+            with suppress(FieldError):  # it asks for more than columns: the distance, say
+                rows = self._get_rows(self._spec)
+                left = rows._filter_or_exclude(negate, args, kwargs)
+                is_narrower = left.query.where != rows.query.where  # Q() leaves all
+                spec = replace(self._spec, matching=left.query) if is_narrower else self._spec
+                return self._with(spec, self._limits)
+        return super()._filter_or_exclude(negate, args, kwargs)  # type: ignore[misc]
+
+    def _get_rows(self, spec: SearchSpec) -> Any:
+        """The rows to choose from, in no order."""
+        if spec.matching is not None:
+            return EmbeddingQuerySet(spec.model, spec.matching)
+        rows: Any = find_rows(spec.model, spec.space, spec.index_name).all()
+        rows.query.schema_name, rows.query.tenant = self._get_schema(), self._tenant
+        return rows
+
+    def _get_spec(self) -> SearchSpec:
+        return self._spec or self.query.spec
+
+    def _get_tenant(self) -> Any:
+        return self._tenant or self._query.tenant
+
+    def _get_schema(self) -> str | None:
+        tenant = self._get_tenant()
+        return tenant.schema_name if tenant else self._query.schema_name
+
+    def _is_sliced(self) -> bool:
+        return self._limits != (0, None)
+
+    def _fetch_all(self) -> None:
+        # Without a limit a threshold is the database's work: it leaves few of many rows.
+        spec = None if self._result_cache is not None else self._spec
+        if spec and (spec.min_score is None or self._limits[1] is not None):
+            self._fetch_quickly(spec)
+        if self._result_cache is None:
+            self._fetch_by_query()
+        super()._fetch_all()
+
+    def _fetch_by_query(self) -> None:
+        """Let Django fetch; where an index search ended early, fetch again, exactly."""
+        super()._fetch_all()
+        query = self.query
+        if not isinstance(query, SearchQuery) or query.plan.mode == "exact" or query.high_mark is None:
+            return
+        if len(self._result_cache or ()) < query.high_mark - query.low_mark:
+            query.must_be_exact = True
+            self._result_cache = None
+            super()._fetch_all()
+
+    def _fetch_quickly(self, spec: SearchSpec) -> None:
+        """Fetch without Django's query; leave the rows unread where a filter needs it all the same."""
+        low, high = self._limits
+        with tenant_context(self._tenant) if self._tenant else self._query.bound():
+            matching = compile_matching(spec.matching) if spec.matching else None
+            if spec.matching and not matching:
+                return
+            read = partial(read_nearest, spec, low=low, high=high, matching=matching, tenant=self._tenant)
+            self._plan = choose_plan(
+                spec,
+                limit=high,
+                is_filtered=bool(matching),
+                get_matching=lambda: matching or self._get_rows(spec),
+            )
+            rows = read(self._plan)
+            if self._plan.mode != "exact" and len(rows) < (high or 0) - low:
+                self._plan = EXACT
+                rows = read(EXACT)
+        if spec.min_score is not None:
+            rows = [row for row in rows if row.score >= spec.min_score]
+        self._result_cache = rows
+
+    def _build_query(self, spec: SearchSpec) -> SearchQuery:
+        query = self._get_rows(spec).query.chain(SearchQuery)
+        # Without filters, what stands there is only which index is searched.
+        query.spec, query.conditions = spec, len(query.where.children) if spec.matching is None else 0
+        distance = VectorDistance(spec.metric, spec.literal)
+        score = ExpressionWrapper(spec.metric.to_score(distance), output_field=FloatField())
+        rows: Any = EmbeddingQuerySet(spec.model, query).defer(*DEFERRED)
+        rows = rows.annotate(distance=distance, score=score).order_by("distance")
+        if spec.min_score is not None:
+            rows = rows.filter(score__gte=spec.min_score)
+        rows.query.set_limits(*self._limits)
+        return rows.query
+
+
+def _tune(spec: SearchSpec, tuning: Mapping[str, int | str]) -> SearchSpec:
+    return replace(spec, tuning={**spec.tuning, **tuning})
+
+
+def _is_plain(key: Any) -> bool:
+    """Whether a slice can be turned into LIMIT and OFFSET as it stands."""
+    if not isinstance(key, slice) or key.step is not None:
+        return False
+    start, stop = key.start or 0, key.stop
+    return start >= 0 and (stop is None or start <= stop)

@@ -1,0 +1,196 @@
+"""Writing one index of one space: everything through a temporary table and one statement."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import batched
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+
+from apps.search.documents import MAX_KEYS_NAMED, DuplicateDocumentError, EmbeddedDocument
+from apps.search.storage.pgvector.keywords.pending import keywords_pending, may_wait
+from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
+from apps.search.storage.pgvector.tables.vectors import VectorCheck
+from apps.search.storage.pgvector.writing import copying
+from apps.search.storage.pgvector.writing.encoding import COLUMNS, encode_documents, encode_key
+
+KEYS = 5_000  # copied at once
+STAGE = "pg_temp.pgvector_stage"
+POLICIES = ("update", "skip", "error")  # for documents that are stored already
+
+
+class Writer:
+    """Upserts and prunes the rows of (space, index_name) in one embedding table.
+
+    Each call is one transaction, or part of the caller's, and locks its rows in the order of their keys, so
+    that concurrent calls cannot deadlock. `to_vector(value, name)` checks a vector.
+    """
+
+    def __init__(self, model: Any, space: str, index_name: str, to_vector: VectorCheck) -> None:
+        self.model = model
+        self.table = connection.ops.quote_name(model._meta.db_table)
+        self.pk_column = connection.ops.quote_name(model._meta.pk.column)
+        vector = connection.ops.quote_name(model._meta.get_field("vector").column)
+        self.compared = ("content", "metadata", vector)
+        self.vector_type = model._meta.get_field("vector").db_type(connection)
+        self.key = [space, index_name]
+        self.to_vector = to_vector
+
+    def add(
+        self,
+        documents: Iterable[EmbeddedDocument],
+        on_conflict: str = "update",
+        *,
+        keywords_at_once: bool = False,
+    ) -> int:
+        """Write the documents and return how many rows changed; see PgVectorProvider.add for the policies.
+
+        Rows that would not change are not written again: each write costs an insertion into the vector
+        index.
+        Raises InvalidDocumentError, and writes nothing, when any of them cannot be stored.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            staged = self._stage(cursor, COLUMNS, encode_documents(documents, self.to_vector))
+            waits = not keywords_at_once and self._may_wait(staged)
+            changed = self._insert(cursor, on_conflict, waits)
+            cursor.execute(f"DROP TABLE {STAGE}")
+            if waits and changed:
+                keywords_pending.send(self.model, space=self.key[0], index_name=self.key[1])
+        return changed
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """Delete the rows of these keys, any number of them, and return how many there were."""
+        return self._delete(keys, "EXISTS")
+
+    def prune_to(self, keys: Iterable[str]) -> int:
+        """Delete all rows but those of these keys, any number of them, and return how many there were."""
+        return self._delete(keys, "NOT EXISTS")
+
+    def delete_matching(self, rows: QuerySet) -> int:
+        """Delete the rows of a queryset of this table and return how many there were."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            locked = rows.order_by("document_key").select_for_update().values("pk")
+            sql, params = locked.query.sql_with_params()
+            cursor.execute(f"DELETE FROM {self.table} WHERE {self.pk_column} IN ({sql})", params)
+            return cursor.rowcount
+
+    def find_stored(self, keys: list[str]) -> set[str]:
+        """Return those of the keys that are stored. Raises InvalidDocumentError for what can be no key."""
+        encoded = [encode_key(key).decode() for key in keys]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT document_key FROM {self.table} "
+                "WHERE space = %s AND index_name = %s AND document_key = ANY(%s)",
+                [*self.key, encoded],
+            )
+            return {key for (key,) in cursor.fetchall()}
+
+    def _delete(self, keys: Iterable[str], operator: str) -> int:
+        if isinstance(keys, str):
+            raise TypeError("document_keys must be an iterable of str, not one str: put it into a list.")
+        rows = (copying.encode_row([copying.encode_bytes(encode_key(key))]) for key in keys)
+        with transaction.atomic(), connection.cursor() as cursor:
+            self._stage(cursor, "document_key text", batched(rows, KEYS))
+            cursor.execute(
+                f"DELETE FROM {self.table} WHERE {self.pk_column} IN "
+                f"(SELECT {self.pk_column} FROM {self.table} t WHERE space = %s AND index_name = %s "
+                f"AND {operator} (SELECT FROM {STAGE} s WHERE s.document_key = t.document_key) "
+                f'ORDER BY document_key COLLATE "C" FOR UPDATE)',
+                self.key,
+            )
+            deleted = cursor.rowcount
+            cursor.execute(f"DROP TABLE {STAGE}")
+        return deleted
+
+    def _may_wait(self, rows: int) -> bool:
+        space, index_name = self.key
+        return may_wait(self.model, space, index_name, self.to_vector.dimensions, rows)
+
+    def _stage(self, cursor: CursorWrapper, columns: str, batches: Iterable[Iterable[bytes]]) -> int:
+        names = ", ".join(column.split()[0] for column in columns.split(", "))
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {STAGE.removeprefix('pg_temp.')} ({columns}) "
+            "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # what is large is put aside once, not twice
+        )
+        return copying.copy_rows(cursor, STAGE, names, batches)
+
+    def _insert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
+        if waits and on_conflict != "error" and not self._has_rows(cursor):
+            # Another transaction may write one of the keys meanwhile; then it is an upsert after all.
+            with suppress(IntegrityError), transaction.atomic():
+                cursor.execute(self._insert_sql(PENDING, on_conflict), self._names(PENDING))
+                return cursor.rowcount
+        return self._upsert(cursor, on_conflict, waits)
+
+    def _upsert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
+        recipe = PENDING if waits else get_recipe()
+        sql, names = self._insert_sql(recipe, on_conflict), self._names(recipe)
+        if on_conflict == "update":
+            # Words that are there already, or will be made, need not be made again.
+            good: Any = [str(get_recipe()), str(PENDING)] if waits else [str(recipe)]
+            cursor.execute(f"{sql} {self._update_sql()}", [*names, *self.key, good, good])
+            return cursor.rowcount
+        sql = f"{sql} ON CONFLICT (space, index_name, document_key) DO NOTHING"
+        if on_conflict == "skip":
+            cursor.execute(sql, names)
+            return cursor.rowcount
+        return self._insert_all(cursor, sql, names)
+
+    def _insert_all(self, cursor: CursorWrapper, sql: str, names: list[str]) -> int:
+        # What was not inserted was there before, even if another transaction committed it only now.
+        cursor.execute(
+            f"WITH inserted AS ({sql} RETURNING document_key) "
+            f"SELECT document_key FROM {STAGE} LEFT JOIN inserted USING (document_key) GROUP BY document_key "
+            f"HAVING count(*) > 1 OR count(inserted.document_key) = 0 "
+            f'ORDER BY document_key COLLATE "C" LIMIT {MAX_KEYS_NAMED + 1}',
+            names,
+        )
+        if duplicates := [key for (key,) in cursor.fetchall()]:
+            raise DuplicateDocumentError(duplicates)
+        cursor.execute(f"SELECT count(*) FROM {STAGE}")
+        return cursor.fetchone()[0]
+
+    def _has_rows(self, cursor: CursorWrapper) -> bool:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {self.table} WHERE space = %s AND index_name = %s)", self.key
+        )
+        return cursor.fetchone()[0]
+
+    def _names(self, recipe: KeywordRecipe) -> list[str]:
+        return [*self.key, recipe.language, str(recipe)]
+
+    def _insert_sql(self, recipe: KeywordRecipe, on_conflict: str) -> str:
+        """The INSERT; of equal keys the last one wins where rows are updated, else the first."""
+        order = "DESC" if on_conflict == "update" else "ASC"
+        return (
+            f"INSERT INTO {self.table} AS t (space, index_name, document_key, "
+            f"{', '.join(self.compared)}, keywords, keyword_recipe) "
+            f"SELECT %s, %s, document_key, content, metadata, vector::{self.vector_type}, "
+            f"{recipe.lexemes('content')}, %s FROM ("
+            f'SELECT DISTINCT ON (document_key COLLATE "C") * FROM {STAGE} '
+            f'ORDER BY document_key COLLATE "C", position {order}) stage'
+        )
+
+    def _update_sql(self) -> str:
+        """What makes the INSERT an upsert of the rows that change.
+
+        Rows that do not are left out before their keywords are made, which takes longest. The upsert compares
+        once more, since another transaction may have changed a row in between.
+        """
+        staged = f"stage.content, stage.metadata, stage.vector::{self.vector_type}"
+        written = (*self.compared, "keywords", "keyword_recipe")
+        return (
+            f"WHERE NOT EXISTS (SELECT FROM {self.table} old "
+            "WHERE old.space = %s AND old.index_name = %s AND old.document_key = stage.document_key "
+            f"AND ({self._of('old')}) IS NOT DISTINCT FROM ({staged}) AND old.keyword_recipe = ANY(%s)) "
+            'ORDER BY document_key COLLATE "C" '  # a hash join would lose it
+            "ON CONFLICT (space, index_name, document_key) DO UPDATE SET "
+            f"{', '.join(f'{column} = EXCLUDED.{column}' for column in written)} "
+            f"WHERE ({self._of('t')}) IS DISTINCT FROM ({self._of('EXCLUDED')}) "
+            "OR t.keyword_recipe <> ALL(%s)"
+        )
+
+    def _of(self, row: str) -> str:
+        return ", ".join(f"{row}.{column}" for column in self.compared)

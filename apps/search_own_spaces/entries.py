@@ -1,0 +1,75 @@
+"""The bound tenant's own spaces as entries, such as settings.EMBEDDINGS holds."""
+
+import time
+from collections import OrderedDict
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+
+from apps.search_own_spaces.models import PREFIX, OwnSpace
+from tenants.context import NoTenantError, get_current_schema
+
+SECONDS = 5.0  # for so long another process believes what was true
+MAX_ENTRIES = 1_000  # of all tenants
+
+_entries: OrderedDict[tuple[str, str], tuple[float, dict[str, Any]]] = OrderedDict()
+_lock = Lock()
+
+
+def find_entry(alias: str) -> dict[str, Any] | None:
+    """Return the entry of the bound tenant's own space, or None if it has none of that alias.
+
+    Raises NoTenantError for an alias that only a tenant can have, while none is bound.
+    """
+    if not alias.startswith(PREFIX):
+        return None
+    key = (get_current_schema(), alias)
+    with _lock:
+        since, entry = _entries.get(key, (0.0, None))
+    if entry is not None and time.monotonic() - since < SECONDS:
+        return entry
+    space = OwnSpace.objects.filter(alias=alias).first()
+    return None if space is None else _remember(key, space.make_entry())
+
+
+def list_aliases() -> list[str]:
+    """Return the aliases of the bound tenant's own spaces, none where no tenant is bound."""
+    try:
+        get_current_schema()
+    except NoTenantError:
+        return []
+    return list(OwnSpace.objects.order_by("alias").values_list("alias", flat=True))
+
+
+def forget_entry(alias: str) -> None:
+    """Read the bound tenant's space anew at the next call, in this process."""
+    _forget((get_current_schema(), alias))
+
+
+def connect() -> None:
+    """Forget the entry of every space that is saved or deleted."""
+    for signal in (post_save, post_delete):
+        signal.connect(_forget_instance, sender=OwnSpace, dispatch_uid="own_spaces")
+
+
+def _forget_instance(instance: OwnSpace, **kwargs: Any) -> None:
+    forget_entry(instance.alias)
+    # Another thread may have read the old row until now.
+    transaction.on_commit(partial(_forget, (get_current_schema(), instance.alias)))
+
+
+def _forget(key: tuple[str, str]) -> None:
+    with _lock:
+        _entries.pop(key, None)
+
+
+def _remember(key: tuple[str, str], entry: dict[str, Any]) -> dict[str, Any]:
+    with _lock:
+        _entries[key] = (time.monotonic(), entry)
+        _entries.move_to_end(key)
+        while len(_entries) > MAX_ENTRIES:
+            _entries.popitem(last=False)
+    return entry

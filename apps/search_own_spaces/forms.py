@@ -1,0 +1,65 @@
+"""The one form that validates a space, for both admins and the API."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from apps.search_own_spaces.models import FIXED, LIMITS, OwnSpace
+from apps.search_own_spaces.probing import probe
+
+KEY = re.compile(r"[!-~]*")
+CHANGEABLE = ("batch_size", *LIMITS)
+PREFIXES = ("query_prefix", "document_prefix")  # most end in a space that counts
+
+
+class OwnSpaceForm(forms.ModelForm):
+    """A space and, to be written only, its key.
+
+    A new space, and one whose key is given anew, is tried with one real request before it is saved.
+    """
+
+    api_key = forms.CharField(
+        label="Key",
+        required=False,
+        max_length=1_000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = OwnSpace
+        fields = [*FIXED[:4], "api_key", *FIXED[4:], *CHANGEABLE]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_new = self.instance._state.adding
+        for name, field in self.fields.items():
+            field.disabled = name in FIXED and not is_new
+            if name in PREFIXES:
+                field.strip = False  # type: ignore[attr-defined]
+        kept = "Kept encrypted and never shown again. Empty for a service that wants none."
+        now = f"Now: {self.instance.describe_key()}. Empty to leave it so."
+        self.fields["api_key"].help_text = kept if is_new else now
+
+    def clean_api_key(self) -> str:
+        """Accept what fits into a header."""
+        key = self.cleaned_data["api_key"]
+        if not KEY.fullmatch(key):
+            raise ValidationError("A key is printable ASCII without spaces or line ends.")
+        return key
+
+    def _post_clean(self) -> None:
+        """Once all else is in order, ask the endpoint: Django's own forms check passwords in this place."""
+        super()._post_clean()  # type: ignore[misc]
+        key = self.cleaned_data.get("api_key", "")
+        if self.errors or not (self.instance._state.adding or key):
+            return
+        self.instance.set_key(key)
+        try:
+            probe(self.instance)
+        except ValidationError as error:
+            self.add_error(None, error)
+        else:
+            self.instance.checked_at = timezone.now()

@@ -1,0 +1,94 @@
+"""Measuring one index in one space, by its golden queries."""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from apps.search.providers import get_provider
+from apps.search.searching.hybrid import MODES
+from apps.search.storage.pgvector.provider import PgVectorProvider
+from apps.search_quality.golden import Question, read_questions
+from apps.search_quality.metrics import (
+    estimate_mean,
+    find_rank,
+    get_ndcg,
+    get_recall,
+    get_reciprocal_rank,
+)
+from apps.search_quality.models import Evaluation, EvaluationRun
+from apps.search_quality.ranking import DEPTH, rank_answers
+
+MEASURES = ("recall", "mrr", "ndcg")
+
+
+class NoGoldenQueriesError(LookupError):
+    """There is nothing to evaluate with."""
+
+    def __init__(self, index_name: str) -> None:
+        super().__init__(
+            f"The index {index_name!r} has no golden query whose answer exists. Search on the tenant's site "
+            "and press “This is the right answer” below a result, or run `manage.py golden_queries import`."
+        )
+
+
+def evaluate(
+    index_name: str,
+    *,
+    space: str | None = None,
+    modes: Sequence[str] = MODES,
+    k: int = DEPTH,
+    progress: Callable[[int], object] = lambda count: None,
+) -> list[Evaluation]:
+    """Search for every golden query in every mode, and return an unsaved Evaluation of each mode.
+
+    `space` overrides the tenant's; measured are recall@k, MRR@k and nDCG@k of source objects. `progress` is
+    called with 1 after each search. Raises NoGoldenQueriesError, what get_provider raises, and EmbeddingError
+    when the embedder fails.
+    """
+    provider = get_provider(index_name, space=space)
+    questions = read_questions(index_name)
+    if not questions:
+        raise NoGoldenQueriesError(index_name)
+    total = len(questions) * len(modes)
+    run = EvaluationRun(index_name=index_name, space=provider.space, k=k, done=total, total=total)
+    return [_evaluate_mode(run, provider, questions, mode, progress) for mode in modes]
+
+
+def measure(ranking: Sequence[str], question: Question, k: int) -> dict[str, Any]:
+    """Return {"rank", "recall", "mrr", "ndcg"} of a ranking; rank is None beyond the first k."""
+    return {
+        "rank": find_rank(ranking[:k], question.grades),
+        "recall": get_recall(ranking, question.grades.keys(), k),
+        "mrr": get_reciprocal_rank(ranking, question.grades.keys(), k),
+        "ndcg": get_ndcg(ranking, question.grades, k),
+    }
+
+
+def _evaluate_mode(
+    run: EvaluationRun,
+    provider: PgVectorProvider,
+    questions: Sequence[Question],
+    mode: str,
+    progress: Callable[[int], object],
+) -> Evaluation:
+    outcomes: dict[str, dict[str, Any]] = {}
+    seconds = []
+    for question in questions:
+        begin = time.perf_counter()
+        ranking = rank_answers(provider, question.query, mode, filter=question.filter, limit=run.k)
+        seconds.append(time.perf_counter() - begin)
+        outcomes[str(question.pk)] = measure(ranking, question, run.k)
+        progress(1)
+    means = {name: fmean(outcome[name] for outcome in outcomes.values()) for name in MEASURES}
+    interval = estimate_mean([outcome["ndcg"] for outcome in outcomes.values()])
+    return Evaluation(
+        run=run,
+        mode=mode,
+        queries=len(questions),
+        ndcg_low=interval.low,
+        ndcg_high=interval.high,
+        milliseconds=1000 * median(seconds),
+        outcomes=outcomes,
+        **means,
+    )

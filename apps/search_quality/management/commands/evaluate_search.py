@@ -1,0 +1,148 @@
+"""manage.py evaluate_search"""
+
+import json
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from apps.search.embedders import EmbeddingError
+from apps.search.indexes.registry import get_index_names
+from apps.search.providers import UnknownIndexError
+from apps.search.searching.hybrid import MODES
+from apps.search_quality.evaluating import NoGoldenQueriesError, evaluate
+from apps.search_quality.gates import Gates, find_baseline, find_failures
+from apps.search_quality.models import Evaluation
+from apps.search_quality.runs import save_run
+from tenants.management.tenants import add_schema_arguments, each_tenant
+
+HEADINGS = ("schema", "index", "space", "mode", "queries", "recall", "MRR", "nDCG", "95% interval", "ms")
+ROW = "{:<16} {:<14} {:<12} {:<9} {:>7} {:>7} {:>7} {:>7}  {:<13} {:>7}  {}"
+BAR = 20  # characters
+FIELDS = ("mode", "queries", "recall", "mrr", "ndcg", "ndcg_low", "ndcg_high", "milliseconds")
+
+
+class Command(BaseCommand):
+    """Measure the search by the golden queries; fail when a gate does not hold."""
+
+    help = (
+        "Search for the golden queries by meaning, by words and by both, and print recall@k, MRR@k, nDCG@k "
+        "and the median time of a search. The exit code is 1 when a gate does not hold."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what to evaluate, what to do with the figures, and the gates."""
+        add_schema_arguments(parser)
+        parser.add_argument("--index", help="one index only (default: all with golden queries)")
+        parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
+        parser.add_argument("--mode", action="append", choices=MODES, help="may be repeated (default: all)")
+        parser.add_argument("--k", type=_read_k, default=10, help="how many results count, 1 to 100 (10)")
+        parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        parser.add_argument("--save", action="store_true", help="keep the figures, for the plot over time")
+        for name in ("recall", "mrr", "ndcg"):
+            parser.add_argument(
+                f"--min-{name}", type=_read_share, help=f"fail where a mode's {name} is below, 0 to 1"
+            )
+        parser.add_argument(
+            "--max-drop",
+            type=_read_share,
+            help="fail where a mode's nDCG fell by more since the last --save that passed",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Evaluate tenant by tenant and index by index, print, save, and judge."""
+        gates = Gates(**{name: options[name] for name in ("min_recall", "min_mrr", "min_ndcg", "max_drop")})
+        found, failures = [], []
+        for tenant in each_tenant(options):
+            for evaluations in self._evaluate_tenant(tenant.schema_name, options):
+                found.append((tenant.schema_name, evaluations))
+                where = f"{tenant.schema_name}/{evaluations[0].run.index_name}"
+                failures += [f"{where}: {line}" for line in _judge(evaluations, gates, options["save"])]
+        if not found:
+            raise CommandError("No tenant has golden queries that can be evaluated; see above.")
+        self._print_json(found) if options["json"] else self._print_table(found)
+        if failures:
+            raise CommandError("\n".join(failures))
+
+    def _evaluate_tenant(self, schema: str, options: dict[str, Any]) -> list[list[Evaluation]]:
+        """Go through the indexes; with --all, a tenant without golden queries is passed over."""
+        found, missing = [], []
+        for index in [options["index"]] if options["index"] else get_index_names():
+            try:
+                found.append(self._evaluate(schema, index, options))
+            except NoGoldenQueriesError as error:
+                missing.append(f"{schema}: {error}")
+        if missing and not found:
+            if options["schema"]:
+                raise CommandError("\n".join(missing))
+            self.stderr.write("\n".join(missing))
+        return found
+
+    def _evaluate(self, schema: str, index: str, options: dict[str, Any]) -> list[Evaluation]:
+        modes = options["mode"] or MODES
+        with tqdm(desc=f"{schema}/{index}", unit=" searches", leave=False, disable=None) as bar:
+            try:
+                return evaluate(
+                    index, space=options["space"], modes=modes, k=options["k"], progress=bar.update
+                )
+            except UnknownIndexError as error:
+                raise CommandError(f"--index: {error}") from error
+            except ImproperlyConfigured as error:
+                raise CommandError(f"--space: {error}") from error
+            except EmbeddingError as error:
+                raise CommandError(f"{schema}: {error}") from error
+
+    def _print_table(self, found: list[tuple[str, list[Evaluation]]]) -> None:
+        self.stdout.write(ROW.format(*HEADINGS, "").rstrip())
+        for schema, evaluations in found:
+            for evaluation in evaluations:
+                self.stdout.write(_format(schema, evaluation))
+
+    def _print_json(self, found: list[tuple[str, list[Evaluation]]]) -> None:
+        rows = [
+            {"schema": schema, "index": each.run.index_name, "space": each.run.space, "k": each.run.k}
+            | {name: getattr(each, name) for name in FIELDS}
+            for schema, evaluations in found
+            for each in evaluations
+        ]
+        self.stdout.write(json.dumps(rows, indent=2))
+
+
+def _judge(evaluations: list[Evaluation], gates: Gates, save: bool) -> list[str]:
+    """Return why they do not pass; save them, as what later ones are measured by only when they do."""
+    run = evaluations[0].run
+    failures = find_failures(evaluations, gates, find_baseline(run))
+    if save:
+        run.is_baseline = not failures
+        save_run(evaluations)
+    return failures
+
+
+def _format(schema: str, evaluation: Evaluation) -> str:
+    shares = [f"{value:.3f}" for value in (evaluation.recall, evaluation.mrr, evaluation.ndcg)]
+    return ROW.format(
+        schema,
+        evaluation.run.index_name,
+        evaluation.run.space,
+        evaluation.mode,
+        evaluation.queries,
+        *shares,
+        f"{evaluation.ndcg_low:.3f}-{evaluation.ndcg_high:.3f}",
+        f"{evaluation.milliseconds:.1f}",
+        ("█" * round(BAR * evaluation.ndcg)).ljust(BAR, "░"),
+    )
+
+
+def _read_share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
+def _read_k(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:
+        raise ValueError(text)
+    return value

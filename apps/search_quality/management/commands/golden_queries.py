@@ -1,0 +1,41 @@
+"""manage.py golden_queries"""
+
+import sys
+from argparse import FileType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from apps.search_quality.exchange import InvalidGoldenLinesError, export_golden, import_golden
+from tenants.management.tenants import add_schema_arguments, each_tenant
+
+
+class Command(BaseCommand):
+    """Write golden queries as JSON lines, or read them."""
+
+    help = "Export a tenant's golden queries as JSON lines to standard output, or import such lines."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what to do, for which tenant, and with which file."""
+        add_schema_arguments(parser, allow_all=False)
+        parser.add_argument("action", choices=["export", "import"])
+        reading = FileType(encoding="utf-8")
+        parser.add_argument("file", nargs="?", type=reading, default=sys.stdin, help="import: the lines")
+        parser.add_argument("--index", help="export: one index only (default: all)")
+        parser.add_argument("--replace", action="store_true", help="import: delete all others first")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Carry it out. Raises CommandError, and changes nothing, when a line cannot be imported."""
+        for tenant in each_tenant(options):
+            if options["action"] == "export":
+                for line in export_golden(options["index"]):
+                    self.stdout.write(line)
+            else:
+                count = self._import(options)
+                self.stdout.write(f"{tenant.schema_name}: {count} answers imported")
+
+    def _import(self, options: dict[str, Any]) -> int:
+        try:
+            return import_golden(options["file"], replace=options["replace"])
+        except (InvalidGoldenLinesError, UnicodeDecodeError) as error:
+            raise CommandError(str(error)) from error

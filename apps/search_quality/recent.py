@@ -1,0 +1,57 @@
+"""The log of recent searches: what was asked, not by whom; bounded by settings.SEARCH_LOG."""
+
+import logging
+from contextlib import nullcontext
+
+from django.conf import settings
+from django.db import Error, transaction
+from django.utils import timezone
+
+from apps.search_quality.models import RecentQuery, make_digest
+from tenants.context import connection
+
+logger = logging.getLogger(__name__)
+
+# One statement, so one round trip and one commit. What goes is decided without the query itself, which the
+# same statement may not delete and update.
+NOTE_SQL = """
+    WITH gone AS (
+        DELETE FROM {table} WHERE id IN (
+            SELECT id FROM {table} WHERE digest <> %(digest)s
+            ORDER BY last_at DESC, id DESC OFFSET %(others)s
+        )
+    )
+    INSERT INTO {table} AS known (index_name, query, mode, digest, times, last_at)
+    VALUES (%(index_name)s, %(query)s, %(mode)s, %(digest)s, 1, %(last_at)s)
+    ON CONFLICT (digest) DO UPDATE SET times = known.times + 1, last_at = excluded.last_at
+"""
+
+
+def note_search(index_name: str, query: str, mode: str) -> None:
+    """Count a search of the bound tenant; the least recent rows beyond SEARCH_LOG go.
+
+    One statement. A database that refuses it is logged, without the query: the search has its answer.
+    """
+    if settings.SEARCH_LOG < 1:
+        return
+    values = {"index_name": index_name, "query": query, "mode": mode, "last_at": timezone.now()}
+    values |= {"digest": make_digest(index_name, query, mode), "others": settings.SEARCH_LOG - 1}
+    table = connection.ops.quote_name(RecentQuery._meta.db_table)
+    # Inside a transaction, a failure without a savepoint would fail all that follows.
+    savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    try:
+        with savepoint, connection.cursor() as cursor:
+            cursor.execute(NOTE_SQL.format(table=table), values)
+    except Error as error:
+        logger.warning("A search could not be noted in the log: %s.", type(error).__name__)
+
+
+def list_recent(index_name: str, limit: int | None = None) -> list[RecentQuery]:
+    """Return an index's recent searches, the latest first: none while settings.SEARCH_LOG is 0."""
+    kept = settings.SEARCH_LOG if limit is None else min(limit, settings.SEARCH_LOG)
+    return list(RecentQuery.objects.filter(index_name=index_name)[:kept])
+
+
+def list_recent_texts(index_name: str, limit: int) -> list[str]:
+    """Return what was searched for lately, each text once, the latest first."""
+    return list(dict.fromkeys(recent.query for recent in list_recent(index_name)))[:limit]

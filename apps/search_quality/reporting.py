@@ -1,0 +1,145 @@
+"""What the page of search quality shows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from apps.search.embedders import list_aliases
+from apps.search.searching.results import get_url
+from apps.search.spaces.space import get_space
+from apps.search_quality.metrics import estimate_difference
+from apps.search_quality.models import Evaluation, EvaluationRun, GoldenAnswer, GoldenQuery
+from apps.search_quality.ranking import load_answers
+from apps.search_quality.runs import STALE, find_latest
+from tenants.context import get_current_tenant
+
+MODE_NAMES = {"semantic": "meaning", "keyword": "words", "hybrid": "both"}  # as on the search page
+
+
+@dataclass(frozen=True)
+class SpaceReport:
+    """A space of an index with its latest run, None while there is none.
+
+    `under_way` is a later run that has no evaluations, or not yet.
+    """
+
+    space: str
+    is_current: bool
+    run: EvaluationRun | None
+    under_way: EvaluationRun | None
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """Those of the latest run, in the order of the modes."""
+        return list(self.run.evaluations.all()) if self.run else []
+
+    @property
+    def fault(self) -> str:
+        """Why the run that is under way will have no evaluations; "" while it may."""
+        if self.under_way is None:
+            return ""
+        is_lost = self.under_way.made_at < timezone.now() - STALE
+        return self.under_way.fault or ("It was never finished. Is a worker running?" if is_lost else "")
+
+    @property
+    def verdict(self) -> str:
+        """Which mode is best, and whether that may be chance."""
+        return judge_modes(self.evaluations)
+
+
+@dataclass(frozen=True)
+class NamedAnswer:
+    """A golden answer as people know it; `is_gone` when its object no longer exists."""
+
+    answer: GoldenAnswer
+    title: str
+    url: str
+    is_gone: bool
+
+
+@dataclass(frozen=True)
+class GoldenRow:
+    """A golden query, its answers, and by mode the rank that the first of them had in the latest run.
+
+    A rank is a number, "none" for an answer that was not found, "new" for a query that is not evaluated yet.
+    """
+
+    golden: GoldenQuery
+    answers: list[NamedAnswer]
+    ranks: dict[str, int | str]
+
+
+def list_spaces(index_name: str) -> list[str]:
+    """Return the spaces in which an index has documents, and the tenant's own, which comes first."""
+    own = get_current_tenant().space
+    others = [alias for alias in list_aliases() if alias != own and _has_documents(alias, index_name)]
+    return [own, *others]
+
+
+def report_space(index_name: str, space: str) -> SpaceReport:
+    """Return how good an index is in a space."""
+    newest = EvaluationRun.objects.filter(index_name=index_name, space=space).first()
+    unsuccessful = newest if newest and (newest.fault or not newest.finished_at) else None
+    is_current = space == get_current_tenant().space
+    return SpaceReport(space, is_current, find_latest(index_name, space), unsuccessful)
+
+
+def judge_modes(evaluations: Sequence[Evaluation]) -> str:
+    """Return a sentence on which mode is best by nDCG and whether that may be chance; "" for one mode."""
+    if len(evaluations) < 2:
+        return ""
+    best, second = sorted(evaluations, key=lambda each: -each.ndcg)[:2]
+    names = MODE_NAMES[best.mode], MODE_NAMES[second.mode]
+    lead = estimate_difference(best.list_scores(), second.list_scores())
+    if lead is None or lead.is_noise:
+        return f"No mode is clearly best: the lead of {names[0]} over {names[1]} may be chance."
+    return f"Search by {names[0]} is best; its lead over {names[1]} is more than chance."
+
+
+def judge_spaces(current: Sequence[Evaluation], other: Sequence[Evaluation]) -> list[tuple[str, str]]:
+    """Return for each mode that both have its name and whether the other space is better."""
+    others = {evaluation.mode: evaluation for evaluation in other}
+    return [
+        (MODE_NAMES[each.mode], _judge(each, others[each.mode])) for each in current if each.mode in others
+    ]
+
+
+def report_golden(rows: Iterable[GoldenQuery], evaluations: Sequence[Evaluation]) -> list[GoldenRow]:
+    """Return golden queries, with their answers prefetched, beside the outcomes of evaluations."""
+    rows = list(rows)
+    objects = dict(load_answers(answer.key for row in rows for answer in row.answers.all()))
+    return [
+        GoldenRow(
+            row,
+            [_name(answer, objects) for answer in row.answers.all()],
+            {MODE_NAMES[each.mode]: _get_rank(each, row) for each in evaluations},
+        )
+        for row in rows
+    ]
+
+
+def _has_documents(alias: str, index_name: str) -> bool:
+    return get_space(alias).model.objects.filter(space=alias, index_name=index_name).exists()
+
+
+def _judge(one: Evaluation, other: Evaluation) -> str:
+    gain = estimate_difference(other.list_scores(), one.list_scores())
+    if gain is None:
+        return "not comparable"
+    if one.list_scores() == other.list_scores():
+        return "no difference"
+    return f"{gain.mean:+.3f} nDCG, {'which may be chance' if gain.is_noise else 'more than chance'}"
+
+
+def _name(answer: GoldenAnswer, objects: dict[str, Any]) -> NamedAnswer:
+    obj = objects.get(answer.key)
+    return NamedAnswer(answer, str(obj or answer.key), get_url(obj), answer.key not in objects)
+
+
+def _get_rank(evaluation: Evaluation, golden: GoldenQuery) -> int | str:
+    outcome = evaluation.outcomes.get(str(golden.pk))
+    if outcome is None:
+        return "new"
+    return outcome["rank"] or "none"

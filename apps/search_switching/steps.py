@@ -1,0 +1,106 @@
+"""What an operator decides about a switch. Each step is one transaction, in which no document is written.
+
+start_switch --> filling --> ready <--> switched --> ended
+                    |          |     roll_back
+                    +----------+--> cancelled
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from apps.search.embedders import validate_embedding_settings
+from apps.search.indexes.registry import get_index_names
+from apps.search.indexing.tasks import resume_run, start_run
+from apps.search.models import IndexRun, SpaceSwitch, get_live_switch
+from apps.search.spaces.live_spaces import changing_spaces, get_searched_space, set_searched_space
+from apps.search.spaces.space import get_space
+from apps.search_switching.advancing import advance_switch
+from apps.search_switching.cut_over import SwitchError, cut_over, require, save
+from apps.search_switching.dropping import enqueue_dropping
+from apps.search_switching.loose import copy_loose_documents
+
+__all__ = [
+    "SwitchError",
+    "cancel_switch",
+    "cut_over",
+    "end_switch",
+    "pause_switch",
+    "resume_switch",
+    "roll_back",
+    "start_switch",
+]
+
+State = SpaceSwitch.State
+
+
+def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "") -> SpaceSwitch:
+    """Begin to fill another space of the bound tenant; from now on, what is saved goes into both.
+
+    Raises SwitchError when it is the tenant's space already, cannot be used, or another switch is live.
+    """
+    _check_target(target)
+    with changing_spaces():
+        source = get_searched_space(lock=True)
+        if live := get_live_switch():
+            raise SwitchError(f"The switch {live} is not over. End or cancel it first.")
+        if source == target:
+            raise SwitchError(f"The tenant searches the space {target!r} already.")
+        switch = SpaceSwitch.objects.create(
+            source=source, target=target, is_automatic=is_automatic, started_by=started_by
+        )
+        for index_name in get_index_names():
+            start_run(index_name, target, switch=switch)
+        advance_switch.enqueue(switch.pk)
+    return switch
+
+
+def roll_back(switch: SpaceSwitch) -> None:
+    """Let the tenant search the source again; the target stays complete. Raises SwitchError."""
+    with changing_spaces():
+        require(switch, State.SWITCHED)
+        set_searched_space(switch.source)
+        save(switch, state=State.READY, is_automatic=False, switched_at=None)
+        copy_loose_documents.enqueue(switch.target, switch.source)
+
+
+def end_switch(switch: SpaceSwitch) -> None:
+    """Give up the source, and with it the way back: a task deletes its documents. Raises SwitchError."""
+    with changing_spaces():
+        require(switch, State.SWITCHED)
+        save(switch, state=State.ENDED, ended_at=timezone.now())
+        enqueue_dropping(switch.source)
+
+
+def cancel_switch(switch: SpaceSwitch) -> None:
+    """Give up the target: its documents are deleted by a task. Raises SwitchError after the cut-over."""
+    with changing_spaces():
+        require(switch, State.FILLING, State.READY)
+        save(switch, state=State.CANCELLED, ended_at=timezone.now())
+        unfinished = switch.runs.filter(state__in=[IndexRun.State.RUNNING, IndexRun.State.PAUSED])
+        unfinished.update(state=IndexRun.State.CANCELLED, finished_at=timezone.now())
+        enqueue_dropping(switch.target)
+
+
+def pause_switch(switch: SpaceSwitch) -> None:
+    """Stop filling the target after the present batch. Raises SwitchError unless it is being filled."""
+    with changing_spaces():
+        require(switch, State.FILLING)
+        switch.runs.filter(state=IndexRun.State.RUNNING).update(state=IndexRun.State.PAUSED)
+
+
+def resume_switch(switch: SpaceSwitch) -> None:
+    """Go on filling the target, also where a worker was lost with its task. Raises SwitchError."""
+    with changing_spaces():
+        require(switch, State.FILLING)
+        for run in switch.runs.filter(state__in=[IndexRun.State.RUNNING, IndexRun.State.PAUSED]):
+            resume_run(run)
+        advance_switch.enqueue(switch.pk)
+
+
+def _check_target(target: str) -> None:
+    try:
+        space = get_space(target)
+        validate_embedding_settings(target)
+        space.model  # noqa: B018 - raises where it is none
+    except ImproperlyConfigured as error:
+        raise SwitchError(str(error)) from error

@@ -1,0 +1,3 @@
+"""The operators' admin."""
+
+from tenants.admin import site  # noqa: F401

@@ -1,0 +1,93 @@
+"""From the host of a request to the bound tenant."""
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
+
+from tenants.context import connection
+from tenants.hosts import find_domain
+from tenants.models import Tenant
+from tenants.provisioning.renaming import redirect_to_primary
+
+STATUS_OF_STATE = {
+    Tenant.State.PROVISIONING: 503,
+    Tenant.State.FAILED: 503,
+    Tenant.State.SUSPENDED: 403,
+    Tenant.State.LEAVING: 410,
+}
+
+
+def unbind_tenant(**kwargs: object) -> None:
+    """Bind this context to `public`; the receiver of Django's request signals."""
+    connection.set_schema_to_public()
+
+
+class HealthMiddleware(MiddlewareMixin):
+    """Answers `/healthz` on any host: 200 when the database does, otherwise 503.
+
+    It stands first, because a load balancer asks by address, without TLS and without a known host.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer the health address, pass on every other."""
+        if request.path != "/healthz":
+            return None
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            return HttpResponse("database unavailable\n", status=503, content_type="text/plain")
+        return HttpResponse("ok\n", content_type="text/plain")
+
+
+class TenantRequest(HttpRequest):
+    """A request that went through TenantMiddleware."""
+
+    tenant: Tenant | None
+
+
+class TenantMiddleware(MiddlewareMixin):
+    """Binds the tenant of the request's host and sets `request.tenant` (None on the operators' site).
+
+    404 for a host that no tenant has, 503 for a tenant that is not ready, 403 for a suspended one, 410 for
+    one that is leaving; 308 from a host that redirects.
+    """
+
+    def process_request(self, request: TenantRequest) -> HttpResponse | None:
+        """Bind, or answer with the refusal."""
+        connection.set_schema_to_public()
+        request.tenant = None
+        host = _normalised_host(request)
+        if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
+            return None
+        domain = find_domain(host) if host else None
+        tenant = domain.tenant if domain else None
+        status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
+        if domain is None or tenant is None or status != 200:
+            return _refuse(request, status)
+        if domain.redirects:
+            return redirect_to_primary(request, tenant) or _refuse(request, 404)
+        request.tenant = tenant
+        connection.set_tenant(tenant)
+        return None
+
+
+def _refuse(request: HttpRequest, status: int) -> HttpResponse:
+    response = render(request, "tenants/refused.html", {"status": status}, status=status)
+    if status == 503:
+        response.headers["Retry-After"] = "10"  # seconds
+    return response
+
+
+def _normalised_host(request: HttpRequest) -> str:
+    """The host in lower case, without port and trailing dot; empty when it is no valid host."""
+    try:
+        host, _ = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return ""
+    return "" if "\x00" in host else host

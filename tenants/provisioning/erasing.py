@@ -1,0 +1,102 @@
+"""What is taken away of a tenant. All of it may be done twice."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django_tenants.utils import quote_schema_name, schema_context
+
+from tenants.models import Tenant
+from tenants.provisioning.caches import erase_cached
+from tenants.provisioning.roles import drop_roles
+from tenants.provisioning.traces import delete_tasks, find_sessions
+
+REPLACED = r"_replaced_[0-9]{14}"  # what infra/restore.sh appends to a schema's first 38 characters
+SET_ASIDE = "SELECT nspname FROM pg_namespace WHERE nspname ~ %s"
+EXTENSIONS = """
+    SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE n.nspname = ANY(%s)
+"""
+
+
+def erase_shared(schema: str, pk: int) -> None:
+    """Remove what is in the database but for the tenant's row and its domains: all at once or not at all.
+
+    That is its tasks, its role, its schema, and those that restoring a backup set aside. Raises
+    ValidationError when an extension is in one of these schemas.
+    """
+    names = [schema, *_list_set_aside(schema)]
+    _refuse_extensions(names)
+    with transaction.atomic():
+        delete_tasks(schema, pk)
+        Session.objects.filter(pk__in=find_sessions(schema)).delete()
+        for name in names:
+            drop_schema(name)
+        drop_roles([schema])
+
+
+def erase_outside(schema: str) -> None:
+    """Remove what is outside of the database: files, and what the caches tell that they hold."""
+    erase_cached(schema)
+    with schema_context(schema):
+        if has_own_folder():
+            _erase_files()
+
+
+def drop_schema(schema: str) -> None:
+    """Drop a schema with all that is in it, if it exists."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(schema)} CASCADE")
+
+
+def has_own_folder() -> bool:
+    """Return whether the storage says that it keeps the bound tenant's files in a place of their own.
+
+    Whatever does not say so is left alone: what lies there may be everybody's.
+    """
+    own = getattr(default_storage, "location", None)
+    with schema_context("public"):
+        return own != getattr(default_storage, "location", None)
+
+
+def _refuse_extensions(schemas: list[str]) -> None:
+    """An extension would go with its schema, and with vector every tenant's vectors."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXTENSIONS, [schemas])
+        row = cursor.fetchone()
+    if row:
+        name, schema = row
+        raise ValidationError(
+            f"The extension {name} is in the schema {schema!r}; dropping it would take from every tenant the "
+            f"columns that need it. Run: ALTER EXTENSION {quote_schema_name(name)} SET SCHEMA public;"
+        )
+
+
+def _list_set_aside(schema: str) -> list[str]:
+    """Return the schemas that restoring a backup has set aside."""
+    with connection.cursor() as cursor:
+        cursor.execute(SET_ASIDE, [f"^{schema[:38]}{REPLACED}$"])
+        found = {name for (name,) in cursor.fetchall()}
+    return sorted(found.difference(Tenant.objects.values_list("schema_name", flat=True)))
+
+
+def _erase_files() -> None:
+    for name in list(_walk("")):
+        default_storage.delete(name)
+    # Unless the storage is no file system, or the tenant had no file.
+    with suppress(NotImplementedError, FileNotFoundError):
+        Path(default_storage.path("")).rmdir()
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Yield files and folders, what is inside before what is around it."""
+    folders, files = default_storage.listdir(folder)
+    for name in files:
+        yield f"{folder}{name}"
+    for name in folders:
+        yield from _walk(f"{folder}{name}/")
+        yield f"{folder}{name}"

@@ -1,0 +1,133 @@
+"""A database role for each tenant: it owns nothing and may use the tenant's schema alone.
+
+A request or a task of a tenant runs as its role. PostgreSQL then refuses another tenant's schema, the
+registry and every change of a table, whatever the SQL says. What remains is SQL that takes the role off again
+(`RESET ROLE`): docs/decisions/0013-a-role-for-each-tenant.md says where that is possible.
+"""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+from django_tasks_db.models import DBTaskResult
+from psycopg import sql
+
+from tenants.context import connection, owner_rights
+from tenants.models import Tenant
+from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
+
+LOCK_SPACE = 0x7201  # the first key of the two-key advisory locks of this module
+TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+SEQUENCE_RIGHTS = "USAGE, SELECT, UPDATE"
+# The one function by which a query changes its session's role, without a second statement. Whoever connects
+# needs it for the time zone; no tenant's role does.
+SET_CONFIG = "pg_catalog.set_config(text, text, boolean)"
+RESERVE_SET_CONFIG = (
+    f"GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {{user}}; "
+    f"REVOKE EXECUTE ON FUNCTION {SET_CONFIG} FROM PUBLIC;"
+)
+ROLE_GRANTS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {role}",
+    f"GRANT {TABLE_RIGHTS} ON ALL TABLES IN SCHEMA {{schema}} TO {{role}}",
+    f"GRANT {SEQUENCE_RIGHTS} ON ALL SEQUENCES IN SCHEMA {{schema}} TO {{role}}",
+    # For the tables of later migrations, which the same user makes.
+    f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{schema}} GRANT {TABLE_RIGHTS} ON TABLES TO {{role}}",
+    f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{schema}} GRANT {SEQUENCE_RIGHTS} ON SEQUENCES TO {{role}}",
+)
+
+
+def create_role(tenant: Tenant) -> None:
+    """Create the tenant's role with its rights, as far as they are missing; the schema must exist.
+
+    Does nothing when settings.TENANT_ROLES is off. The connection's user needs CREATEROLE; if it is a
+    superuser, set_config() is its own from then on.
+    """
+    if not are_roles_used():
+        return
+    database = connection.settings_dict["NAME"]
+    role, group = get_role_name(database, tenant.schema_name), get_group_name(database)
+    with owner_rights(), transaction.atomic(), connection.cursor() as cursor:
+        # Concurrent changes of the same rights fail, and the first tenants would all make the group.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK_SPACE])
+        _reserve_set_config(cursor)
+        _ensure_group(cursor, group)
+        _create(cursor, role)
+        _execute(cursor, "GRANT {group} TO {role}", group=group, role=role)
+        for grant in ROLE_GRANTS:
+            _execute(cursor, grant, schema=tenant.schema_name, role=role)
+
+
+def drop_role(tenant: Tenant) -> None:
+    """Drop the tenant's role, if it exists."""
+    drop_roles([tenant.schema_name])
+
+
+def drop_roles(schemas: Iterable[str]) -> None:
+    """Drop the roles of these schemas, with their rights, as far as they exist."""
+    if not are_roles_used():
+        return
+    with owner_rights(), connection.cursor() as cursor:
+        for schema in schemas:
+            role = get_role_name(connection.settings_dict["NAME"], schema)
+            if _exists(cursor, role):
+                _join(cursor, role, inherit=True)  # only who has its rights may take them away
+                _execute(cursor, "DROP OWNED BY {role}", role=role)
+                _execute(cursor, "DROP ROLE {role}", role=role)
+
+
+def list_roles() -> set[str]:
+    """Return the schemas whose roles exist in this database's name space."""
+    prefix = get_group_name(connection.settings_dict["NAME"]) + "_"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [prefix])
+        return {name.removeprefix(prefix) for (name,) in cursor.fetchall()}
+
+
+def may_all_set_config() -> bool:
+    """Return whether injected SQL could take a tenant's role off by set_config()."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_function_privilege('public', %s, 'EXECUTE')", [SET_CONFIG])
+        return bool(cursor.fetchone()[0])
+
+
+def _reserve_set_config(cursor: CursorWrapper) -> None:
+    # Only a superuser can. Elsewhere the bootstrap (infra/postgres) has done it, or the doctor asks for it.
+    cursor.execute("SELECT rolsuper, rolname FROM pg_roles WHERE rolname = current_user")
+    is_superuser, user = cursor.fetchone()
+    if is_superuser and may_all_set_config():
+        _execute(cursor, RESERVE_SET_CONFIG, user=user)
+
+
+def _ensure_group(cursor: CursorWrapper, group: str) -> None:
+    """The group holds what every tenant needs beyond its schema: to write a task, and to stage documents."""
+    _create(cursor, group)
+    database = connection.settings_dict["NAME"]
+    _execute(cursor, "GRANT TEMPORARY ON DATABASE {database} TO {group}", database=database, group=group)
+    _execute(
+        cursor, "GRANT INSERT ON public.{table} TO {group}", table=DBTaskResult._meta.db_table, group=group
+    )
+
+
+def _create(cursor: CursorWrapper, role: str) -> None:
+    if _exists(cursor, role):
+        return
+    _execute(cursor, "CREATE ROLE {role} NOLOGIN", role=role)
+    _join(cursor, role, inherit=False)
+
+
+def _join(cursor: CursorWrapper, role: str, *, inherit: bool) -> None:
+    """Let the connection's user take on the role, and have its rights at all times if `inherit`."""
+    # Before PostgreSQL 16 every membership inherits, which is harmless to the owner of it all.
+    option = f" WITH INHERIT {inherit}, SET TRUE" if connection.pg_version >= 160_000 else ""
+    _execute(cursor, f"GRANT {{role}} TO CURRENT_USER{option}", role=role)
+
+
+def _exists(cursor: CursorWrapper, role: str) -> bool:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+    return cursor.fetchone() is not None
+
+
+def _execute(cursor: CursorWrapper, statement: str, **names: str) -> None:
+    identifiers = {name: sql.Identifier(value) for name, value in names.items()}
+    composed = sql.SQL(statement).format(**identifiers)
+    cursor.execute(composed)

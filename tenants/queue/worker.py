@@ -1,0 +1,133 @@
+"""A worker that picks up what killed workers left behind, and outlives its database sessions.
+
+A task whose worker was killed would stay `RUNNING` for ever. So a thread of every worker holds an advisory
+lock of its own database session, named after the worker's id; PostgreSQL gives the lock back when the
+process is gone, and any other worker that can take it makes the tasks of the dead one ready again. A task
+may run twice, which is harmless: tasks take keys and re-read rows.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
+from django.tasks import TaskResultStatus
+from django.utils.crypto import get_random_string
+from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
+
+from tenants.locks import find_held, get_lock_key
+from tenants.queue.unserved import hold
+
+logger = logging.getLogger(__name__)
+
+LOCK_SPACE = 0x7A5C  # the first key of the two-key advisory locks of this module
+INTERVAL = 15  # seconds between two looks for orphaned tasks
+PAUSE = 2  # seconds before a worker that lost its session asks for a new one
+MAX_ATTEMPTS = 3
+
+
+class WorkerDiedError(RuntimeError):
+    """A task was given up because every worker that ran it died."""
+
+
+class RecoveringWorker(Worker):
+    """django-tasks-db's worker, with recovery of orphaned tasks; tasks of a closed tenant wait."""
+
+    def run(self) -> None:
+        """Work until stopped. Whoever loses the database goes on as another worker, once there is one again.
+
+        As another, because what it was running is an orphan now, and nobody recovers tasks of their own. With
+        `batch`, raises the error instead: whoever waits for the end wants to know.
+        """
+        while True:
+            try:
+                self._run_watched()
+                return
+            except (OperationalError, InterfaceError) as error:
+                if self.batch:
+                    raise
+                before, self.worker_id = self.worker_id, get_random_string(32)
+                message = "Worker %s lost the database and goes on as %s: %s"
+                logger.warning(message, before, self.worker_id, error)
+                connections.close_all()
+                time.sleep(PAUSE)
+
+    def _run_watched(self) -> None:
+        """Work while a thread says that this worker lives, and recovers others' tasks."""
+        ready, stop = threading.Event(), threading.Event()
+        args = (self.worker_id, ready, stop)
+        watch = threading.Thread(target=_keep_watch, args=args, name="task recovery", daemon=True)
+        watch.start()
+        ready.wait()
+        try:
+            super().run()
+        finally:
+            stop.set()
+            watch.join(INTERVAL)  # its lock says that this worker lives
+
+    def run_task(self, db_task_result: DBTaskResult) -> None:
+        """Run the task, unless its tenant is suspended or leaving."""
+        if not hold(db_task_result):
+            super().run_task(db_task_result)
+
+
+def recover_orphans(own_id: str = "") -> int:
+    """Make the tasks of dead workers other than `own_id` ready again; return how many there were.
+
+    A task that has outlived MAX_ATTEMPTS workers has probably killed them: it fails instead.
+    """
+    running = DBTaskResult.objects.running().only("pk", "worker_ids")
+    return sum(_recover(task) for task in running if task.worker_ids[-1:] != [own_id])
+
+
+def find_orphans(tasks: Any) -> list[DBTaskResult]:
+    """Return those of a queryset of tasks that run at workers who are dead."""
+    running = list(tasks.running().only("pk", "worker_ids"))
+    alive = find_held(LOCK_SPACE, {_get_worker(task) for task in running})
+    return [task for task in running if _get_worker(task) not in alive]
+
+
+def _get_worker(task: DBTaskResult) -> str:
+    return task.worker_ids[-1] if task.worker_ids else ""
+
+
+def _recover(task: DBTaskResult) -> bool:
+    worker_id = _get_worker(task)
+    with transaction.atomic():
+        locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
+        if locked is None or not _take_lock("pg_try_advisory_xact_lock", worker_id):
+            return False
+        if len(locked.worker_ids) >= MAX_ATTEMPTS:
+            locked.set_failed(
+                WorkerDiedError(f"{len(locked.worker_ids)} workers died while they ran this task.")
+            )
+            return False
+        locked.status = TaskResultStatus.READY
+        locked.save(update_fields=["status"])
+    logger.warning("Task %s (%s) is ready again: worker %s died", task.id, task.task_path, worker_id)
+    return True
+
+
+def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -> None:
+    locked_session = None
+    while not stop.is_set():
+        try:
+            connection.ensure_connection()
+            if locked_session is not connection.connection:
+                _take_lock("pg_advisory_lock", worker_id)
+                locked_session = connection.connection
+            recover_orphans(worker_id)
+            ready.set()
+        except Error as error:
+            logger.warning("The task recovery lost its connection and goes on with a new one: %s", error)
+            connection.close()
+        stop.wait(INTERVAL)
+    connection.close()
+
+
+def _take_lock(function: str, worker_id: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, get_lock_key(worker_id)])
+        return bool(cursor.fetchone()[0])
