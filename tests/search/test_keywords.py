@@ -13,7 +13,8 @@ from apps.search.embedders import InvalidTextError
 from apps.search.searching.hybrid import search_keywords
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.keywords import bm25 as keywords
-from apps.search.storage.pgvector.keywords.bm25 import list_words, match_keywords, recipe
+from apps.search.storage.pgvector.keywords import recipe
+from apps.search.storage.pgvector.keywords.bm25 import list_words, match_keywords
 from apps.search.storage.pgvector.keywords.recipe import get_recipe, refresh_keywords
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet, TenantMismatchError
