@@ -168,7 +168,7 @@ class Domain(DomainMixin):
 
 
 class ProvisioningTemplate(models.Model):
-    """The statements that make a tenant's schema, and what they depend on: one row (tenants.provisioning.template)."""
+    """The statements that make a tenant's schema, and what they depend on: one row."""
 
     fingerprint = models.CharField(max_length=64, unique=True)
     statements = models.TextField()

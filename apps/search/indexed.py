@@ -15,7 +15,7 @@ class Indexed(models.Model):
             index_fields = ("title", "text")
 
     Saving or deleting an object writes a task in the same transaction; a worker does the rest. Objects
-    written past `save()` (bulk_create, update) are caught up with `apps.search.indexing.tasks.enqueue_indexing`
+    written past `save()` (bulk_create, update) are caught up with `enqueue_indexing` of indexing.tasks
     or `manage.py rebuild_index`.
     """
 

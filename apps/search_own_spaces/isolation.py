@@ -1,4 +1,4 @@
-"""Attacks on the tenants' own spaces, for `manage.py prove_isolation`: see apps.operations.isolation.database."""
+"""Attacks on the tenants' own spaces, for `manage.py prove_isolation`."""
 
 from typing import TYPE_CHECKING
 

@@ -4,8 +4,8 @@ django-tenants keeps the tenant on the connection, and a connection belongs to a
 middleware and the view behind it may run in different threads, so the view would see `public` or, worse,
 the tenant of somebody else's request. A ContextVar follows the request through threads and coroutines.
 
-With a tenant bound, the session also takes on the tenant's role (see tenants.provisioning.roles), in the same round trip
-as its search_path, so that not even injected SQL reaches another schema.
+With a tenant bound, the session also takes on the role of the tenant, in the same round trip as its
+search_path, so that not even injected SQL reaches another schema.
 
 With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see tenants.postgresql.pool.
 """

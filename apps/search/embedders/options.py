@@ -15,7 +15,7 @@ SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
 }
 
 
-# How the two halves of a hybrid search are fused: by ranks or by scores (apps.search.searching.fusion), and what
+# How the two halves of a hybrid search are fused: by ranks or by scores, and what
 # meaning and words count.
 FUSIONS = ("rrf", "minmax")
 FUSION_OPTIONS = ("fusion", "fusion_weights")

@@ -36,7 +36,7 @@ class RunError(RuntimeError):
 
 
 def create_run(index_name: str, space: str, *, switch: SpaceSwitch | None = None) -> IndexRun:
-    """Write down a run; `apps.search.indexing.tasks.start_run` also writes its task."""
+    """Write down a run; `indexing.tasks.start_run` also writes its task."""
     total = count_objects(index_name)
     return IndexRun.objects.create(index_name=index_name, space=space, switch=switch, total=total)
 
@@ -52,7 +52,7 @@ def cancel(run: IndexRun) -> None:
 
 
 def unpause(run: IndexRun) -> None:
-    """Let it go on; `apps.search.indexing.tasks.resume_run` also writes its task. Raises RunError when it is over."""
+    """Let it go on; `tasks.resume_run` also writes its task. Raises RunError when it is over."""
     _change(run, (State.RUNNING, State.PAUSED), State.RUNNING)
 
 
