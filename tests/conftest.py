@@ -10,7 +10,7 @@ from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.roles import create_role
 
-pytest_plugins = ["apps.operations.isolation.testing", "tests.workers"]
+pytest_plugins = ["apps.operations.isolation.testing", "tests.workers", "tests.registry"]
 
 
 @pytest.fixture(scope="session")

@@ -240,7 +240,7 @@ def test_tasks_that_wait_are_in_it_without_their_tenant(acme, globex, tmp_path):
 
 
 def test_odd_names_types_and_values_come_through(acme, add_migration, tmp_path):  # noqa: F811
-    add_migration(sql=(Path(__file__).parents[1] / "template/rich.sql").read_text())
+    add_migration(sql=(Path(__file__).parents[2] / "tenants/provisioning_template/rich.sql").read_text())
     odd = register_tenant(**INITECH)
     provision(odd)
     with connection.cursor() as cursor:

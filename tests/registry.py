@@ -1,3 +1,5 @@
+"""Fixtures about the registry of tenants and about schemas."""
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
