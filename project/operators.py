@@ -46,9 +46,9 @@ def vector_indexes(request: HttpRequest) -> HttpResponse:
 
 
 def _report(tenant: Any, with_recall: bool) -> Any:
-    report_indexes = import_string("apps.search.storage.pgvector.ann.report.report_indexes")
+    report_ann_indexes = import_string("apps.search.storage.pgvector.ann.report.report_ann_indexes")
     with tenant_context(tenant):
-        return report_indexes(with_recall=with_recall)
+        return report_ann_indexes(with_recall=with_recall)
 
 
 def _apply(request: HttpRequest) -> HttpResponse:

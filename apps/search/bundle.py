@@ -16,7 +16,7 @@ from apps.search.indexing.tasks import maintain_vector_indexes
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.report import needs_report
 from apps.search.storage.pgvector.ann.status import list_tables
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import get_current_tenant
 
 
@@ -85,7 +85,7 @@ def find_faults(described: Any) -> Iterable[str]:
 
 def after_load(*, is_copy: bool) -> str:
     """Have the vector indexes made that bundles do not hold: those of the default table."""
-    forget_indexes()
+    forget_ann_indexes()
     if needs_report():
         maintain_vector_indexes.enqueue()
     return ""

@@ -19,10 +19,10 @@ from apps.search.indexing.tasks import maintain_vector_indexes, make_keywords
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search.spaces.space import get_space, list_spaces
-from apps.search.storage.pgvector.ann.report import report_indexes
-from apps.search.storage.pgvector.ann.status import IndexStatus, list_tables
+from apps.search.storage.pgvector.ann.report import report_ann_indexes
+from apps.search.storage.pgvector.ann.status import AnnIndexStatus, list_tables
 from apps.search.storage.pgvector.keywords.pending import find_pending
-from apps.search.storage.pgvector.tables.ann_index import get_declared_index
+from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
 from tenants.context import connection, owner_rights, tenant_context
 
 LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
@@ -86,7 +86,7 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
     if tables:  # a tenant that is being provisioned has none
         yield from check_work(tenant)
     care = partial(_enqueue_care, tenant)  # one for all indexes: they share the task
-    for status in report_indexes():
+    for status in report_ann_indexes():
         if status.rows:
             yield from _check_length(status)
             yield from _check_keywords(status, tenant)
@@ -105,7 +105,7 @@ def _enqueue_care(tenant: Any) -> str:
     return "a worker will do it, the task is written"
 
 
-def _enqueue_keywords(status: IndexStatus, tenant: Any) -> str:
+def _enqueue_keywords(status: AnnIndexStatus, tenant: Any) -> str:
     with tenant_context(tenant):
         make_keywords.enqueue(status.model._meta.label_lower, status.space, status.index_name)
     return "a worker will do it, the task is written"
@@ -113,7 +113,7 @@ def _enqueue_keywords(status: IndexStatus, tenant: Any) -> str:
 
 def _check_declared(model: Any, schema: str) -> Iterator[Finding]:
     """Compare the index that a model declares with the one that the tenant's table has."""
-    declared = get_declared_index(model)
+    declared = get_declared_ann_index(model)
     if declared is None:
         return
     wanted = declared.opclasses[0] if declared.opclasses else "vector_l2_ops"
@@ -143,7 +143,7 @@ def _read_operator_class(schema: str, name: str) -> str:
     return row[0] if row else ""
 
 
-def _check_length(status: IndexStatus) -> Iterator[Finding]:
+def _check_length(status: AnnIndexStatus) -> Iterator[Finding]:
     """Compare the oldest and the newest vector with the embedder: all would have to be read for certainty."""
     try:
         wanted = get_space(status.space).embedder.dimensions
@@ -165,7 +165,7 @@ def _check_length(status: IndexStatus) -> Iterator[Finding]:
         yield Finding(Level.ERROR, status.schema, message, fix)
 
 
-def _check_chunks(status: IndexStatus) -> Iterator[Finding]:
+def _check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
     """Cut the oldest object of each model again: no task waits for it, so what differs was cut otherwise."""
     for source in get_sources(status.index_name):
         oldest = source.get_queryset().first() if isinstance(source, ModelSource) else None
@@ -187,13 +187,13 @@ def _check_chunks(status: IndexStatus) -> Iterator[Finding]:
             yield Finding(Level.WARNING, status.schema, message, fix)
 
 
-def _read_contents(status: IndexStatus, obj: Any) -> set[str]:
+def _read_contents(status: AnnIndexStatus, obj: Any) -> set[str]:
     rows = get_provider(status.index_name, space=status.space).objects
     of_object = rows.filter(document_key__startswith=Source.of(obj).prefix)
     return set(of_object.values_list("content", flat=True))
 
 
-def _check_keywords(status: IndexStatus, tenant: Any) -> Iterator[Finding]:
+def _check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
     rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
     if waiting := find_pending(rows).count():
         message = (
@@ -203,12 +203,12 @@ def _check_keywords(status: IndexStatus, tenant: Any) -> Iterator[Finding]:
         yield Finding(Level.INFO, status.schema, message, fix, partial(_enqueue_keywords, status, tenant))
 
 
-def _describe_left_over(status: IndexStatus, tenant: Any) -> Finding:
+def _describe_left_over(status: AnnIndexStatus, tenant: Any) -> Finding:
     message = f"{_name(status)}: {status.rows:,} documents; the tenant is served from {tenant.space!r}."
     return Finding(Level.INFO, status.schema, message, _delete_sql(status, ";"))
 
 
-def _check_index(status: IndexStatus, care: Callable[[], object]) -> Iterator[Finding]:
+def _check_index(status: AnnIndexStatus, care: Callable[[], object]) -> Iterator[Finding]:
     if status.action == "none":
         return
     level = Level.INFO if status.action == "drop" and status.mode != "invalid" else Level.WARNING
@@ -219,11 +219,11 @@ def _check_index(status: IndexStatus, care: Callable[[], object]) -> Iterator[Fi
     )
 
 
-def _name(status: IndexStatus) -> str:
+def _name(status: AnnIndexStatus) -> str:
     return f"space {status.space!r}, index {status.index_name!r}"
 
 
-def _delete_sql(status: IndexStatus, rest: str) -> str:
+def _delete_sql(status: AnnIndexStatus, rest: str) -> str:
     return write_sql(
         DELETE + rest,
         schema=status.schema,

@@ -12,7 +12,7 @@ from apps.operations.doctor.finding import Finding, Level
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run
 from apps.search.models import IndexRun, SetAside
-from apps.search.storage.pgvector.ann.status import IndexStatus
+from apps.search.storage.pgvector.ann.status import AnnIndexStatus
 from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
 from tenants.context import connection, tenant_context
 
@@ -23,7 +23,7 @@ def check_work(tenant: Any) -> Iterator[Finding]:
     yield from _check_runs(tenant)
 
 
-def check_orphans(status: IndexStatus) -> Iterator[Finding]:
+def check_orphans(status: AnnIndexStatus) -> Iterator[Finding]:
     """Yield, for the bound tenant, that an index holds documents of objects that are gone.
 
     Whoever deletes an object writes a task that removes them; past Django's signals nobody does.
@@ -42,7 +42,7 @@ def check_orphans(status: IndexStatus) -> Iterator[Finding]:
         yield Finding(level, status.schema, message, fix)
 
 
-def _count_orphans(status: IndexStatus, source: ModelSource) -> int:
+def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
     alive, parameters = get_pk_condition(source.get_queryset(), "document_key")
     table = connection.ops.quote_name(status.model._meta.db_table)
     made_of_it = f"^{re.escape(source.label)}:[^:]*:[0-9]+$"

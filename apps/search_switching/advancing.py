@@ -15,7 +15,7 @@ from apps.search.indexing.batches import Batch
 from apps.search.indexing.runs import run_finished
 from apps.search.indexing.set_asides import index_patiently
 from apps.search.models import IndexRun, SpaceSwitch
-from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search_switching.cut_over import SwitchError, cut_over
 from apps.search_switching.gaps import find_gaps, find_missing_objects
 from apps.search_switching.loose import copy_loose
@@ -71,7 +71,7 @@ def _complete(switch: SpaceSwitch) -> str:
 
 
 def _list_due(space: str) -> list[Any]:
-    return [status for status in report_indexes() if status.space == space]
+    return [status for status in report_ann_indexes() if status.space == space]
 
 
 def _due() -> Any:

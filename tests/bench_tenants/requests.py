@@ -19,7 +19,7 @@ from django.test import RequestFactory, override_settings
 from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import tenant_context
 from tenants.hosts import find_domain, forget_hosts
 from tenants.models import Tenant
@@ -89,7 +89,7 @@ def _compare_pages(way: str, hosts: list[str]) -> None:
     before, server = _measure_process(), 0.0
     connection.close()
     forget_hosts()
-    forget_indexes()
+    forget_ann_indexes()
     for page, address in PAGES.items():
         for turns, pairs in {"first requests": len(hosts), "p50": max(PAIRS, 2 * len(hosts))}.items():
             two, many, largest = _take_turns(address, hosts, pairs)

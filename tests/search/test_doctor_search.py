@@ -11,13 +11,13 @@ from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.postgresql.role_names import get_role_name
-from tests.search.filling import fill
+from tests.search.pgvector.filling import fill
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -28,9 +28,9 @@ DECLARED = ArticleEmbedding._meta.indexes[0].name
 @pytest.fixture(autouse=True)
 def _few_are_many(settings):
     settings.PGVECTOR = {"INDEX_ROWS": MANY}
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def execute(sql):
 
 def carry_out_in(tenant):
     with tenant_context(tenant), owner_rights():
-        assert [fault for _, fault in carry_out(report_indexes())] == [""]
+        assert [fault for _, fault in carry_out(report_ann_indexes())] == [""]
 
 
 def find(subject, schema=None):
@@ -168,7 +168,7 @@ def test_a_missing_index_is_found_and_its_building_is_written_as_a_task(acme, fi
 def test_an_invalid_index_is_found_and_healthy_once_rebuilt(acme, fill_acme):
     fill_acme(MANY)
     carry_out_in(acme)
-    name = get_index_name("default", "default", 8)
+    name = get_ann_index_name("default", "default", 8)
     before = find("acme")
     execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'acme.{name}'::regclass")
 

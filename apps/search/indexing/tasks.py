@@ -19,10 +19,10 @@ from apps.search.indexing.set_asides import index_patiently, set_aside
 from apps.search.models import IndexRun, SpaceSwitch
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search.storage.pgvector.ann.report import (
-    IndexActionError,
+    AnnIndexError,
     carry_out,
     needs_report,
-    report_indexes,
+    report_ann_indexes,
 )
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 
@@ -99,11 +99,11 @@ def resume_run(run: IndexRun) -> None:
 def maintain_vector_indexes() -> int:
     """Build, rebuild and drop the tenant's vector indexes where that pays; return how many changed.
 
-    Raises IndexActionError, once all others are dealt with, when some could not be changed.
+    Raises AnnIndexError, once all others are dealt with, when some could not be changed.
     """
-    outcomes = [fault for _, fault in carry_out(report_indexes())]
+    outcomes = [fault for _, fault in carry_out(report_ann_indexes())]
     if faults := [fault for fault in outcomes if fault]:
-        raise IndexActionError("\n".join(faults))
+        raise AnnIndexError("\n".join(faults))
     return len(outcomes)
 
 

@@ -22,7 +22,7 @@ from tenants.provisioning.life_cycle import delete_tenant, provision, register_t
 from tenants.provisioning.roles import LOCK_SPACE as ROLES
 from tenants.provisioning.roles import list_roles
 from tests.search.embedder import BACKEND
-from tests.search.filling import fill
+from tests.search.pgvector.filling import fill
 from tests.workers import get_test_database_url
 
 from .conftest import COPY

@@ -16,10 +16,10 @@ from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from apps.search import get_provider
 from apps.search.indexing.batches import rebuild_index
-from apps.search.storage.pgvector.ann.report import report_indexes
+from apps.search.storage.pgvector.ann.report import report_ann_indexes
 from tenants.context import tenant_context
 from tenants.provisioning.life_cycle import delete_tenant, suspend
-from tests.search.filling import fill
+from tests.search.pgvector.filling import fill
 from tests.tenants.provisioning_template.catalogs import ASPECTS, read_aspect, read_next_values, read_rows
 
 from .conftest import COPY, PASSWORD
@@ -244,7 +244,7 @@ def test_vector_indexes_of_many_rows_are_made_by_the_maintenance(
     run_tasks()
 
     with tenant_context(copy):
-        assert [(status.rows, status.mode) for status in report_indexes()] == [(120, "hnsw")]
+        assert [(status.rows, status.mode) for status in report_ann_indexes()] == [(120, "hnsw")]
 
 
 def test_large_tables_have_all_their_indexes_again(acme, tmp_path):

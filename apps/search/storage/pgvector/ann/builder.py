@@ -17,10 +17,10 @@ from django.db import Error, OperationalError
 from psycopg import errors, sql
 
 from apps.search.storage.pgvector.tables.ann_index import (
-    MAX_HALFVEC_INDEX,
-    forget_indexes,
+    MAX_HALFVEC_DIMENSIONS,
+    forget_ann_indexes,
+    get_ann_index_name,
     get_cast,
-    get_index_name,
 )
 from tenants.context import connection, get_current_schema, owner_rights
 
@@ -43,19 +43,19 @@ IS_LOCKED = """
 """
 
 
-class IndexBusyError(RuntimeError):
+class AnnIndexBusyError(RuntimeError):
     """Another session builds or drops this index right now."""
 
 
-def build_index(model: Any, space: str, index_name: str, dimensions: int, rows: int) -> None:
+def build_ann_index(model: Any, space: str, index_name: str, dimensions: int, rows: int) -> None:
     """Build the index of (space, index_name) in a table that declares none; a valid one is left as it is.
 
     `rows` is how many there are about; memory is asked for accordingly, up to
     PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. What a failed build left behind is dropped, before and after.
-    Raises IndexBusyError when another session is at it, and django.db.Error when PostgreSQL cannot build it,
-    for example because the vectors have several lengths.
+    Raises AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot
+    build it, for example because the vectors have several lengths.
     """
-    name = get_index_name(space, index_name, dimensions)
+    name = get_ann_index_name(space, index_name, dimensions)
     about = {"space": space, "index_name": index_name, "dimensions": dimensions, "rows": rows}
     with _working_on(name, _get_memory(rows, dimensions)):
         _drop_invalid(name)
@@ -65,10 +65,10 @@ def build_index(model: Any, space: str, index_name: str, dimensions: int, rows: 
         _execute("ANALYZE {} (space, index_name, metadata)", _qualified(model._meta.db_table))
 
 
-def rebuild_index(name: str, rows: int, dimensions: int) -> None:
+def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
     """Rebuild an index that a custom table declares; searches use the old one meanwhile, if it is valid.
 
-    Raises IndexBusyError when another session is at it, and django.db.Error when PostgreSQL cannot.
+    Raises AnnIndexBusyError when another session is at it, and django.db.Error when PostgreSQL cannot.
     """
     with _working_on(name, _get_memory(rows, dimensions)):
         _drop_invalid(f"{name}_ccnew", f"{name}_ccold")
@@ -76,8 +76,8 @@ def rebuild_index(name: str, rows: int, dimensions: int) -> None:
         _comment(name, {"rows": rows})
 
 
-def drop_index(name: str) -> None:
-    """Drop the index of that name, if it is there. Raises IndexBusyError when another session is at it."""
+def drop_ann_index(name: str) -> None:
+    """Drop the index of that name, if it is there. Raises AnnIndexBusyError when another session is at it."""
     with _working_on(name, 0):
         _drop(name)
 
@@ -90,8 +90,8 @@ def is_busy(name: str) -> bool:
 
 
 def _create_sql(model: Any, name: str, space: str, index_name: str, dimensions: int) -> sql.Composed:
-    """What find_index() looks for and NearestQuerySet asks with; see vector_index.py."""
-    is_binary = dimensions > MAX_HALFVEC_INDEX
+    """What find_ann_index() looks for and NearestQuerySet asks with; see vector_index.py."""
+    is_binary = dimensions > MAX_HALFVEC_DIMENSIONS
     vector = "binary_quantize({column})" if is_binary else "{column}"
     operators = "bit_hamming_ops" if is_binary else "halfvec_cosine_ops"
     return sql.SQL(
@@ -164,7 +164,7 @@ def _execute(statement: str | sql.Composed, *parts: sql.Composable) -> None:
 
 def _get_memory(rows: int, dimensions: int) -> int:
     """Return the megabytes in which the graph fits; one that does not takes far longer to build."""
-    vector_bytes = dimensions * 2 if dimensions <= MAX_HALFVEC_INDEX else dimensions // 8
+    vector_bytes = dimensions * 2 if dimensions <= MAX_HALFVEC_DIMENSIONS else dimensions // 8
     cap = getattr(settings, "PGVECTOR", {}).get("MAINTENANCE_WORK_MEM_MB", MAINTENANCE_WORK_MEM_MB)
     return min(cap, ceil(rows * (vector_bytes + ROW_OVERHEAD) / 2**20))
 
@@ -178,13 +178,13 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
     in_transaction = connection.in_atomic_block
     function = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
     if not _select(function, name):
-        raise IndexBusyError(f"Another session works at the index {get_current_schema()}.{name}.")
+        raise AnnIndexBusyError(f"Another session works at the index {get_current_schema()}.{name}.")
     try:
         with owner_rights():  # a tenant's own role owns no table
             _configure(megabytes, "SET LOCAL" if in_transaction else "SET")
             yield
     finally:
-        forget_indexes()
+        forget_ann_indexes()
         if not in_transaction and connection.is_usable():
             for parameter in (*SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"):
                 _execute(f"RESET {parameter}")

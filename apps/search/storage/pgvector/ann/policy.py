@@ -7,8 +7,8 @@ from django.conf import settings
 from pgvector.django import IvfflatIndex
 
 from apps.search.storage.pgvector.ann.builder import is_busy
-from apps.search.storage.pgvector.ann.status import Found, IndexStatus, make_status
-from apps.search.storage.pgvector.tables.ann_index import MAX_HALFVEC_INDEX, get_declared_index
+from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
+from apps.search.storage.pgvector.tables.ann_index import MAX_HALFVEC_DIMENSIONS, get_declared_ann_index
 
 # Measured with 384 dimensions: an exact search takes as long as one through the index at 1,500 rows, three
 # times as long at 3,000, six to thirteen times, 3 to 9 ms, at 5,000. Below, an index costs every write more
@@ -25,7 +25,7 @@ def get_index_rows() -> int:
     return getattr(settings, "PGVECTOR", {}).get("INDEX_ROWS", INDEX_ROWS)
 
 
-def judge(status: IndexStatus, found: Found | None) -> IndexStatus:
+def judge(status: AnnIndexStatus, found: StoredAnnIndex | None) -> AnnIndexStatus:
     """Decide on an index of a table that declares none; `found` is what the catalog has for it."""
     most = get_index_rows()
     least = most // FEWER
@@ -44,7 +44,7 @@ def judge(status: IndexStatus, found: Found | None) -> IndexStatus:
     return replace(status, why="in use")
 
 
-def judge_orphan(model: Any, name: str, found: Found) -> IndexStatus:
+def judge_orphan(model: Any, name: str, found: StoredAnnIndex) -> AnnIndexStatus:
     """Decide on an index of ours that no rows call for any more."""
     about = found.about
     space, index_name = str(about.get("space", "")), str(about.get("index_name", ""))
@@ -57,11 +57,11 @@ def judge_orphan(model: Any, name: str, found: Found) -> IndexStatus:
     return replace(status, mode=mode, action="drop", why=f"no rows with {dimensions or '?'} dimensions")
 
 
-def judge_declared(status: IndexStatus, found: Found | None) -> IndexStatus:
+def judge_declared(status: AnnIndexStatus, found: StoredAnnIndex | None) -> AnnIndexStatus:
     """Decide on an index that the table's model declares: it is never dropped."""
     if found is None:
         return replace(status, why=f"the model declares {status.name}, which is missing here: migrate")
-    is_ivfflat = isinstance(get_declared_index(status.model), IvfflatIndex)
+    is_ivfflat = isinstance(get_declared_ann_index(status.model), IvfflatIndex)
     status = replace(status, size=found.size)
     if is_busy(status.name):
         return replace(status, mode="building", why=BUSY)
@@ -71,18 +71,18 @@ def judge_declared(status: IndexStatus, found: Found | None) -> IndexStatus:
     return _judge_centres(status, int(found.about.get("rows", 0))) if is_ivfflat else status
 
 
-def _judge_centres(status: IndexStatus, built_on: int) -> IndexStatus:
+def _judge_centres(status: AnnIndexStatus, built_on: int) -> AnnIndexStatus:
     """Rebuild an IVFFlat index that has outgrown its centres; a migration builds it on an empty table.
 
     pgvector's manual, "IVFFlat": create it after the table has some data.
     """
     if status.table_rows < max(get_index_rows(), OUTGROWN * built_on):
         return status
-    lists = getattr(get_declared_index(status.model), "lists", None) or 100  # the server's default
+    lists = getattr(get_declared_ann_index(status.model), "lists", None) or 100  # the server's default
     basis = f"{built_on:,} rows" if built_on else "what the migration found"
     why = f"its {lists} lists are those of {basis}; there are {status.table_rows:,} rows"
     return replace(status, action="rebuild", why=why)
 
 
-def _mode(status: IndexStatus) -> str:
-    return "hnsw" if status.dimensions <= MAX_HALFVEC_INDEX else "binary"
+def _mode(status: AnnIndexStatus) -> str:
+    return "hnsw" if status.dimensions <= MAX_HALFVEC_DIMENSIONS else "binary"

@@ -9,7 +9,11 @@ from django.apps import apps
 from django.db.models import Count
 
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import find_dimensions, get_declared_index, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import (
+    find_dimensions,
+    get_ann_index_name,
+    get_declared_ann_index,
+)
 from tenants.context import connection, get_current_schema
 
 OWN_NAME = re.compile(r"pgvector_[0-9a-f]{16}_hnsw")
@@ -24,7 +28,7 @@ CATALOG = """
 
 
 @dataclass(frozen=True)
-class IndexStatus:
+class AnnIndexStatus:
     """One index of one space: how it is searched, and what should change.
 
     `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid"; `size` in bytes, of the vector
@@ -54,7 +58,7 @@ class IndexStatus:
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredAnnIndex:
     """An index as the catalog shows it; `about` is what its builder noted down."""
 
     is_valid: bool
@@ -71,7 +75,7 @@ def list_tables() -> list[Any]:
     return [model for model in models if model._meta.db_table in tables]
 
 
-def list_statuses(model: Any) -> list[IndexStatus]:
+def list_statuses(model: Any) -> list[AnnIndexStatus]:
     """Return a status, not judged yet, for each (space, index) that has rows in the table."""
     keys = model.objects.order_by("space", "index_name").values_list("space", "index_name")
     counted = list(keys.annotate(count=Count("*")))
@@ -82,11 +86,11 @@ def list_statuses(model: Any) -> list[IndexStatus]:
     ]
 
 
-def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0) -> IndexStatus:
+def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0) -> AnnIndexStatus:
     """Return a status without rows that is not judged yet."""
     dimensions = dimensions or find_dimensions(model, space, index_name) or 0
-    declared = get_declared_index(model)
-    return IndexStatus(
+    declared = get_declared_ann_index(model)
+    return AnnIndexStatus(
         schema=get_current_schema(),
         model=model,
         space=space,
@@ -94,17 +98,17 @@ def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0)
         rows=0,
         table_rows=0,
         dimensions=dimensions,
-        name=declared.name if declared else get_index_name(space, index_name, dimensions),
+        name=declared.name if declared else get_ann_index_name(space, index_name, dimensions),
     )
 
 
-def list_indexes(model: Any) -> dict[str, Found]:
+def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
     """Return the table's indexes that are vector indexes of ours, by their names."""
-    declared = get_declared_index(model)
+    declared = get_declared_ann_index(model)
     with connection.cursor() as cursor:
         cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
         return {
-            name: Found(is_valid, size, _parse(comment))
+            name: StoredAnnIndex(is_valid, size, _parse(comment))
             for name, is_valid, size, comment in cursor.fetchall()
             if (name == declared.name if declared else OWN_NAME.fullmatch(name))
         }

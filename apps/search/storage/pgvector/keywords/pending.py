@@ -15,7 +15,7 @@ from django.dispatch import Signal
 
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds, Lexemes
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, refresh_keywords
-from apps.search.storage.pgvector.tables.ann_index import find_index
+from apps.search.storage.pgvector.tables.ann_index import find_ann_index
 from tenants.context import connection, get_current_schema, owner_rights
 
 BULK_ROWS = 1_000  # the words of so many take 50 ms
@@ -37,7 +37,7 @@ def may_wait(model: Any, space: str, index_name: str, dimensions: int | None, ro
         most is not None
         and rows > most
         and keywords_pending.has_listeners(model)
-        and find_index(model, space, index_name, dimensions) is None
+        and find_ann_index(model, space, index_name, dimensions) is None
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from apps.search.storage.pgvector.searching.tuning import get_ef_search
-from apps.search.storage.pgvector.tables.ann_index import VectorIndex, find_index
+from apps.search.storage.pgvector.tables.ann_index import AnnIndex, find_ann_index
 from apps.search.storage.pgvector.tables.plan import EXACT, Plan
 
 EXACT_ROWS = 1_000  # up to so many matching rows, an exact search beats the index in recall and costs little
@@ -35,7 +35,7 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
 
     `get_matching()` returns the rows that the conditions leave, without order and limits.
     """
-    index = find_index(spec.model, spec.space, spec.index_name, spec.dimensions)
+    index = find_ann_index(spec.model, spec.space, spec.index_name, spec.dimensions)
     if index is None or limit is None or limit > MAX_LIMIT or (index.mode == "binary" and is_filtered):
         return EXACT
     tuning, matches = _base_tuning(index), None
@@ -49,7 +49,7 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
     return Plan(index.mode, index.cast, tuning, matches)
 
 
-def _count(rows: Rows, index: VectorIndex) -> int:
+def _count(rows: Rows, index: AnnIndex) -> int:
     """How many rows there are: PostgreSQL's estimate where it can be trusted, else counted, but not far.
 
     It knows how frequent the values of metadata are, which containment asks for; of ranges and patterns it
@@ -63,7 +63,7 @@ def _count(rows: Rows, index: VectorIndex) -> int:
     return rows.count_up_to(get_exact_rows() + 1)
 
 
-def _widen(ef_search: int, matches: int, index: VectorIndex) -> int:
+def _widen(ef_search: int, matches: int, index: AnnIndex) -> int:
     """How many candidates a filtered search needs where an unfiltered one needs `ef_search`.
 
     The fewer of them the filter leaves, the more there must be.
@@ -78,7 +78,7 @@ def _widen(ef_search: int, matches: int, index: VectorIndex) -> int:
     return min(1_000, round(ef_search * (1 + 0.35 / share)))
 
 
-def _base_tuning(index: VectorIndex) -> dict[str, int | str]:
+def _base_tuning(index: AnnIndex) -> dict[str, int | str]:
     """What the connection's defaults do not say: an IVFFlat index wants as many probes as its size asks for.
 
     The square root of the number of lists is pgvector's own advice (its manual, "IVFFlat"); twice that

@@ -19,13 +19,13 @@ from pgvector.django import HnswIndex, IvfflatIndex
 
 from tenants.context import connection
 
-MAX_HALFVEC_INDEX = 4_000  # dimensions
+MAX_HALFVEC_DIMENSIONS = 4_000  # dimensions
 TTL = 15  # seconds for which the catalog's answer is believed
 MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
 
 
 @dataclass(frozen=True)
-class VectorIndex:
+class AnnIndex:
     """A usable index: `mode` is "hnsw", "ivfflat" or "binary", `cast` the type its expression casts to.
 
     `lists` is an IVFFlat index's number of lists. `is_shared` says that the table's one index also holds
@@ -42,11 +42,11 @@ class VectorIndex:
     has_statistics: bool = False
 
 
-_known: dict[tuple[str, ...], tuple[float, VectorIndex | None]] = {}
+_known: dict[tuple[str, ...], tuple[float, AnnIndex | None]] = {}
 _lengths: dict[tuple[str, ...], tuple[float, int | None]] = {}
 
 
-def find_index(model: Any, space: str, index_name: str, dimensions: int | None) -> VectorIndex | None:
+def find_ann_index(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
     """Return the index that serves searches of (space, index_name) in the bound tenant, or None.
 
     Believes what it saw up to TTL seconds ago. Both mistakes that follow are harmless: a search that does
@@ -75,13 +75,13 @@ def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = Fal
     return found
 
 
-def forget_indexes() -> None:
+def forget_ann_indexes() -> None:
     """Make this process look into the catalog and the tables again."""
     _known.clear()
     _lengths.clear()
 
 
-def get_index_name(space: str, index_name: str, dimensions: int) -> str:
+def get_ann_index_name(space: str, index_name: str, dimensions: int) -> str:
     """Return the name of the default table's index for (space, index_name)."""
     digest = sha256(f"{space}\x00{index_name}\x00{dimensions}".encode()).hexdigest()
     return f"pgvector_{digest[:16]}_hnsw"
@@ -89,10 +89,10 @@ def get_index_name(space: str, index_name: str, dimensions: int) -> str:
 
 def get_cast(dimensions: int) -> str:
     """Return the type that the default table's index casts vectors of this length to."""
-    return f"halfvec({dimensions})" if dimensions <= MAX_HALFVEC_INDEX else f"bit({dimensions})"
+    return f"halfvec({dimensions})" if dimensions <= MAX_HALFVEC_DIMENSIONS else f"bit({dimensions})"
 
 
-def get_declared_index(model: Any) -> Any:
+def get_declared_ann_index(model: Any) -> Any:
     """Return the HnswIndex or IvfflatIndex of a custom table's Meta, or None."""
     for index in model._meta.indexes:
         if isinstance(index, HnswIndex | IvfflatIndex) and "vector" in index.fields:
@@ -106,22 +106,22 @@ def _remember(answers: dict[tuple[str, ...], tuple[float, Any]], key: tuple[str,
     answers[key] = (time.monotonic() + TTL, found)
 
 
-def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> VectorIndex | None:
-    declared = get_declared_index(model)
+def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
+    declared = get_declared_ann_index(model)
     if declared is not None:
         rows, has_statistics = _read_catalog(model, declared.name)
         mode = "hnsw" if isinstance(declared, HnswIndex) else "ivfflat"
         lists = getattr(declared, "lists", None) or 100  # the server's default
         is_shared = _is_shared(model, space, index_name)
-        return VectorIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics)
+        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics)
     if dimensions is None:
         return None
-    name = get_index_name(space, index_name, dimensions)
+    name = get_ann_index_name(space, index_name, dimensions)
     rows, has_statistics = _read_catalog(model, name)
     if rows is None:
         return None
-    mode = "hnsw" if dimensions <= MAX_HALFVEC_INDEX else "binary"
-    return VectorIndex(name, mode, get_cast(dimensions), rows=rows, has_statistics=has_statistics)
+    mode = "hnsw" if dimensions <= MAX_HALFVEC_DIMENSIONS else "binary"
+    return AnnIndex(name, mode, get_cast(dimensions), rows=rows, has_statistics=has_statistics)
 
 
 def _read_catalog(model: Any, name: str) -> tuple[int | None, bool]:

@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import TenantMismatchError, tenant_context
 from tests.models_app import models
-from tests.search.filling import fill, make_vectors
+from tests.search.pgvector.filling import fill, make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -35,9 +35,9 @@ def odd(in_acme):
 
 @pytest.fixture(autouse=True)
 def _forget():
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 def keys_of(rows):
@@ -86,8 +86,8 @@ def test_filters_are_added_to_each_other(odd):
 @pytest.mark.parametrize("arguments", [[], [Q()], [Q() & Q(), Q()]], ids=str)
 def test_a_filter_that_asks_for_nothing_is_none(in_acme, as_owner, arguments):
     provider = fill(3_000)
-    build_index(PgVectorEmbedding, "filled", "default", 8, 3_000)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, "filled", "default", 8, 3_000)
+    forget_ann_indexes()
 
     rows = provider.nearest(QUERY).filter(*arguments)[:5]
     found, sent = read(rows)

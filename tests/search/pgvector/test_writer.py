@@ -11,7 +11,7 @@ from apps.articles.models import Article
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from tests.search.filling import make_vectors
+from tests.search.pgvector.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 VECTOR = [1.0] * 8

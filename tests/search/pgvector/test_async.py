@@ -18,7 +18,7 @@ from apps.search.indexing.batches import index_objects
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
-from tests.search.test_provider_contract import TABLES, make_documents
+from tests.search.pgvector.test_provider_contract import TABLES, make_documents
 
 
 def in_event_loop(test):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from apps.search.storage.pgvector.ann.report import IndexStatus, carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import AnnIndexStatus, carry_out, report_ann_indexes
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 HEADINGS = ("schema", "space", "index", "rows", "mode", "size", "recall@10", "action", "why")
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         faults: list[str] = []
         self.stdout.write(ROW.format(*HEADINGS))
         for _ in each_tenant(options):
-            statuses = report_indexes(index_name=options["index"], with_recall=not options["no_recall"])
+            statuses = report_ann_indexes(index_name=options["index"], with_recall=not options["no_recall"])
             for status in statuses:
                 self.stdout.write(_format(status))
             if options["apply"]:
@@ -41,18 +41,18 @@ class Command(BaseCommand):
         if faults:
             raise CommandError("\n".join(faults))
 
-    def _apply(self, statuses: Iterable[IndexStatus]) -> list[str]:
+    def _apply(self, statuses: Iterable[AnnIndexStatus]) -> list[str]:
         outcomes = []
         for status, fault in carry_out(statuses, progress=self._announce):
             self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
             outcomes.append(fault)
         return [fault for fault in outcomes if fault]
 
-    def _announce(self, status: IndexStatus) -> None:
+    def _announce(self, status: AnnIndexStatus) -> None:
         self.stdout.write(f"{status.label}: {status.action} of {status.name}, {status.table_rows:,} rows ...")
 
 
-def _format(status: IndexStatus) -> str:
+def _format(status: AnnIndexStatus) -> str:
     recall = "-" if status.recall is None else f"{status.recall:.3f}"
     size = filesizeformat(status.size).replace("\xa0", " ") if status.size else "-"
     return ROW.format(

@@ -13,7 +13,7 @@ from apps.search.indexing.batches import index_objects
 from apps.search.indexing.tasks import make_keywords
 from apps.search.searching.hybrid import search_by_mode
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.keywords import bm25 as keywords
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.keywords.pending import (
@@ -23,10 +23,10 @@ from apps.search.storage.pgvector.keywords.pending import (
 )
 from apps.search.storage.pgvector.keywords.recipe import PENDING, get_recipe, refresh_keywords
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import get_current_tenant, tenant_context
 from tenants.queue.backend import SCHEMA_KEY
-from tests.search.filling import make_vectors
+from tests.search.pgvector.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
@@ -44,9 +44,9 @@ TEXTS = {
 @pytest.fixture(autouse=True)
 def _few_are_bulk(settings):
     settings.PGVECTOR = {"BULK_ROWS": BULK}
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_lost_task_loses_nothing(way, settings):
     elif way == "rebuild":
         call_command("rebuild_index", schema="acme", verbosity=0)
     else:
-        assert [fault for _, fault in carry_out(report_indexes())] == [""]
+        assert [fault for _, fault in carry_out(report_ann_indexes())] == [""]
 
     assert (found, find_keys("foxes", provider)) == (["fox"], ["fox"])
     assert count_pending(provider) == 0
@@ -368,12 +368,12 @@ def test_no_row_waits_where_a_vector_index_takes_it(settings):
     vectors = make_vectors(BULK + 1, 8)
     provider = PgVectorProvider()
     provider.add(EmbeddedDocument(f"k{n}", "text", {}, vector) for n, vector in enumerate(vectors))
-    list(carry_out(report_indexes()))
+    list(carry_out(report_ann_indexes()))
 
     add(numbered(BULK + 1), provider)
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [get_index_name("default", "default", 8)])
+        cursor.execute("SELECT to_regclass(%s)", [get_ann_index_name("default", "default", 8)])
         assert cursor.fetchone()[0] is not None
     assert count_pending() == 0
 

@@ -3,13 +3,13 @@ from django.db import connection
 
 from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError
-from apps.search.storage.pgvector.ann.builder import LOCK_SPACE, _lock_key, drop_index
-from apps.search.storage.pgvector.ann.report import carry_out, report_indexes
+from apps.search.storage.pgvector.ann.builder import LOCK_SPACE, _lock_key, drop_ann_index
+from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tests.models_app.models import IvfflatEmbedding
-from tests.search.filling import fill, spoil
+from tests.search.pgvector.filling import fill, spoil
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
 pytestmark = pytest.mark.usefixtures("as_owner")
@@ -20,14 +20,14 @@ MANY = 200
 @pytest.fixture(autouse=True)
 def _few_are_many(settings):
     settings.PGVECTOR = {"INDEX_ROWS": MANY}
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 @pytest.fixture
 def carry_out_all(in_acme):
-    return lambda: list(carry_out(report_indexes()))
+    return lambda: list(carry_out(report_ann_indexes()))
 
 
 def execute(sql, *parameters):
@@ -50,7 +50,7 @@ def delete_all_but(provider, count):
 def test_few_rows_are_searched_exactly(in_acme):
     fill(MANY - 1)
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
 
     assert summarize([status]) == [("default", MANY - 1, "exact", "none")]
     assert (status.schema, status.space, status.size, status.recall) == ("acme", "filled", 0, None)
@@ -59,11 +59,11 @@ def test_few_rows_are_searched_exactly(in_acme):
 
 def test_many_rows_get_an_index_with_its_size_and_recall(in_acme, carry_out_all):
     fill(MANY, dimensions=16)
-    proposed = report_indexes()
+    proposed = report_ann_indexes()
 
     done = carry_out_all()
 
-    (status,) = report_indexes(with_recall=True)
+    (status,) = report_ann_indexes(with_recall=True)
     assert summarize(proposed) == [("default", MANY, "exact", "build")]
     assert proposed[0].why == "from 200 rows on an index is quicker"
     assert [(each.action, fault) for each, fault in done] == [("build", "")]
@@ -82,11 +82,11 @@ def test_an_index_is_dropped_only_when_its_rows_are_half_as_many(in_acme, carry_
     carry_out_all()
     delete_all_but(provider, left)
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
     carry_out_all()
 
     assert summarize([status]) == [("default", left, "hnsw", action)]
-    assert [each.mode for each in report_indexes()] == modes
+    assert [each.mode for each in report_ann_indexes()] == modes
 
 
 def test_an_index_without_rows_is_known_by_what_its_builder_noted_down(in_acme, carry_out_all):
@@ -94,7 +94,7 @@ def test_an_index_without_rows_is_known_by_what_its_builder_noted_down(in_acme, 
     carry_out_all()
     PgVectorEmbedding.objects.all().delete()
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
 
     assert (status.space, status.index_name, status.rows, status.dimensions) == ("old", "notes", 0, 8)
     assert (status.action, status.why) == ("drop", "no rows with 8 dimensions")
@@ -104,9 +104,9 @@ def test_a_foreign_comment_does_no_harm(in_acme, carry_out_all):
     fill(MANY)
     carry_out_all()
     PgVectorEmbedding.objects.all().delete()
-    execute(f"COMMENT ON INDEX {get_index_name('filled', 'default', 8)} IS 'do not touch'")
+    execute(f"COMMENT ON INDEX {get_ann_index_name('filled', 'default', 8)} IS 'do not touch'")
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
 
     assert (status.space, status.action, status.why) == ("", "drop", "no rows with ? dimensions")
 
@@ -118,14 +118,14 @@ def test_an_invalid_index_is_found_and_rebuilt_or_dropped(in_acme, carry_out_all
     provider = fill(MANY)
     carry_out_all()
     delete_all_but(provider, left)
-    invalidate(get_index_name("filled", "default", 8))
+    invalidate(get_ann_index_name("filled", "default", 8))
 
-    (status,) = report_indexes(with_recall=True)
+    (status,) = report_ann_indexes(with_recall=True)
     done = carry_out_all()
 
     assert (status.mode, status.action, status.recall) == ("invalid", action, None)
     assert [(each.action, fault) for each, fault in done] == [(action, "")]
-    assert [each.mode for each in report_indexes()] == modes
+    assert [each.mode for each in report_ann_indexes()] == modes
 
 
 def test_each_index_is_judged_by_its_own_rows(in_acme, carry_out_all):
@@ -133,7 +133,7 @@ def test_each_index_is_judged_by_its_own_rows(in_acme, carry_out_all):
     fill(10, index_name="notes")
     fill(MANY, index_name="notes", space="other")
 
-    before = [(each.space, each.index_name, each.rows, each.action) for each in report_indexes()]
+    before = [(each.space, each.index_name, each.rows, each.action) for each in report_ann_indexes()]
     carry_out_all()
 
     assert before == [
@@ -141,38 +141,38 @@ def test_each_index_is_judged_by_its_own_rows(in_acme, carry_out_all):
         ("filled", "notes", 10, "none"),
         ("other", "notes", MANY, "build"),
     ]
-    assert [each.mode for each in report_indexes()] == ["hnsw", "exact", "hnsw"]
-    assert summarize(report_indexes(index_name="letters")) == [("letters", MANY, "hnsw", "none")]
+    assert [each.mode for each in report_ann_indexes()] == ["hnsw", "exact", "hnsw"]
+    assert summarize(report_ann_indexes(index_name="letters")) == [("letters", MANY, "hnsw", "none")]
 
 
 def test_another_tenants_indexes_are_neither_listed_nor_touched(acme, globex):
     with tenant_context(globex):
         fill(MANY)
-        list(carry_out(report_indexes()))
+        list(carry_out(report_ann_indexes()))
         PgVectorEmbedding.objects.all().delete()
     with tenant_context(acme):
-        seen, done = report_indexes(), list(carry_out(report_indexes()))
+        seen, done = report_ann_indexes(), list(carry_out(report_ann_indexes()))
 
     with tenant_context(globex):
-        assert summarize(report_indexes()) == [("default", 0, "hnsw", "drop")]
+        assert summarize(report_ann_indexes()) == [("default", 0, "hnsw", "drop")]
     assert (seen, done) == ([], [])
 
 
 @pytest.mark.django_db
 def test_without_a_tenant_there_is_no_report():
     with pytest.raises(NoTenantError, match=r"^No tenant is bound"):
-        report_indexes()
+        report_ann_indexes()
 
 
 def test_an_index_that_another_session_builds_is_left_to_it(in_acme, carry_out_all):
     fill(MANY)
-    name = get_index_name("filled", "default", 8)
-    due = report_indexes()
+    name = get_ann_index_name("filled", "default", 8)
+    due = report_ann_indexes()
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_SPACE, _lock_key(name)])
-        (status,) = report_indexes()
+        (status,) = report_ann_indexes()
         done = list(carry_out(due))
     finally:
         other.close()
@@ -185,7 +185,7 @@ def test_a_failure_is_told_and_the_others_are_dealt_with(in_acme):
     spoil(fill(MANY, index_name="letters"))
     fill(MANY, index_name="notes")
 
-    outcomes = [(each.index_name, fault) for each, fault in carry_out(report_indexes())]
+    outcomes = [(each.index_name, fault) for each, fault in carry_out(report_ann_indexes())]
 
     assert outcomes == [
         ("letters", "acme: filled/letters: build failed: expected 8 dimensions, not 9"),
@@ -196,7 +196,7 @@ def test_a_failure_is_told_and_the_others_are_dealt_with(in_acme):
 def test_a_declared_index_is_reported_and_never_dropped(in_acme, carry_out_all):
     provider = fill(20, dimensions=384, model=ArticleEmbedding, index_name="articles")
 
-    (status,) = report_indexes(with_recall=True)
+    (status,) = report_ann_indexes(with_recall=True)
 
     assert summarize([status]) == [("articles", 20, "hnsw", "none")]
     assert (status.why, status.recall >= 0.9) == ("declared by the model", True)
@@ -207,33 +207,33 @@ def test_a_declared_index_is_reported_and_never_dropped(in_acme, carry_out_all):
 def test_an_invalid_declared_index_is_rebuilt_once_for_all_that_share_it(in_acme, carry_out_all):
     for index_name in ("articles", "notes"):
         fill(20, dimensions=384, model=ArticleEmbedding, index_name=index_name)
-    (name,) = {each.name for each in report_indexes()}
+    (name,) = {each.name for each in report_ann_indexes()}
     invalidate(name)
 
-    before = summarize(report_indexes())
+    before = summarize(report_ann_indexes())
     done = carry_out_all()
 
     assert before == [("articles", 20, "invalid", "rebuild"), ("notes", 20, "invalid", "rebuild")]
     assert [(each.action, fault) for each, fault in done] == [("rebuild", "")]
-    assert [each.mode for each in report_indexes()] == ["hnsw", "hnsw"]
+    assert [each.mode for each in report_ann_indexes()] == ["hnsw", "hnsw"]
 
 
 def test_an_invalid_declared_index_of_an_empty_table_is_reported(in_acme, carry_out_all):
     invalidate(ArticleEmbedding._meta.indexes[0].name)
 
-    before = [(each.model, each.mode, each.action) for each in report_indexes()]
+    before = [(each.model, each.mode, each.action) for each in report_ann_indexes()]
     carry_out_all()
 
     assert before == [(ArticleEmbedding, "invalid", "rebuild")]
-    assert report_indexes() == []
+    assert report_ann_indexes() == []
 
 
 def test_a_declared_index_that_is_missing_is_named(in_acme):
     fill(20, dimensions=384, model=ArticleEmbedding)
     name = ArticleEmbedding._meta.indexes[0].name
-    drop_index(name)
+    drop_ann_index(name)
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
 
     assert (status.mode, status.action) == ("exact", "none")
     assert status.why == f"the model declares {name}, which is missing here: migrate"
@@ -244,13 +244,13 @@ def test_an_ivfflat_index_of_an_empty_table_is_rebuilt_when_there_are_rows(
 ):
     make_table(IvfflatEmbedding)
     fill(MANY - 1, model=IvfflatEmbedding)
-    before = summarize(report_indexes())
+    before = summarize(report_ann_indexes())
     fill(MANY, model=IvfflatEmbedding)
 
-    (status,) = report_indexes()
+    (status,) = report_ann_indexes()
     carry_out_all()
 
     assert before == [("default", MANY - 1, "ivfflat", "none")]
     assert summarize([status]) == [("default", MANY, "ivfflat", "rebuild")]
     assert status.why == "its 1 lists are those of what the migration found; there are 200 rows"
-    assert summarize(report_indexes()) == [("default", MANY, "ivfflat", "none")]
+    assert summarize(report_ann_indexes()) == [("default", MANY, "ivfflat", "none")]

@@ -5,12 +5,12 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tests.models_app import models
-from tests.search.filling import fill, make_vectors
+from tests.search.pgvector.filling import fill, make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -23,9 +23,9 @@ QUERY = make_vectors(1, 8, seed=1)[0]
 
 @pytest.fixture(autouse=True)
 def _forget():
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 def execute(sql, *parameters):
@@ -35,9 +35,9 @@ def execute(sql, *parameters):
 
 
 def build(provider, rows):
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, rows)
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, rows)
     execute("ANALYZE pgvector_pgvectorembedding")
-    forget_indexes()
+    forget_ann_indexes()
 
 
 def search(provider, times=1, limit=5, **tuning):
@@ -68,7 +68,7 @@ def test_search_that_comes_again_is_prepared_and_its_one_plan_uses_the_index(in_
     plan = execute(f"EXPLAIN EXECUTE {name} ('{QUERY.tolist()}')")
     assert before == after
     assert generic_plans > 0
-    assert get_index_name(provider.space, provider.index_name, 8) in str(plan)
+    assert get_ann_index_name(provider.space, provider.index_name, 8) in str(plan)
     assert "$1" in str(plan)
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from apps.search import get_provider
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import tenant_context
 from tests.models_app import models
-from tests.search.filling import fill, make_vectors
+from tests.search.pgvector.filling import fill, make_vectors
 
 QUERY = [1.0, 0.5, 0.25, 0.125, 0, 0, 0, 0]
 TABLES = [
@@ -127,7 +127,7 @@ def test_the_row_a_cursor_stands_on_may_be_deleted(in_acme):
 def test_a_page_is_one_query(in_acme, django_assert_num_queries):
     provider = PgVectorProvider()
     provider.add(make_documents(range(9)))
-    forget_indexes()
+    forget_ann_indexes()
     first = provider.nearest(QUERY).page(3)
 
     search = provider.nearest(QUERY)
@@ -138,8 +138,8 @@ def test_a_page_is_one_query(in_acme, django_assert_num_queries):
 def test_pages_go_through_the_index_and_go_on_when_it_is_gone(in_acme):
     provider = fill(6_000, dimensions=16)
     query = make_vectors(1, 16, seed=1)[0]
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 16, 6_000)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 16, 6_000)
+    forget_ann_indexes()
 
     with CaptureQueriesContext(connection) as queries:
         pages = [provider.nearest(query).page(5)]
@@ -153,9 +153,9 @@ def test_pages_go_through_the_index_and_go_on_when_it_is_gone(in_acme):
                 cursor.execute(
                     "UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text ~ '_hnsw'"
                 )
-            forget_indexes()
+            forget_ann_indexes()
         pages.append(provider.nearest(query).page(5, pages[-1].next))
-    forget_indexes()
+    forget_ann_indexes()
 
     assert "_hnsw" in plan
     rows = concatenate(pages)

@@ -7,7 +7,7 @@ from apps.search.indexing.tasks import maintain_vector_indexes
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tenants.queue.backend import SCHEMA_KEY
-from tests.search.filling import fill
+from tests.search.pgvector.filling import fill
 
 PAGE = "/admin/vector-indexes/"
 AT_PUBLIC = {"headers": {"host": "localhost"}}

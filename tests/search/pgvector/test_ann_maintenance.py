@@ -9,15 +9,15 @@ from django_tasks_db.models import DBTaskResult
 from apps.articles.models import Article
 from apps.search.indexing.tasks import enqueue_maintenance, index_by_keys, maintain_vector_indexes
 from apps.search.storage.pgvector.ann.report import (
-    IndexActionError,
+    AnnIndexError,
     carry_out,
     needs_report,
-    report_indexes,
+    report_ann_indexes,
 )
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tenants.queue.backend import SCHEMA_KEY
-from tests.search.filling import fill, make_vectors, spoil
+from tests.search.pgvector.filling import fill, make_vectors, spoil
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
 pytestmark = pytest.mark.usefixtures("as_owner")
@@ -28,10 +28,10 @@ MANY = 200
 @pytest.fixture(autouse=True)
 def _few_are_many(settings):
     settings.PGVECTOR = {"INDEX_ROWS": MANY}
-    forget_indexes()
+    forget_ann_indexes()
     cache.clear()
     yield
-    forget_indexes()
+    forget_ann_indexes()
     cache.clear()
 
 
@@ -65,7 +65,7 @@ def test_the_task_fails_with_every_fault_after_dealing_with_the_rest(in_acme):
         spoil(fill(MANY, index_name=index_name))
     fill(MANY, index_name="plans")
 
-    with pytest.raises(IndexActionError) as failure:
+    with pytest.raises(AnnIndexError) as failure:
         maintain_vector_indexes.call(**{SCHEMA_KEY: "acme"})
 
     assert str(failure.value).splitlines() == [
@@ -73,7 +73,7 @@ def test_the_task_fails_with_every_fault_after_dealing_with_the_rest(in_acme):
         for index_name in ("letters", "notes")
     ]
     with tenant_context(in_acme):
-        assert [each.mode for each in report_indexes(index_name="plans")] == ["hnsw"]
+        assert [each.mode for each in report_ann_indexes(index_name="plans")] == ["hnsw"]
 
 
 def test_writes_ask_for_the_task_once_a_minute_and_only_when_it_may_pay(acme, globex):
@@ -95,11 +95,11 @@ def test_writes_ask_for_the_task_once_a_minute_and_only_when_it_may_pay(acme, gl
 
 def test_an_index_without_rows_is_reason_enough(in_acme):
     provider = fill(MANY)
-    list(carry_out(report_indexes()))
+    list(carry_out(report_ann_indexes()))
     provider.clear()
 
     needed = [needs_report()]
-    list(carry_out(report_indexes()))
+    list(carry_out(report_ann_indexes()))
     needed.append(needs_report())
 
     assert needed == [True, False]
@@ -130,7 +130,7 @@ def test_the_command_prints_a_table(acme, globex):
         with tenant_context(tenant):
             fill(MANY, dimensions=16)
     with tenant_context(acme):
-        list(carry_out(report_indexes()))
+        list(carry_out(report_ann_indexes()))
 
     words = [line.split()[:5] for line in run("--all").splitlines()]
 
@@ -148,7 +148,7 @@ def test_the_command_applies_what_it_proposes_and_says_so(acme):
     with tenant_context(acme):
         fill(MANY)
         fill(MANY, index_name="notes")
-    name = get_index_name("filled", "notes", 8)
+    name = get_ann_index_name("filled", "notes", 8)
 
     shown = run("--schema=acme", "--index=notes")
     applied = run("--schema=acme", "--index=notes", "--apply")
@@ -159,7 +159,7 @@ def test_the_command_applies_what_it_proposes_and_says_so(acme):
         "acme: filled/notes: build done",
     ]
     with tenant_context(acme):
-        assert [each.mode for each in report_indexes()] == ["exact", "hnsw"]
+        assert [each.mode for each in report_ann_indexes()] == ["exact", "hnsw"]
 
 
 def test_the_command_fails_when_an_action_did(acme):

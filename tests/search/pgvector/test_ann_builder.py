@@ -8,16 +8,21 @@ from psycopg.errors import DiskFull
 
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann import builder as index_builder
-from apps.search.storage.pgvector.ann.builder import IndexBusyError, build_index, drop_index, is_busy
+from apps.search.storage.pgvector.ann import builder
+from apps.search.storage.pgvector.ann.builder import (
+    AnnIndexBusyError,
+    build_ann_index,
+    drop_ann_index,
+    is_busy,
+)
 from apps.search.storage.pgvector.ann.recall import measure_recall
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
-from apps.search.storage.pgvector.tables import ann_index as vector_index
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes, get_index_name
+from apps.search.storage.pgvector.tables import ann_index
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tenants.models import Tenant
-from tests.search.filling import fill, make_vectors
+from tests.search.pgvector.filling import fill, make_vectors
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
 pytestmark = pytest.mark.usefixtures("as_owner")
@@ -36,9 +41,9 @@ SCRATCH = "scratch_vector_indexes"
 
 @pytest.fixture(autouse=True)
 def _forget():
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 @pytest.fixture
@@ -81,8 +86,8 @@ def invalidate(name, schema="acme"):
 
 
 def build(provider, dimensions, rows=1_000):
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, dimensions, rows)
-    return get_index_name(provider.space, provider.index_name, dimensions)
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, dimensions, rows)
+    return get_ann_index_name(provider.space, provider.index_name, dimensions)
 
 
 def explain(queryset):
@@ -140,7 +145,7 @@ def test_two_indexes_of_a_tenant_do_not_touch_each_other(in_acme):
     notes, letters = (fill(50, index_name=index) for index in ("notes", "letters"))
     names = [build(notes, 8), build(letters, 8)]
 
-    drop_index(names[0])
+    drop_ann_index(names[0])
 
     assert list_indexes() == [names[1]]
     assert (notes.objects.count(), letters.objects.count()) == (50, 50)
@@ -152,7 +157,7 @@ def test_another_tenants_index_of_that_name_is_not_touched(acme, globex):
             name = build(fill(50), 8)
 
     with tenant_context(acme):
-        drop_index(name)
+        drop_ann_index(name)
 
     assert (list_indexes("acme"), list_indexes("globex")) == ([], [name])
 
@@ -173,8 +178,8 @@ def test_a_dropped_index_is_not_missed(in_acme):
     name = build(provider, 64)
     before = keys_of(provider.nearest(query)[:10])
 
-    drop_index(name)
-    drop_index(name)
+    drop_ann_index(name)
+    drop_ann_index(name)
     nearest = provider.nearest(query)[:10]
 
     assert keys_of(nearest) == before
@@ -186,17 +191,17 @@ def test_a_dropped_index_is_not_missed(in_acme):
     [(5_000, 384, 8), (100_000, 384, 150), (5_000_000, 384, 512), (100_000, 8_000, 172)],
 )
 def test_memory_is_asked_for_by_the_size_of_the_graph(rows, dimensions, megabytes):
-    assert index_builder._get_memory(rows, dimensions) == megabytes
+    assert builder._get_memory(rows, dimensions) == megabytes
 
 
 def test_the_cap_on_memory_is_a_setting(settings):
     settings.PGVECTOR = {"MAINTENANCE_WORK_MEM_MB": 64}
 
-    assert index_builder._get_memory(1_000_000, 384) == 64
+    assert builder._get_memory(1_000_000, 384) == 64
 
 
 def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_as_it_was(in_scratch):
-    parameters = [*index_builder.SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"]
+    parameters = [*builder.SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"]
 
     def build_and_drop():
         before = [execute(f"SHOW {parameter}") for parameter in parameters]
@@ -205,7 +210,7 @@ def test_outside_a_transaction_it_is_built_concurrently_and_the_session_is_left_
             name = build(provider, 16, rows=2_000_000)
         built = list_indexes(SCRATCH), is_valid(name, SCRATCH)
         with CaptureQueriesContext(connection) as more:
-            drop_index(name)
+            drop_ann_index(name)
         sent = [query["sql"] for query in (*queries, *more)]
         after = [execute(f"SHOW {parameter}") for parameter in parameters]
         return name, built, list_indexes(SCRATCH), sent, before == after, execute(OWN_LOCKS)
@@ -227,7 +232,7 @@ def test_a_build_that_fails_leaves_no_index_behind(in_scratch):
         PgVectorEmbedding.objects.filter(index_name="other").update(index_name="default", document_key="odd")
         with pytest.raises(DatabaseError, match="expected 8 dimensions, not 9"):
             build(provider, 8)
-        return list_indexes(SCRATCH), is_busy(get_index_name("filled", "default", 8))
+        return list_indexes(SCRATCH), is_busy(get_ann_index_name("filled", "default", 8))
 
     assert in_scratch(build_of_two_lengths) == ([], False)
 
@@ -257,14 +262,14 @@ def test_without_shared_memory_for_parallel_workers_it_is_built_without_them(in_
 def test_two_sessions_never_build_the_same_index(in_scratch):
     def build_beside_another():
         provider = fill(50)
-        name = get_index_name(provider.space, provider.index_name, 8)
+        name = get_ann_index_name(provider.space, provider.index_name, 8)
         other = connection.copy()
         try:
             with other.cursor() as cursor:
-                keys = [index_builder.LOCK_SPACE, index_builder._lock_key(name)]
+                keys = [builder.LOCK_SPACE, builder._lock_key(name)]
                 cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
             busy = is_busy(name)
-            with pytest.raises(IndexBusyError, match=rf"works at the index {SCRATCH}\.{name}\."):
+            with pytest.raises(AnnIndexBusyError, match=rf"works at the index {SCRATCH}\.{name}\."):
                 build(provider, 8)
         finally:
             other.close()
@@ -299,9 +304,9 @@ def test_nothing_stored_has_no_recall(in_acme):
 
 
 def test_answers_about_indexes_do_not_pile_up(in_acme, monkeypatch):
-    monkeypatch.setattr(vector_index, "MAX_KNOWN", 3)
+    monkeypatch.setattr(ann_index, "MAX_KNOWN", 3)
 
     for number in range(10):
-        vector_index.find_index(PgVectorEmbedding, "default", f"index{number}", 8)
+        ann_index.find_ann_index(PgVectorEmbedding, "default", f"index{number}", 8)
 
-    assert 0 < len(vector_index._known) <= 3
+    assert 0 < len(ann_index._known) <= 3

@@ -14,14 +14,14 @@ from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import index_objects
 from apps.search.searching.results import find_similar
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.models_app.models import Note
-from tests.search.filling import make_vectors
+from tests.search.pgvector.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -229,8 +229,8 @@ def test_index_is_used_and_all_are_looked_at_where_its_window_is_too_narrow(prov
     )
     query = make_vectors(1, 8, seed=1)[0]
     exact = provider.search_sources(query, limit=10)
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 6_000)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 6_000)
+    forget_ann_indexes()
 
     provider.search_sources(query, limit=10)  # whether there is an index is looked up now and then
     with CaptureQueriesContext(connection) as queries:
@@ -241,7 +241,7 @@ def test_index_is_used_and_all_are_looked_at_where_its_window_is_too_narrow(prov
         plan = "\n".join(line for (line,) in cursor.fetchall())
     with CaptureQueriesContext(connection) as more:
         everything = provider.search_sources(query, limit=300)
-    forget_indexes()
+    forget_ann_indexes()
 
     assert (len(queries), len(more)) == (2, 3)
     assert "_hnsw" in plan

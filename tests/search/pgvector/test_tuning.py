@@ -9,15 +9,15 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import get_embedder, get_search_options, validate_embedding_settings
 from apps.search.embedders.options import SEARCH_OPTIONS
 from apps.search.storage.pgvector import PgVectorProvider
-from apps.search.storage.pgvector.ann.builder import build_index
+from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.searching.tuning import PARAMETERS, get_ef_search, get_tuning
-from apps.search.storage.pgvector.tables.ann_index import forget_indexes
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.distance import COSINE, METRICS
 from tenants.context import tenant_context
 from tests.models_app import models
 from tests.search.embedder import BACKEND
-from tests.search.filling import fill, make_vectors
+from tests.search.pgvector.filling import fill, make_vectors
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def space(settings, embedder):
 
 @pytest.fixture(autouse=True)
 def _forget():
-    forget_indexes()
+    forget_ann_indexes()
     yield
-    forget_indexes()
+    forget_ann_indexes()
 
 
 def sql_of(rows):
@@ -96,8 +96,8 @@ def test_space_without_settings_has_no_options(space):
 def test_searches_of_a_space_use_its_options_and_a_query_may_have_others(space, in_acme):
     alias = space(ef_search=123, max_scan_tuples=4_567)
     provider = fill(500, space=alias)
-    build_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
+    forget_ann_indexes()
     query = make_vectors(1, 8, seed=1)[0]
 
     own = sql_of(provider.nearest(query)[:5])
@@ -113,8 +113,8 @@ def test_searches_of_a_space_use_its_options_and_a_query_may_have_others(space, 
 def test_options_last_for_one_statement(space, in_acme, globex):
     alias = space(ef_search=123)
     provider = fill(500, space=alias)
-    build_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, alias, provider.index_name, 8, 500)
+    forget_ann_indexes()
 
     list(provider.nearest(make_vectors(1, 8)[0])[:5])
 
@@ -133,8 +133,8 @@ def test_options_last_for_one_statement(space, in_acme, globex):
 )
 def test_what_a_search_was_used_for_does_not_keep_it_from_being_tuned(space, in_acme, use):
     provider = fill(500, space=space())
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 500)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 500)
+    forget_ann_indexes()
     found = provider.nearest(make_vectors(1, 8)[0])
 
     use(found)
@@ -144,8 +144,8 @@ def test_what_a_search_was_used_for_does_not_keep_it_from_being_tuned(space, in_
 
 def test_search_with_conditions_can_be_tuned(space, in_acme):
     provider = fill(3_000, space=space())
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 3_000)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 3_000)
+    forget_ann_indexes()
     found = provider.nearest(make_vectors(1, 8)[0]).filter(metadata__n__gte=0)
 
     tuned = found.tune(max_scan_tuples=4_567)[:5]
@@ -276,8 +276,8 @@ def test_bad_threshold_is_refused(in_acme, embedder, score):
 
 def test_threshold_keeps_the_index_and_asks_once(space, in_acme):
     provider = fill(6_000)
-    build_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 6_000)
-    forget_indexes()
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 6_000)
+    forget_ann_indexes()
     limit = list(provider.nearest(QUERY)[:10])[4].score
 
     search = provider.nearest(QUERY).above(limit)[:10]
