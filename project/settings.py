@@ -36,10 +36,10 @@ ASGI_APPLICATION = "project.asgi.application"
 
 SHARED_APPS = [
     "tenants",
-    "apps.operations.fleet",
-    "apps.operations.bundles",
-    "apps.operations.deletion",
     "apps.operations.doctor",
+    "apps.operations.deletion",
+    "apps.operations.fleet",  # this one and the next two may be left out
+    "apps.operations.bundles",
     "apps.operations.isolation",
     "project.admin.MembersAdminConfig",  # before django_tenants, whose admin templates want a public tenant
     "django_tenants",
@@ -104,45 +104,7 @@ TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
 DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a tenant that leaves is deleted
 TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
 TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
-TENANT_BUNDLE = {  # what manage.py export_tenant writes
-    # What apps add: apps/operations/bundles/parts.py.
-    "PARTS": ["apps.search.bundle", "apps.search_own_spaces.bundle", "apps.accounts.bundle"],
-    # Tables whose rows stay behind.
-    "EXCLUDE": ["django_session", "search_cachedvector", "search_cacheuse", "search_servicebudget"],
-    "TASKS": [  # those that wait come along
-        "apps.search.indexing.tasks.index_by_keys",
-        "apps.search.indexing.tasks.continue_run",
-        "apps.search.indexing.tasks.make_keywords",
-        "apps.search_switching.advancing.advance_switch",
-        "apps.search_switching.dropping.drop_documents",
-        "apps.search_switching.loose.copy_loose_documents",
-    ],
-}
 GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"
-DOCTOR_CHECKS = [  # in this order; mending goes by it, too
-    "apps.operations.doctor.server.check",
-    "apps.operations.doctor.sessions.check",
-    "apps.operations.doctor.registry.check",
-    "apps.operations.doctor.roles.check",
-    "apps.operations.doctor.tasks.check",
-    "apps.search.doctor.check_settings",
-    "apps.search.doctor.check_tenants",
-    "apps.search_own_spaces.doctor.check",
-    "apps.operations.doctor.disk.check",
-]
-# What manage.py prove_isolation tries: functions, or lists of them.
-ISOLATION_ATTACKS = [
-    "apps.operations.isolation.database.ATTACKS",
-    "apps.operations.isolation.process.ATTACKS",
-    "apps.operations.isolation.tasks.ATTACKS",
-    "apps.operations.isolation.pool.ATTACKS",
-    "apps.accounts.isolation.ATTACKS",
-    "apps.search.isolation.ATTACKS",
-    "apps.search_own_spaces.isolation.ATTACKS",
-    "project.isolation.ATTACKS",
-]
-if "apps.search_quality" in TENANT_APPS:
-    ISOLATION_ATTACKS.append("apps.search_quality.isolation.ATTACKS")
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 

@@ -1,7 +1,6 @@
 """System checks of the database, of pgvector, and of relations between schemas. Ids begin with `tenants.`."""
 
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,8 +8,6 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import OperationalError, connections
-from django.tasks import Task
-from django.utils.module_loading import import_string
 from psycopg_pool import ConnectionPool
 
 from tenants.postgresql.compiler import has_shared_tables, has_tenant_tables
@@ -19,7 +16,6 @@ MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)
 ENGINE = "tenants.postgresql"
 URL_SCHEMES = ("postgresql", "postgres", "pgsql", "psql")
-BUNDLE_KEYS = ("PARTS", "EXCLUDE", "TASKS")
 
 
 @register(Tags.security)
@@ -103,15 +99,6 @@ def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
     return [*_server_version(server_version), *_extension(available, installed)]
 
 
-@register()
-def check_bundles(**kwargs: Any) -> list[CheckMessage]:
-    """E010: settings.TENANT_BUNDLE must name parts that can be imported and tasks that are some."""
-    hint = "apps/operations/bundles/parts.py says what a part is."
-    return [
-        Error(f"TENANT_BUNDLE{fault}", hint=hint, id="tenants.E010") for fault in _find_faults_of_bundles()
-    ]
-
-
 @register(Tags.models)
 def check_relations(**kwargs: Any) -> list[CheckMessage]:
     """E007: a relation must end in every schema in which it begins, so none leads from a tenant to public."""
@@ -155,24 +142,6 @@ def _find_fault_of_relation(model: Any, target: str) -> str:
     if has_shared_tables(begin) and not has_shared_tables(end):
         return "whose table is in the tenants' schemas only, so that it leads nowhere in public."
     return ""
-
-
-def _find_faults_of_bundles() -> Iterator[str]:
-    for key in settings.TENANT_BUNDLE.keys() - set(BUNDLE_KEYS):
-        yield f": unknown key {key!r}; allowed are: {', '.join(BUNDLE_KEYS)}."
-    for path in settings.TENANT_BUNDLE.get("PARTS", ()):
-        try:
-            import_module(path)
-        except ImportError as error:
-            yield f"['PARTS']: {path!r} cannot be imported: {error}."
-    for path in settings.TENANT_BUNDLE.get("TASKS", ()):
-        try:
-            found = import_string(path)
-        except ImportError as error:
-            yield f"['TASKS']: {path!r} cannot be imported: {error}."
-        else:
-            if not isinstance(found, Task):
-                yield f"['TASKS']: {path!r} is no task, but {type(found).__name__}."
 
 
 def _server_version(number: int) -> list[CheckMessage]:

@@ -1,8 +1,10 @@
-"""What becomes of accounts when a tenant is imported from a bundle (settings.TENANT_BUNDLE["PARTS"])."""
+"""What becomes of accounts when a tenant is imported from a bundle."""
 
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey
+
+EXCLUDE = ["django_session"]  # whoever is signed in at the original is not signed in here
 
 
 def after_load(*, is_copy: bool) -> str:

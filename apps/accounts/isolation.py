@@ -1,4 +1,4 @@
-"""Attacks on accounts, for `manage.py prove_isolation`: see apps.operations.isolation.database."""
+"""Attacks on accounts, for `manage.py prove_isolation`."""
 
 from typing import TYPE_CHECKING
 
@@ -75,4 +75,33 @@ def meet_others_limit(victim: "Party", attacker: "Party") -> bool:
     return wait > 0
 
 
-ATTACKS = [authenticate_with_others_key, read_keys, follow_others_reset_link, meet_others_limit]
+def open_account_with_others_session(victim: "Party", attacker: "Party") -> bool:
+    """The account page, with the victim's session cookie."""
+    return _shows("account", victim, attacker, session=victim.session)
+
+
+def open_admin_with_others_session(victim: "Party", attacker: "Party") -> bool:
+    """The admin, with the victim's session cookie; the page greets who is signed in."""
+    return _shows("admin:accounts_user_changelist", victim, attacker, session=victim.session)
+
+
+def list_users_in_admin(victim: "Party", attacker: "Party") -> bool:
+    """The admin's list of users, signed in as the attacker's own user."""
+    victim.session  # noqa: B018  # plants the user
+    return _shows("admin:accounts_user_changelist", victim, attacker, session=attacker.session)
+
+
+def _shows(name: str, victim: "Party", attacker: "Party", *, session: str) -> bool:
+    path = reverse(name, urlconf=settings.ROOT_URLCONF)
+    return victim.token.encode() in attacker.get(path, session=session).content
+
+
+ATTACKS = [
+    authenticate_with_others_key,
+    read_keys,
+    follow_others_reset_link,
+    meet_others_limit,
+    open_account_with_others_session,
+    open_admin_with_others_session,
+    list_users_in_admin,
+]

@@ -1,5 +1,7 @@
 """Wires the signals and the checks."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
@@ -8,6 +10,10 @@ class SearchConfig(AppConfig):
     """Per-tenant semantic search."""
 
     name = "apps.search"
+    moved_tasks: ClassVar[dict[str, str]] = {
+        f"apps.search.tasks.{name}": f"apps.search.indexing.tasks.{name}"
+        for name in ("index_by_keys", "continue_run", "maintain_vector_indexes", "make_keywords")
+    }
 
     def ready(self) -> None:
         """Listen to the indexed models and register the system checks."""

@@ -1,6 +1,6 @@
 """What a bundle says of a tenant's vectors, and whether they are of use here.
 
-Named in settings.TENANT_BUNDLE["PARTS"]. Vectors of another embedder cannot be compared with this one's, and
+Vectors of another embedder cannot be compared with this one's, and
 nothing in them tells; so the spaces in use are described, and must be the same where they are imported.
 """
 
@@ -12,7 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
-from apps.search.indexing.tasks import maintain_vector_indexes
+from apps.search.indexing.tasks import (
+    continue_run,
+    index_by_keys,
+    maintain_vector_indexes,
+    make_keywords,
+)
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.report import needs_report
 from apps.search.storage.pgvector.ann.status import list_tables
@@ -46,6 +51,8 @@ class UsedSpace(BaseModel):
     own_model: str | None = None
 
 
+TASKS = [index_by_keys, continue_run, make_keywords]
+EXCLUDE = ["search_cachedvector", "search_cacheuse", "search_servicebudget"]
 USED_SPACES = TypeAdapter(list[UsedSpace])
 
 

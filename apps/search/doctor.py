@@ -231,3 +231,6 @@ def _delete_sql(status: AnnIndexStatus, rest: str) -> str:
         space=sql.Literal(status.space),
         index_name=sql.Literal(status.index_name),
     )
+
+
+CHECKS = [check_settings, check_tenants]

@@ -1,7 +1,4 @@
-"""Attacks on indexed objects and their documents, for `manage.py prove_isolation`.
-
-See apps.operations.isolation.database for what an attack is.
-"""
+"""Attacks on indexed objects and their documents, for `manage.py prove_isolation`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.accounts.isolation import plant_key
 from apps.search.documents import Document, embed
 from apps.search.embedders import BaseEmbedder, EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
@@ -151,6 +149,17 @@ def search_in_api(victim: "Party", attacker: "Party") -> bool:
     return _search_at("api-1:search", victim, attacker)
 
 
+def call_api_with_others_key(victim: "Party", attacker: "Party") -> bool | None:
+    """The search API, with the victim's key; None where it answers anybody."""
+    if attacker.tenant and attacker.tenant.search_is_public:
+        return None
+    victim.of(plant_documents)
+    path = reverse("api-1:search", urlconf=settings.ROOT_URLCONF)
+    headers = {"authorization": f"Bearer {victim.of(plant_key)}"}
+    query = {"q": victim.word, "mode": "keyword"}
+    return attacker.get(path, query=query, headers=headers).status_code == 200
+
+
 def open_object_page(victim: "Party", attacker: "Party") -> bool | None:
     """The pages of the objects, by their addresses; None where there are none."""
     victim.of(plant_documents)
@@ -223,5 +232,6 @@ ATTACKS = [
     search_by_every_mode,
     search_on_page,
     search_in_api,
+    call_api_with_others_key,
     open_object_page,
 ]

@@ -1,4 +1,4 @@
-"""What becomes of a tenant's own spaces when it is imported from a bundle (settings.TENANT_BUNDLE["PARTS"]).
+"""What becomes of a tenant's own spaces when it is imported from a bundle.
 
 Their keys are encrypted for one schema of one installation. A copy must not use the original's account with a
 service, so its keys go; elsewhere they cannot be read unless ENCRYPTION_KEYS, or SECRET_KEY, are the same.

@@ -27,3 +27,6 @@ def check(scope: Scope) -> Iterator[Finding]:
                 "Put the former secret into SECRET_KEY_FALLBACKS or ENCRYPTION_KEYS; or give the keys again."
             )
             yield Finding(Level.ERROR, tenant.schema_name, message, fix)
+
+
+CHECKS = [check]

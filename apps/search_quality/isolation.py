@@ -1,7 +1,4 @@
-"""Attacks on golden queries and recent searches, for `manage.py prove_isolation`.
-
-See apps.operations.isolation.database for what an attack is.
-"""
+"""Attacks on golden queries and recent searches, for `manage.py prove_isolation`."""
 
 from typing import TYPE_CHECKING
 

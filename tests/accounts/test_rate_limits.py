@@ -8,6 +8,7 @@ from django.test import RequestFactory
 from apps.accounts.access import rate_limits
 from apps.accounts.access.rate_limits import count, describe_wait, get_client_address, get_rate
 from apps.accounts.checks import check_rate_limits
+from apps.accounts.isolation import meet_others_limit
 from tenants.context import tenant_context
 
 DAY = 86_400
@@ -130,7 +131,8 @@ def test_the_wait_is_said_in_words(seconds, text):
 
 
 def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings, monkeypatch, capsys):
-    settings.ISOLATION_ATTACKS = ["apps.accounts.isolation.meet_others_limit"]
+    attacks = {"meet_others_limit": meet_others_limit}
+    monkeypatch.setattr("apps.operations.isolation.run.load_attacks", lambda: attacks)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     monkeypatch.setattr(rate_limits, "bind_to_schema", str)
 

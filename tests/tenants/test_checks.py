@@ -14,7 +14,6 @@ from tenants.checks import (
     _extension,
     _server_version,
     check_apps,
-    check_bundles,
     check_engine,
     check_relations,
     check_server,
@@ -313,28 +312,3 @@ def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
 
     assert {"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"} <= tables
     assert [table for table in tables if table.startswith(("articles_", "pgvector_", "search_"))] == []
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"PARTS": ["apps.crm.bundle"]}, "['PARTS']: 'apps.crm.bundle' cannot be imported: No module named"),
-        (
-            {"TASKS": ["apps.search.indexing.tasks.none"]},
-            "['TASKS']: 'apps.search.indexing.tasks.none' cannot be imported: ",
-        ),
-        (
-            {"TASKS": ["apps.search.indexing.tasks.BATCH"]},
-            "['TASKS']: 'apps.search.indexing.tasks.BATCH' is no task, but int.",
-        ),
-        ({"SKIP": []}, ": unknown key 'SKIP'; allowed are: PARTS, EXCLUDE, TASKS."),
-    ],
-)
-def test_settings_of_bundles_that_cannot_work_are_e010(settings, change, fault):
-    settings.TENANT_BUNDLE = settings.TENANT_BUNDLE | change
-
-    message = get_only(check_bundles())
-
-    assert message.id == "tenants.E010"
-    assert message.msg.startswith(f"TENANT_BUNDLE{fault}")
-    assert message.hint == "apps/operations/bundles/parts.py says what a part is."

@@ -8,7 +8,7 @@ from django.conf import settings as project_settings
 from django.core.management import CommandError, call_command
 from psycopg_pool import ConnectionPool
 
-from apps.operations.isolation.pool import open_pool
+from apps.operations.isolation.pool import ATTACKS, open_pool
 from tenants.checks import check_pool
 from tenants.postgresql import base
 from tests.workers import PATIENCE, get_test_database_url
@@ -73,8 +73,9 @@ def test_a_pool_beside_kept_connections_is_e006(settings, age):
     )
 
 
-def test_a_pool_without_reset_is_found_by_the_proof(acme, globex, settings, monkeypatch, capsys):
-    settings.ISOLATION_ATTACKS = ["apps.operations.isolation.pool.ATTACKS"]
+def test_a_pool_without_reset_is_found_by_the_proof(acme, globex, monkeypatch, capsys):
+    attacks = {attack.__name__: attack for attack in ATTACKS}
+    monkeypatch.setattr("apps.operations.isolation.run.load_attacks", lambda: attacks)
     monkeypatch.setattr(base, "with_reset", dict)
 
     with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):

@@ -7,3 +7,7 @@ class BundlesConfig(AppConfig):
     """A tenant as one file: `manage.py export_tenant` and `import_tenant`."""
 
     name = "apps.operations.bundles"
+
+    def ready(self) -> None:
+        """Declare the extension point, of which the system checks must know."""
+        from apps.operations.bundles import parts  # noqa: F401

@@ -13,7 +13,7 @@ from apps.operations.bundles.archive import Progress, write_archive
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import describe_files, open_file
 from apps.operations.bundles.manifest import Content, FileContent, Manifest, TableContent, Versions
-from apps.operations.bundles.parts import describe_parts, list_waiting
+from apps.operations.bundles.parts import describe_parts, list_left_out, list_waiting
 from apps.operations.bundles.progress import Bar, no_bar
 from apps.operations.bundles.registration import describe_registration
 from apps.operations.bundles.rows import copy_out, lock_tables, read_sequences, snapshot
@@ -72,7 +72,7 @@ class _Spool:
 
 
 def _read_database(tenant: Tenant, fresh: Schema, spool: _Spool, progress: Progress) -> Manifest:
-    schema, left_out = tenant.schema_name, list(settings.TENANT_BUNDLE.get("EXCLUDE", ()))
+    schema, left_out = tenant.schema_name, list_left_out()
     with unbound():
         tenant.refresh_from_db()
         registration = describe_registration(tenant)

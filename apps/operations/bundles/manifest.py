@@ -104,7 +104,7 @@ class Registration(Part):
     fields: dict[str, JsonValue]
 
 
-class Task(Part):
+class WaitingTask(Part):
     """A task of the tenant that waited when the bundle was made."""
 
     path: str
@@ -115,8 +115,7 @@ class Task(Part):
 class Manifest(Part):
     """All that a bundle says of itself.
 
-    `left_out` names the tables whose rows stay behind (settings.TENANT_BUNDLE["EXCLUDE"]), `parts` is what
-    the apps add (TENANT_BUNDLE["PARTS"]), each under its module.
+    `left_out` names the tables whose rows stay behind, and `parts` is what the apps add, by app label.
     """
 
     format: Literal[1]
@@ -127,7 +126,7 @@ class Manifest(Part):
     tables: list[TableContent]
     left_out: list[str]
     sequences: dict[str, Sequence]
-    tasks: list[Task]
+    tasks: list[WaitingTask]
     parts: dict[str, JsonValue]
     files: list[FileContent]
 

@@ -1,74 +1,108 @@
-"""What the apps add to a bundle, and the tasks that wait: settings.TENANT_BUNDLE.
+"""What the apps add to a bundle, and the tasks that travel with it.
 
-A part is a module, named in TENANT_BUNDLE["PARTS"], with any of these functions, called with the tenant
-bound, but for the second:
+An app says it in a module `bundle.py` that has any of these:
 
-    describe() -> Any                           # JSON for the manifest; must only read
-    find_faults(described) -> Iterable[str]     # why a tenant that was so described does not fit here
-    after_load(*, is_copy) -> str               # in the transaction of the rows; a line to print, or ""
+    def describe() -> Any: ...                        # JSON for the manifest; must only read
+    def find_faults(described) -> Iterable[str]: ...  # why a tenant that was so described does not fit here
+    def after_load(*, is_copy) -> str: ...            # in the transaction of the rows; a line to print, or ""
 
-What `find_faults` gets may come from anybody.
+    TASKS = [index_by_keys]        # tasks that come along while they wait; any arguments must be harmless
+    EXCLUDE = ["search_cacheuse"]  # tables whose rows stay behind
+
+The functions are called with the tenant bound, except for `find_faults`; its argument may come from anybody.
+A description stands in the manifest under the app's label. Older bundles have the module's dotted path there.
 """
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from django.conf import settings
-from django.tasks import TaskResultStatus
-from django.utils.module_loading import import_string
+from django.apps import apps
+from django.tasks import Task, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from apps.operations.bundles.manifest import Manifest, Task
+from apps.operations.bundles.manifest import Manifest, WaitingTask
 from tenants.context import unbound
+from tenants.discovery import ExtensionPoint
 from tenants.queue.backend import SCHEMA_KEY
 
 UNDONE = (TaskResultStatus.READY, TaskResultStatus.RUNNING)
+FUNCTIONS = ("describe", "find_faults", "after_load")
+LISTS: dict[str, type] = {"TASKS": Task, "EXCLUDE": str}
+
+
+def find_form_fault(module: ModuleType) -> str:
+    """Return what is wrong with an app's `bundle.py`, or ""."""
+    given = {name: getattr(module, name) for name in (*FUNCTIONS, *LISTS) if hasattr(module, name)}
+    if not given:
+        return f"must have one of: {', '.join((*FUNCTIONS, *LISTS))}"
+    for name, value in given.items():
+        if name in FUNCTIONS:
+            fault = "" if callable(value) else f"must have a function {name}"
+        else:
+            is_list = isinstance(value, list | tuple) and all(isinstance(one, LISTS[name]) for one in value)
+            fault = "" if is_list else f"must set {name} to a list of {LISTS[name].__name__}"
+        if fault:
+            return fault
+    return ""
+
+
+POINT = ExtensionPoint("bundle", find_form_fault)
 
 
 def describe_parts() -> dict[str, Any]:
-    """Return what the parts say of the bound tenant, each under its module."""
-    return {path: describe() for path, describe in _list_functions("describe")}
+    """Return what the apps say of the bound tenant, by app label."""
+    return {label: describe() for label, describe in _list_functions("describe")}
 
 
 def find_part_faults(manifest: Manifest) -> Iterator[str]:
     """Yield why the parts or the tasks of a bundle do not fit here."""
+    labels = {module.__name__: config.label for config, module in POINT.load()}
+    parts = {labels.get(name, name): part for name, part in manifest.parts.items()}
     known = dict(_list_functions("describe"))
-    for path in sorted(manifest.parts.keys() - known.keys()):
-        yield f"part {path}: settings.TENANT_BUNDLE['PARTS'] does not have it."
-    for path in sorted(known.keys() - manifest.parts.keys()):
-        yield f"part {path}: it is missing."
-    for path, find_faults in _list_functions("find_faults"):
-        if path in manifest.parts:
-            yield from find_faults(manifest.parts[path])
+    for label in sorted(parts.keys() - known.keys()):
+        yield f"part {label}: no app here has it."
+    for label in sorted(known.keys() - parts.keys()):
+        yield f"part {label}: it is missing."
+    for label, find_faults in _list_functions("find_faults"):
+        if label in parts:
+            yield from find_faults(parts[label])
     for path in sorted({task.path for task in manifest.tasks} - set(_list_tasks())):
-        yield f"task {path}: settings.TENANT_BUNDLE['TASKS'] does not allow it."
+        yield f"task {path}: no app here lets it travel (TASKS of its bundle.py)."
 
 
 def finish_parts(*, is_copy: bool) -> list[str]:
-    """Let the parts do what is left to do in the bound tenant; return what they have to say."""
+    """Let the apps do what is left to do in the bound tenant; return what they have to say."""
     lines = [after_load(is_copy=is_copy) for _, after_load in _list_functions("after_load")]
     return [line for line in lines if line]
 
 
-def list_waiting(schema: str) -> list[Task]:
-    """Return the tenant's tasks that are not done, of those in TENANT_BUNDLE["TASKS"], the oldest first."""
+def list_left_out() -> list[str]:
+    """Return the names of the tables whose rows stay behind, sorted."""
+    return sorted({name for _, module in POINT.load() for name in getattr(module, "EXCLUDE", ())})
+
+
+def list_waiting(schema: str) -> list[WaitingTask]:
+    """Return the tenant's tasks that may travel and are not done, the oldest first."""
+    known = _list_tasks()
     with unbound():
         rows = DBTaskResult.objects.filter(
             status__in=UNDONE,
-            task_path__in=_list_tasks(),
+            task_path__in=known,
             args_kwargs__kwargs__contains={SCHEMA_KEY: schema},
         ).order_by("enqueued_at")
         found = list(rows.values_list("task_path", "args_kwargs"))
     return [
-        Task(path=path, args=call["args"], kwargs=_without_tenant(call["kwargs"])) for path, call in found
+        WaitingTask(path=known[path].module_path, args=call["args"], kwargs=_without_tenant(call["kwargs"]))
+        for path, call in found
     ]
 
 
-def enqueue_waiting(tasks: list[Task]) -> None:
+def enqueue_waiting(tasks: list[WaitingTask]) -> None:
     """Write the tasks for the bound tenant, and for no other, whatever they say."""
+    known = _list_tasks()
     for task in tasks:
-        called = import_string(task.path)
+        called = known[task.path]
         called.get_backend().enqueue(called, task.args, _without_tenant(task.kwargs))
 
 
@@ -77,10 +111,18 @@ def _without_tenant(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_functions(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    for path in settings.TENANT_BUNDLE.get("PARTS", ()):
-        if function := getattr(import_module(path), name, None):
-            yield path, function
+    for config, module in POINT.load():
+        if function := getattr(module, name, None):
+            yield config.label, function
 
 
-def _list_tasks() -> list[str]:
-    return list(settings.TENANT_BUNDLE.get("TASKS", ()))
+def _list_tasks() -> dict[str, Task]:
+    """Return the tasks that may travel, by their dotted paths, former ones included."""
+    tasks = {task.module_path: task for _, module in POINT.load() for task in getattr(module, "TASKS", ())}
+    moved = {
+        old: tasks[new]
+        for config in apps.get_app_configs()
+        for old, new in getattr(config, "moved_tasks", {}).items()
+        if new in tasks
+    }
+    return moved | tasks

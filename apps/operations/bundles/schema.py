@@ -118,7 +118,7 @@ def find_differences(there: Schema, here: Schema) -> Iterator[str]:
     for table in sorted(there.tables.keys() - here.tables.keys()):
         yield (
             f"table {table}: no migration here makes it. Drop it, or name it in "
-            "settings.TENANT_BUNDLE['EXCLUDE'] to leave it out."
+            "EXCLUDE of an app's bundle.py to leave it out."
         )
     for table in sorted(here.tables.keys() - there.tables.keys()):
         yield f"table {table}: a migration here makes it, but it is missing."

@@ -1,20 +1,33 @@
-"""Runs the checks of settings.DOCTOR_CHECKS, and mends what they found."""
+"""Runs the checks of all apps, and mends what they found.
+
+An app brings its checks in a module `doctor.py`:
+
+    def check_orders(scope: Scope) -> Iterable[Finding]: ...
+
+    CHECKS = [check_orders]
+
+They run in the order of INSTALLED_APPS, and findings are mended in it. See `apps.operations.doctor.finding`.
+"""
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from django.conf import settings
 from django.core.management import CommandError
 from django.db import Error, transaction
-from django.utils.module_loading import import_string
 from django_tenants.utils import get_public_schema_name
 
+from apps.operations.doctor import disk
 from apps.operations.doctor.finding import Finding, Level, Scope
 from tenants.context import connection
+from tenants.discovery import ExtensionPoint, list_attribute
 from tenants.models import Tenant
 
+POINT = ExtensionPoint("doctor", list_attribute("CHECKS", "functions", callable))
 REGISTRY_EXISTS = "SELECT to_regclass('public.tenants_tenant') IS NOT NULL"
+
+
+type Check = Callable[[Scope], Iterable[Finding]]
 
 
 class Outcome(NamedTuple):
@@ -34,7 +47,8 @@ def examine(schema: str | None = None) -> list[Finding]:
         message = "The database has no registry of tenants."
         return [Finding(Level.ERROR, "database", message, "manage.py migrate_schemas")]
     scope = _get_scope(schema)
-    return [finding for path in settings.DOCTOR_CHECKS for finding in _run(path, scope)]
+    checks: list[Check] = [check for _, module in POINT.load() for check in module.CHECKS]
+    return [finding for check in (*checks, disk.check) for finding in _run(check, scope)]
 
 
 def mend(findings: Iterable[Finding]) -> dict[Finding, Outcome]:
@@ -65,8 +79,7 @@ def _get_scope(schema: str | None) -> Scope:
     return Scope(chosen, is_whole=False)
 
 
-def _run(path: str, scope: Scope) -> list[Finding]:
-    check = import_string(path)
+def _run(check: Check, scope: Scope) -> list[Finding]:
     try:
         with _savepoint():
             return list(check(scope))
@@ -74,7 +87,7 @@ def _run(path: str, scope: Scope) -> list[Finding]:
         return [Finding(Level.ERROR, "migrations", str(error), "manage.py makemigrations --merge")]
     except Error as error:
         # Without its text, which may quote a row.
-        message = f"{path} could not be carried out: {type(error).__name__}."
+        message = f"{check.__module__}.{check.__name__} could not be run: {type(error).__name__}."
         return [Finding(Level.ERROR, "database", message, "manage.py doctor --traceback")]
 
 

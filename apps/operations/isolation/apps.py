@@ -7,3 +7,7 @@ class IsolationConfig(AppConfig):
     """Attacks each tenant from every other: `manage.py prove_isolation`."""
 
     name = "apps.operations.isolation"
+
+    def ready(self) -> None:
+        """Declare the extension point, of which the system checks must know."""
+        from apps.operations.isolation import run  # noqa: F401

@@ -1,9 +1,4 @@
-"""Attacks by the ORM and by raw SQL.
-
-An attack is a function of the victim and the attacker, called with the attacker's tenant bound. It returns
-whether it found what is the victim's, or None where it does not apply. With the victim for an attacker it
-must find it, or it proves nothing.
-"""
+"""Attacks by the ORM and by raw SQL."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

@@ -1,12 +1,22 @@
-"""Plants a canary in each party and lets every other look for it."""
+"""Plants a canary in each party and lets every other one look for it.
+
+An app brings its attacks in a module `isolation.py`:
+
+    def read_orders(victim: Party, attacker: Party) -> bool | None: ...
+
+    ATTACKS = [read_orders]
+
+An attack is called with the attacker bound. It returns whether it found what belongs to the victim, or None
+where it does not apply. It must find it when the victim is also the attacker; otherwise it proves nothing.
+`victim.of(plant)` plants something once for each party. Other apps import `Party` for type checkers only, so
+that this app can be left out.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import (
     ImproperlyConfigured,
     ObjectDoesNotExist,
@@ -15,14 +25,16 @@ from django.core.exceptions import (
 )
 from django.db import Error, transaction
 from django.test import override_settings
-from django.utils.module_loading import import_string
 
 from apps.operations.isolation.party import Party
 from apps.operations.isolation.report import Leak, Report
 from tenants.context import NoTenantError, TenantMismatchError
+from tenants.discovery import ExtensionPoint, list_attribute
 from tenants.models import Tenant
 
-Attack = Callable[[Party, Party], bool | None]
+type Attack = Callable[[Party, Party], bool | None]
+
+POINT = ExtensionPoint("isolation", list_attribute("ATTACKS", "functions", callable))
 
 # What a guard answers. That the attack itself is sound is shown by the victim, who is not refused.
 REFUSALS = (
@@ -37,19 +49,15 @@ REFUSED = "refused"
 
 
 def load_attacks() -> dict[str, Attack]:
-    """Return the attacks of settings.ISOLATION_ATTACKS by name: dotted paths of functions or lists of them.
-
-    Raises ImproperlyConfigured for a path that leads nowhere and for two attacks of one name.
-    """
+    """Return the attacks of all apps by name. Raises ImproperlyConfigured for two of one name."""
     attacks: dict[str, Attack] = {}
-    for path in settings.ISOLATION_ATTACKS:
-        try:
-            found: Any = import_string(path)
-        except ImportError as error:
-            raise ImproperlyConfigured(f"ISOLATION_ATTACKS: {path!r} cannot be imported: {error}.") from error
-        for attack in [found] if callable(found) else found:
-            if attacks.setdefault(attack.__name__, attack) is not attack:
-                raise ImproperlyConfigured(f"ISOLATION_ATTACKS: two attacks are named {attack.__name__!r}.")
+    for _, module in POINT.load():
+        for attack in module.ATTACKS:
+            if attack.__name__ in attacks:
+                raise ImproperlyConfigured(
+                    f"Two attacks are named {attack.__name__!r}. Rename the one in {module.__name__}."
+                )
+            attacks[attack.__name__] = attack
     return attacks
 
 
@@ -57,7 +65,7 @@ def prove(tenants: Sequence[Tenant], note: Callable[[str], object] = lambda line
     """Try each attack from each tenant, and from no tenant, on every other tenant.
 
     All happens in one transaction that is rolled back; cached keys and files are deleted. `note` is told of
-    each step. Raises what an attack raises that is no refusal, and ImproperlyConfigured as `load_attacks`.
+    each step. Raises whatever an attack raises that is no refusal, and ImproperlyConfigured as load_attacks.
     """
     attacks = load_attacks()
     victims = [Party(tenant) for tenant in tenants]

@@ -153,7 +153,7 @@ def test_documents_of_a_space_that_is_nobodys_come_along_unless_it_is_one_here(
 
 
 def test_spaces_that_cannot_be_read(forge, faults_of):
-    path = forge(lambda manifest: manifest["parts"].update({"apps.search.bundle": [{"alias": 5}]}))
+    path = forge(lambda manifest: manifest["parts"].update(search=[{"alias": 5}]))
 
     assert faults_of(path) == ["search: the spaces cannot be read: 4 faults."]
 
@@ -196,7 +196,7 @@ def test_tables_and_sequences_that_are_missing_or_not_known(forge, members, faul
 
     assert faults_of(path) == [
         "table crm_deal: no migration here makes it. Drop it, or name it in "
-        "settings.TENANT_BUNDLE['EXCLUDE'] to leave it out.",
+        "EXCLUDE of an app's bundle.py to leave it out.",
         "table auth_group_permissions: a migration here makes it, but it is missing.",
         "sequence auth_group_id_seq: it is missing.",
     ]
@@ -217,11 +217,11 @@ def test_another_format(forge, faults_of):
 
 def test_parts_that_are_missing_or_not_known(forge, faults_of):
     def change(manifest):
-        manifest["parts"] = {"apps.crm.bundle": {}}
+        manifest["parts"] = {"crm": {}}
 
     assert faults_of(forge(change)) == [
-        "part apps.crm.bundle: settings.TENANT_BUNDLE['PARTS'] does not have it.",
-        "part apps.search.bundle: it is missing.",
+        "part crm: no app here has it.",
+        "part search: it is missing.",
     ]
 
 
@@ -230,7 +230,7 @@ def test_a_task_that_is_not_allowed(forge, faults_of):
     path = forge(lambda manifest: manifest["tasks"].append(task))
 
     assert faults_of(path) == [
-        "task tenants.tasks.provision_tenant: settings.TENANT_BUNDLE['TASKS'] does not allow it."
+        "task tenants.tasks.provision_tenant: no app here lets it travel (TASKS of its bundle.py)."
     ]
 
 

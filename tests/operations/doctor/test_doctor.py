@@ -136,7 +136,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(run):
 
     messages = [finding.message for finding in examine()]
 
-    assert "apps.operations.doctor.tasks.check could not be carried out: ProgrammingError." in messages
+    assert "apps.operations.doctor.tasks.check could not be run: ProgrammingError." in messages
     assert any(message.startswith("The largest tenants: ") for message in messages)
 
 

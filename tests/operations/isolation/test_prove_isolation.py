@@ -11,8 +11,10 @@ from django.test.utils import isolate_apps
 from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
+from apps.operations.isolation import isolation, run
 from apps.operations.isolation.process import CACHE_KEY
 from apps.operations.isolation.run import load_attacks
+from apps.operations.isolation.tasks import ATTACKS as TASK_ATTACKS
 from apps.search.isolation import get_filler
 from tenants.context import tenant_context
 from tenants.models import Tenant
@@ -40,6 +42,15 @@ def read_users(victim, attacker):
 
 def raise_fault(victim, attacker):
     raise ZeroDivisionError("the attack itself is at fault")
+
+
+@pytest.fixture
+def attack_by_only(monkeypatch):
+    def choose(*attacks):
+        chosen = {attack.__name__: attack for attack in attacks}
+        monkeypatch.setattr(run, "load_attacks", lambda: chosen)
+
+    return choose
 
 
 def prove(**options):
@@ -82,8 +93,8 @@ def test_the_databases_refusal_counts_only_where_there_are_roles(acme, globex, s
     }
 
 
-def test_a_leak_is_named_with_both_tenants_but_not_what_leaked(acme, globex, settings, tmp_path):
-    settings.ISOLATION_ATTACKS = [f"{__name__}.read_module_cache"]
+def test_a_leak_is_named_with_both_tenants_but_not_what_leaked(acme, globex, attack_by_only, tmp_path):
+    attack_by_only(read_module_cache)
     SHARED.clear()
     out = StringIO()
 
@@ -113,10 +124,10 @@ def test_media_in_one_folder_is_found(acme, globex, settings):
         prove()
 
 
-def test_a_task_backend_that_shows_all_results_is_found(acme, globex, settings, capsys):
+def test_a_task_backend_that_shows_all_results_is_found(acme, globex, settings, attack_by_only, capsys):
     settings.TENANT_ROLES = False
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-    settings.ISOLATION_ATTACKS = ["apps.operations.isolation.tasks.ATTACKS"]
+    attack_by_only(*TASK_ATTACKS)
 
     with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):
         call_command("prove_isolation")
@@ -133,8 +144,8 @@ def test_objects_that_may_be_carried_over_are_found(acme, globex, settings, caps
     assert "LEAK save_carried_object: globex reached what belongs to acme" in capsys.readouterr().out
 
 
-def test_an_attack_that_finds_nothing_at_home_proves_nothing(acme, globex, settings, capsys):
-    settings.ISOLATION_ATTACKS = [f"{__name__}.read_nothing"]
+def test_an_attack_that_finds_nothing_at_home_proves_nothing(acme, globex, attack_by_only, capsys):
+    attack_by_only(read_nothing)
 
     with pytest.raises(CommandError, match="0 leaks, 2 attacks that are blind"):
         call_command("prove_isolation")
@@ -142,8 +153,8 @@ def test_an_attack_that_finds_nothing_at_home_proves_nothing(acme, globex, setti
     assert "BLIND read_nothing: acme does not find what is its own" in capsys.readouterr().out
 
 
-def test_a_fault_of_an_attack_is_not_taken_for_a_refusal(acme, globex, settings):
-    settings.ISOLATION_ATTACKS = [f"{__name__}.raise_fault"]
+def test_a_fault_of_an_attack_is_not_taken_for_a_refusal(acme, globex, attack_by_only):
+    attack_by_only(raise_fault)
 
     with pytest.raises(ZeroDivisionError, match="the attack itself is at fault"):
         prove()
@@ -225,18 +236,10 @@ def test_without_tenants_there_is_nothing_to_prove(db):
         prove()
 
 
-@pytest.mark.parametrize(
-    ("paths", "message"),
-    [
-        (["apps.operations.isolation.nowhere"], "'apps.operations.isolation.nowhere' cannot be imported"),
-        (
-            ["apps.operations.isolation.database.read_users", f"{__name__}.read_users"],
-            "two attacks are named 'read_users'",
-        ),
-    ],
-)
-def test_a_bad_list_of_attacks_is_refused(settings, paths, message):
-    settings.ISOLATION_ATTACKS = paths
+def test_two_attacks_of_one_name_are_refused(monkeypatch):
+    monkeypatch.setattr(isolation, "ATTACKS", [*isolation.ATTACKS, read_users])
 
-    with pytest.raises(ImproperlyConfigured, match=message):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"named 'read_users'. Rename the one in apps.operations.isolation"
+    ):
         load_attacks()

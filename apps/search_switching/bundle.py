@@ -1,0 +1,7 @@
+"""Steps of a switch that wait travel with a bundle."""
+
+from apps.search_switching.advancing import advance_switch
+from apps.search_switching.dropping import drop_documents
+from apps.search_switching.loose import copy_loose_documents
+
+TASKS = [advance_switch, drop_documents, copy_loose_documents]
