@@ -15,10 +15,17 @@ class SearchConfig(AppConfig):
         for name in ("index_by_keys", "continue_run", "maintain_vector_indexes", "make_keywords")
     }
 
+    # Under which paths tasks may still wait in a queue or lie in a bundle, and where they are now.
+    moved_tasks: ClassVar[dict[str, str]] = {
+        f"apps.search.tasks.{name}": f"apps.search.indexing.tasks.{name}"
+        for name in ("index_by_keys", "continue_run", "maintain_vector_indexes", "make_keywords")
+    }
+
     def ready(self) -> None:
         """Listen to the indexed models and register the system checks."""
         from apps.search import checks  # noqa: F401
         from apps.search.indexing import signals
+        from apps.search.searching import fusion  # noqa: F401 - claims its OPTIONS of a space
         from apps.search.spaces.space import register_use
         from apps.search_switching import advancing, overview
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.search.embedders.options import find_bad_character
+from apps.search.options.texts import find_bad_character
 
 MAX_KEY_LENGTH = 512
 MAX_KEYS_NAMED = 10  # in an error

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.search.documents import MAX_KEY_LENGTH
-from apps.search.embedders.options import find_bad_character
+from apps.search.options.texts import find_bad_character
 from apps.search.searching.forms import SearchForm
 from apps.search_quality.models import GoldenAnswer
 from apps.search_quality.reporting import list_spaces

@@ -8,10 +8,9 @@ from apps.search.embedders import (
     OpenAICompatibleEmbedder,
     WordLlamaEmbedder,
     get_embedder,
-    get_embedder_class,
     validate_embedding_settings,
 )
-from apps.search.embedders.instances import list_options
+from apps.search.options.instances import list_options
 
 MINILM = "apps.search.embedders.MiniLMEmbedder"
 WORDLLAMA = "apps.search.embedders.WordLlamaEmbedder"
@@ -41,7 +40,6 @@ def test_alias_gives_the_embedder_it_names(settings):
     embedder = get_embedder("default")
 
     assert type(embedder) is MiniLMEmbedder
-    assert get_embedder_class("default") is MiniLMEmbedder
     assert repr(embedder) == "<MiniLMEmbedder all-MiniLM-L6-v2-onnx-int8:384>"
 
 
@@ -110,10 +108,14 @@ def test_setting_of_another_type_is_refused(value, settings):
         ),
         (
             {"BACKEND": "json.JSONDecoder"},
-            "BACKEND 'json.JSONDecoder' must be a subclass of apps.search.embedders.base.BaseEmbedder.",
+            "BACKEND 'json.JSONDecoder' must be a subclass of apps.search.embedders.BaseEmbedder.",
         ),
         ({"BACKEND": "json.loads"}, "BACKEND 'json.loads' must be a subclass of"),
-        ({"BACKEND": "apps.search.embedders.base.BaseEmbedder"}, "Can't instantiate abstract class"),
+        (
+            {"BACKEND": "apps.search.embedders.base.BaseEmbedder"},
+            "BACKEND 'apps.search.embedders.base.BaseEmbedder' is abstract; name a subclass that writes "
+            "embed_batch.",
+        ),
     ],
 )
 def test_mistake_in_a_space_is_named(space, message, settings):

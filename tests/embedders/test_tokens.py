@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.search.embedders import MiniLMEmbedder, WordLlamaEmbedder
-from apps.search.embedders.token_offsets import estimate_count, estimate_tokens
+from apps.search.embedders.tokenizing import estimate_count, estimate_tokens
 from tests.search.embedder import HashingEmbedder
 
 from .stub_client import make_embedder

@@ -214,7 +214,7 @@ def test_the_doctor_is_silent_of_what_is_not_indexed_yet_and_of_what_the_checks_
             HEADINGS | {"OPTIONS": {"inner": {"BACKEND": WORDS["BACKEND"], "OPTIONS": {"size": 3}}}},
             "inner: unknown option 'size' for SimpleChunker; allowed are: limit, overlap, unit.",
         ),
-        ({"BACKEND": f"{__name__}.Fussy"}, "Fussy requires the option 'must'."),
+        ({"BACKEND": f"{__name__}.Fussy"}, "Fussy requires the option(s) must."),
     ],
 )
 def test_an_unusable_chunker_is_named_by_a_check(set_chunker, entry, message):

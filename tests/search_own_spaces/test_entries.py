@@ -2,8 +2,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from apps.search import NoTenantError
-from apps.search.embedders import get_embedder, get_limits, has_entry, list_aliases
-from apps.search.embedders import instances as factory
+from apps.search.embedders import configured, get_embedder, get_limits, has_entry, list_aliases
 from apps.search.spaces.space import get_space
 from apps.search_own_spaces.entries import MAX_ENTRIES, find_entry
 from apps.search_own_spaces.models import OwnSpace
@@ -57,7 +56,7 @@ def test_no_cache_holds_a_key_in_the_clear(in_acme, make_space, settings, stub_s
     settings.EMBEDDINGS = settings.EMBEDDINGS | {"service": {"BACKEND": backend, "OPTIONS": options}}
     get_embedder("service")
 
-    assert KEY not in f"{factory._embedders} {factory._lent} {find_entry('own-stub')}"
+    assert KEY not in f"{configured._embedders} {configured._lent} {find_entry('own-stub')}"
 
 
 def test_a_new_key_is_used_at_once_and_the_old_embedder_is_not(in_acme, make_space, stub_server):
@@ -85,7 +84,7 @@ def test_an_entry_is_read_once_for_many_searches(in_acme, make_space, django_ass
 def test_the_embedders_of_tenants_are_bounded_and_do_not_push_out_the_installations(
     in_acme, make_space, monkeypatch
 ):
-    monkeypatch.setattr(factory, "LENT_EMBEDDERS", 3)
+    monkeypatch.setattr(configured, "LENT_EMBEDDERS", 3)
     make_space()
     lasting = get_embedder("fast")
 
@@ -94,8 +93,8 @@ def test_the_embedders_of_tenants_are_bounded_and_do_not_push_out_the_installati
         find_entry.__globals__["_entries"].clear()
         get_embedder("own-stub")
 
-    assert len(factory._lent) == 3
-    assert [embedder.query_prefix for embedder in factory._lent.values()] == ["2 ", "3 ", "4 "]
+    assert len(configured._lent) == 3
+    assert [embedder.query_prefix for embedder in configured._lent.values()] == ["2 ", "3 ", "4 "]
     assert get_embedder("fast") is lasting
 
 

@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from apps.articles.models import Article
-from apps.search.embedders import instances as factory
+from apps.search.embedders import configured
 from apps.search.indexing.batches import rebuild_index
 from apps.search.searching.fallback import REASON
 from tenants.context import owner_rights, tenant_context, unbound
@@ -124,7 +124,7 @@ def test_an_endpoint_whose_name_leads_into_the_network_now_is_not_asked(
 ):
     before = len(stub_server.requests)
     settings.EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES = False
-    factory._lent.clear()  # what is connected already stays connected
+    configured._lent.clear()  # what is connected already stays connected
 
     assert search(client).json()["mode_used"] == "keyword"
     assert len(stub_server.requests) == before
@@ -132,7 +132,7 @@ def test_an_endpoint_whose_name_leads_into_the_network_now_is_not_asked(
 
 def test_a_key_that_cannot_be_read_degrades_the_search_too(client, served, settings):
     settings.SECRET_KEY = "another"
-    factory._lent.clear()
+    configured._lent.clear()
 
     assert search(client).json()["degraded"] == REASON
 

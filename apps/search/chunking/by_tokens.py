@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from apps.search.chunking.base import Chunk, Chunker, Span, Tokenizer
+from apps.search.chunking.chunker import Chunk, Chunker, Span, Tokenizer
 from apps.search.chunking.layout import LONGEST_WORD, PARAGRAPHS, SENTENCES, WORDS, Layout, Measure
 from apps.search.chunking.slicing import Slicing, refuse
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from apps.search.options.instances import import_backend, make_instance
+from apps.search.options.values import require_dict, require_known
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -71,3 +74,17 @@ class Chunker(ABC):
 def as_chunk(piece: str | Chunk) -> Chunk:
     """Return what a chunker gave as a Chunk."""
     return Chunk(piece) if isinstance(piece, str) else piece
+
+
+def make_chunker(entry: object, name: str) -> Chunker:
+    """Return the chunker of an entry {"BACKEND": dotted path, "OPTIONS": {...}}.
+
+    Raises ValueError that begins with the name of the entry and says what is wrong with it.
+    """
+    try:
+        given = require_dict("it", entry)
+        require_known("key", given, ("BACKEND", "OPTIONS"))
+        chunker_class = import_backend(given.get("BACKEND"), Chunker, "a chunker")
+        return make_instance(chunker_class, require_dict("OPTIONS", given.get("OPTIONS", {})))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
-from apps.search.chunking.base import Chunk, Chunker, Tokenizer, as_chunk
 from apps.search.chunking.by_tokens import TokenChunker
-from apps.search.chunking.configured import make_chunker
+from apps.search.chunking.chunker import Chunk, Chunker, Tokenizer, as_chunk, make_chunker
 from apps.search.chunking.html import split_html
 from apps.search.chunking.markdown import remove_fenced, split_markdown
 from apps.search.chunking.sections import Part, Section, nest

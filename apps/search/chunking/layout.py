@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from apps.search.chunking.base import Span
+from apps.search.chunking.chunker import Span
 from apps.search.chunking.graphemes import find_break
 
 LONGEST_WORD = 50  # characters; English dictionaries end at 45. A longer run counts as several words

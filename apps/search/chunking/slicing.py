@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self, get_args
 
-from apps.search.chunking.base import Chunker, Span
+from apps.search.chunking.chunker import Chunker, Span
 from apps.search.chunking.layout import (
     LONGEST_WORD,
     PARAGRAPHS,

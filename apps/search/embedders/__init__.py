@@ -4,15 +4,8 @@ Importing this package is cheap: every embedder imports its library when it embe
 """
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError, InvalidTextError
-from .entries import get_entry, has_entry, list_aliases, register_entries
-from .instances import (
-    get_chunker_entry,
-    get_embedder,
-    get_embedder_class,
-    get_fusion_options,
-    get_search_options,
-    validate_embedding_settings,
-)
+from .configured import get_embedder, validate_embedding_settings
+from .entries import OptionGroup, get_entry, has_entry, list_aliases, register_entries
 from .limits import Limits, get_limits
 from .minilm import MiniLMEmbedder
 from .openai_compatible import OpenAICompatibleEmbedder
@@ -26,14 +19,11 @@ __all__ = [
     "Limits",
     "MiniLMEmbedder",
     "OpenAICompatibleEmbedder",
+    "OptionGroup",
     "WordLlamaEmbedder",
-    "get_chunker_entry",
     "get_embedder",
-    "get_embedder_class",
     "get_entry",
-    "get_fusion_options",
     "get_limits",
-    "get_search_options",
     "has_entry",
     "list_aliases",
     "register_entries",

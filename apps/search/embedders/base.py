@@ -9,14 +9,25 @@ by what it reads.
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from .options import find_bad_character, require_int, require_text
-from .token_offsets import estimate_count, estimate_tokens
+from apps.search.options.texts import find_bad_character
+from apps.search.options.values import require_int, require_text
+
+from .tokenizing import estimate_count, estimate_tokens
 
 type Vectors = npt.NDArray[np.float32]
+
+
+class EmbedderOptions(TypedDict, total=False):
+    """Options of BaseEmbedder, for the signature of a subclass: `**options: Unpack[EmbedderOptions]`."""
+
+    query_prefix: str
+    document_prefix: str
+    batch_size: int
 
 
 class EmbeddingError(Exception):

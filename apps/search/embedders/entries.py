@@ -1,14 +1,18 @@
 """Entries: what an alias stands for, a mapping with BACKEND, MODEL, OPTIONS, CHUNKER and LIMITS.
 
 settings.EMBEDDINGS comes first. Other rooms may lend further entries with `register_entries`, such as those
-that the bound tenant keeps in a table; this package knows nothing of where they come from.
+that the bound tenant keeps in a table, and claim some of the OPTIONS with an `OptionGroup`. This package
+knows nothing of those rooms.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from apps.search.options.values import require_dict, require_known
 
 SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS", "CHUNKER", "LIMITS")
 
@@ -23,6 +27,31 @@ class EntrySource(NamedTuple):
 
 
 _sources: list[EntrySource] = []
+_groups: "list[OptionGroup]" = []
+
+
+@dataclass(frozen=True)
+class OptionGroup:
+    """OPTIONS of an entry that are not its embedder's but another room's, which declares them here once.
+
+    `check` takes those that are given and raises ValueError, which names the option, for a bad one.
+    """
+
+    names: Collection[str]
+    check: Callable[[Mapping[str, object]], None]
+
+    def __post_init__(self) -> None:
+        """Keep the options from all embedders."""
+        _groups.append(self)
+
+    def read(self, alias: str) -> dict[str, Any]:
+        """Return those of an entry, checked. Raises ImproperlyConfigured."""
+        options = {name: value for name, value in _get_options(alias).items() if name in self.names}
+        try:
+            self.check(options)
+        except ValueError as error:
+            raise misconfigured(alias, str(error)) from error
+        return options
 
 
 def register_entries(find: Callable[[str], Entry | None], list_aliases: Callable[[], list[str]]) -> None:
@@ -75,12 +104,32 @@ def get_entry(alias: str) -> Entry:
         raise misconfigured(alias, f"unknown alias; known are: {known}.")
     if not isinstance(entry, Mapping):
         raise misconfigured(alias, f"must be a dict, not {type(entry).__name__}.")
-    for key in entry:
-        if key not in SPACE_KEYS:
-            raise misconfigured(alias, f"unknown key {key!r}; allowed are: {', '.join(SPACE_KEYS)}.")
+    try:
+        require_known("key", entry, SPACE_KEYS)
+    except ValueError as error:
+        raise misconfigured(alias, str(error)) from error
     return entry
+
+
+def get_embedder_options(alias: str) -> dict[str, Any]:
+    """Return the OPTIONS of an entry that are its embedder's own, unchecked. Raises ImproperlyConfigured."""
+    claimed = {name for group in _groups for name in group.names}
+    return {name: value for name, value in _get_options(alias).items() if name not in claimed}
+
+
+def check_groups(alias: str) -> None:
+    """Check those OPTIONS of an entry that are not its embedder's. Raises ImproperlyConfigured."""
+    for group in _groups:
+        group.read(alias)
 
 
 def misconfigured(alias: str, reason: str) -> ImproperlyConfigured:
     """Return the error that names the entry at fault."""
     return ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: {reason}")
+
+
+def _get_options(alias: str) -> Mapping[str, Any]:
+    try:
+        return require_dict("OPTIONS", get_entry(alias).get("OPTIONS", {}))
+    except ValueError as error:
+        raise misconfigured(alias, str(error)) from error

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
+from apps.search.options.values import is_number, require_dict, require_int, require_known
+
 from .entries import get_entry, misconfigured
-from .options import require_int
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,10 @@ class Limits:
 
 def get_limits(alias: str) -> Limits:
     """Return LIMITS of an entry, all None where it has none. Raises ImproperlyConfigured."""
-    given = get_entry(alias).get("LIMITS") or {}
-    if not isinstance(given, Mapping):
-        raise misconfigured(alias, f"LIMITS must be a dict, not {type(given).__name__}.")
-    allowed = [field.name for field in fields(Limits)]
-    for name in given:
-        if name not in allowed:
-            raise misconfigured(alias, f"unknown limit {name!r}; allowed are: {', '.join(allowed)}.")
+    entry = get_entry(alias)
     try:
+        given = require_dict("LIMITS", entry.get("LIMITS") or {})
+        require_known("limit", given, [field.name for field in fields(Limits)])
         return Limits(
             _read_rate("requests_per_minute", given),
             _read_rate("tokens_per_minute", given),
@@ -47,7 +44,6 @@ def _read_rate(name: str, given: Mapping[str, object]) -> int | None:
 def _read_price(value: object) -> Decimal | None:
     if value is None:
         return None
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    if is_number and 0 <= value < 1_000_000:  # type: ignore[operator]
+    if (is_number(value) or isinstance(value, Decimal)) and 0 <= value < 1_000_000:  # type: ignore[operator]
         return Decimal(str(value))
     raise ValueError(f"price_per_million_tokens must be a number from 0 to 999,999, not {value!r}.")

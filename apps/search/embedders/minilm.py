@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from .base import BaseEmbedder
-from .options import EmbedderOptions, require_int
-from .token_offsets import count_encoded, find_encoded
+from apps.search.options.values import require_int
+
+from .base import BaseEmbedder, EmbedderOptions
+from .tokenizing import count_encoded, find_encoded
 from .weights import find_package_file, once_per_process, read_verified
 
 if TYPE_CHECKING:

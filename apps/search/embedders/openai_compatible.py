@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from apps.search.options.values import require_bool, require_int, require_seconds, require_text
+
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
-from .options import require_bool, require_int, require_seconds, require_text
 from .patience import HURRIED_TIMEOUT, Pause, is_hurried
-from .token_offsets import BYTES_PER_TOKEN
+from .tokenizing import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
 if TYPE_CHECKING:

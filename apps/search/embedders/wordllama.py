@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import BaseEmbedder, InvalidTextError
-from .token_offsets import count_encoded, find_encoded
+from .tokenizing import count_encoded, find_encoded
 from .weights import find_package_file, once_per_process
 
 INSTALL = "wordllama"

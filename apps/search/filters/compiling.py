@@ -13,7 +13,7 @@ from django.db.models import BooleanField, F, Field, Func, JSONField, Q, TextFie
 from django.db.models.functions import Collate
 
 from apps.search.filters.grammar import All, Condition, Filter, Not, parse_filter
-from apps.search.filters.values import is_number
+from apps.search.options.values import is_number
 
 type Keys = tuple[str, ...]
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import Case, Count, Func, JSONField, QuerySet, When
 
-from apps.search.embedders.options import require_int
 from apps.search.filters.compiling import get_value, has_type, has_value
 from apps.search.filters.grammar import parse_key
+from apps.search.options.values import require_int
 
 MAX_FACETS = 1_000
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.search.filters.values import (
+from apps.search.filters.operands import (
     MAX_DEPTH,
     OPERATORS,
     InvalidFilterError,

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apps.search.embedders.options import find_bad_character
+from apps.search.options.texts import find_bad_character
+from apps.search.options.values import is_number
 
 MAX_DEPTH = 8  # of groups in a filter, parts of a key and levels of a value
 MAX_VALUES = 1_000  # in a list or an object
@@ -49,11 +50,6 @@ def join_path(path: str, part: object) -> str:
 def name_type(value: object) -> str:
     """Return what JSON calls the value's type, with its article."""
     return _NAMES.get(type(value), f"a {type(value).__name__}")
-
-
-def is_number(value: object) -> bool:
-    """Return whether JSON calls the value a number; Python calls True one, too."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_text(text: str, path: str) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from apps.search.filters.grammar import parse_filter
-from apps.search.filters.values import MAX_DEPTH, InvalidFilterError, join_path
+from apps.search.filters.operands import MAX_DEPTH, InvalidFilterError, join_path
 
 LONGEST_NUMBER = 400  # digits; more are beyond every number that is allowed
 

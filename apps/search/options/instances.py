@@ -1,4 +1,4 @@
-"""From BACKEND and OPTIONS, as settings write them, to a chunker."""
+"""From BACKEND and OPTIONS, as settings write them, to an instance."""
 
 import inspect
 from collections.abc import Mapping
@@ -6,54 +6,53 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from apps.search.chunking.base import Chunker
-
-ENTRY_KEYS = ("BACKEND", "OPTIONS")
+from apps.search.options.values import require_known
 
 
-def make_chunker(entry: object, name: str) -> Chunker:
-    """Return the chunker of an entry {"BACKEND": dotted path, "OPTIONS": {...}}.
+def import_backend[T](backend: object, base: type[T], kind: str) -> type[T]:
+    """Return the subclass of `base` at a dotted path; `kind` is what it is called, such as "an embedder".
 
-    Raises ValueError that begins with the name of the entry and says what is wrong with it.
+    Raises ValueError that begins with BACKEND.
     """
-    try:
-        settings = _require_dict(entry, "it", ENTRY_KEYS)
-        chunker_class = _import_chunker(settings.get("BACKEND"))
-        options = _require_dict(settings.get("OPTIONS", {}), "OPTIONS")
-        _check_names(chunker_class, options)
-        return chunker_class(**options)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _require_dict(value: object, name: str, keys: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{name} must be a dict, not {type(value).__name__}.")
-    if keys and (unknown := [key for key in value if key not in keys]):
-        raise ValueError(f"unknown key {unknown[0]!r}; allowed are: {', '.join(keys)}.")
-    return value
-
-
-def _import_chunker(backend: object) -> type[Chunker]:
     if not isinstance(backend, str):
-        raise ValueError(f"BACKEND must be the dotted path of a chunker, not {backend!r}.")
+        raise ValueError(f"BACKEND must be the dotted path of {kind}, not {backend!r}.")
     try:
-        chunker_class = import_string(backend)
+        found = import_string(backend)
     except ImportError as error:
         raise ValueError(f"BACKEND {backend!r} cannot be imported: {error}.") from error
-    if not (isinstance(chunker_class, type) and issubclass(chunker_class, Chunker)):
-        raise ValueError(f"BACKEND {backend!r} must be a subclass of apps.search.chunking.Chunker.")
-    if inspect.isabstract(chunker_class):
-        raise ValueError(f"BACKEND {backend!r} is abstract; name a subclass that writes chunk.")
-    return chunker_class
+    if not (isinstance(found, type) and issubclass(found, base)):
+        package = base.__module__.rpartition(".")[0]  # which exports it
+        raise ValueError(f"BACKEND {backend!r} must be a subclass of {package}.{base.__name__}.")
+    if inspect.isabstract(found):
+        methods = ", ".join(sorted(found.__abstractmethods__))
+        raise ValueError(f"BACKEND {backend!r} is abstract; name a subclass that writes {methods}.")
+    return found
 
 
-def _check_names(chunker_class: type[Chunker], options: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(chunker_class).parameters
-    allowed = ", ".join(sorted(parameters)) or "none"
-    for name in options:
-        if name not in parameters:
-            raise ValueError(f"unknown option {name!r} for {chunker_class.__name__}; allowed are: {allowed}.")
-    for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and name not in options:
-            raise ValueError(f"{chunker_class.__name__} requires the option {name!r}.")
+def make_instance[T](chosen: type[T], options: Mapping[str, Any]) -> T:
+    """Return an instance with these options.
+
+    Raises ValueError for unknown and missing options, and what the constructor raises for bad ones.
+    """
+    required, name = list_options(chosen), chosen.__qualname__
+    require_known("option", options, sorted(required), of=name)
+    if missing := sorted(option for option in required if required[option] and option not in options):
+        raise ValueError(f"{name} requires the option(s) {', '.join(missing)}.")
+    return chosen(**options)
+
+
+def list_options(chosen: type) -> dict[str, bool]:
+    """Return the names of the constructor's options, each with whether it is required.
+
+    Where a constructor hands `**options` on to its base class, the base class's options count too.
+    """
+    required: dict[str, bool] = {}
+    constructors = [vars(owner)["__init__"] for owner in chosen.__mro__ if "__init__" in vars(owner)]
+    for constructor in constructors:
+        _, *parameters = inspect.signature(constructor).parameters.values()
+        for parameter in parameters:
+            if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                required.setdefault(parameter.name, parameter.default is parameter.empty)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return required

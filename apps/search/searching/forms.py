@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from apps.search.embedders.options import find_bad_character
 from apps.search.filters import InvalidFilterError, parse_key, read_filter
 from apps.search.indexes.registry import get_default_index, get_index_names
+from apps.search.options.texts import find_bad_character
 from apps.search.searching.hybrid import MODES
 
 MAX_QUERY_LENGTH = 2_000

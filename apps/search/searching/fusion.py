@@ -5,10 +5,13 @@ a ranking the first counts, and equal scores are ordered by id, so equal input g
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import BooleanField, F, FloatField, Func, QuerySet, Value
+
+from apps.search.embedders import OptionGroup
+from apps.search.options.values import is_number
 
 type Ranking = Sequence[tuple[int, float]]
 
@@ -101,3 +104,24 @@ def _to_unit(scores: dict[int, float]) -> dict[int, float]:
     if lowest == highest:
         return dict.fromkeys(scores, 1.0)
     return {pk: (score - lowest) / (highest - lowest) for pk, score in scores.items()}
+
+
+FUSIONS: dict[str, Callable[..., list[tuple[int, float]]]] = {"rrf": fuse_ranks, "minmax": fuse_scores}
+
+
+def check_fusion_options(options: Mapping[str, object]) -> None:
+    """Raise ValueError, naming the option, its value and what is allowed, for a bad fusion option."""
+    fusion, weights = options.get("fusion", "rrf"), options.get("fusion_weights", (1, 1))
+    if fusion not in FUSIONS:
+        raise ValueError(f"fusion is {fusion!r}; allowed: {', '.join(FUSIONS)}.")
+    is_pair = isinstance(weights, list | tuple) and len(weights) == 2
+    numbers = [each for each in weights if is_number(each) and 0 <= each <= 1000] if is_pair else []  # type: ignore[attr-defined]
+    if len(numbers) != 2 or not any(numbers):
+        raise ValueError(
+            f"fusion_weights is {weights!r}; allowed: two numbers from 0 to 1000, for meaning and for words, "
+            "of which one is more than 0."
+        )
+
+
+# OPTIONS of a space: how its hybrid search fuses, and what meaning and words count.
+options_of_fusion = OptionGroup(("fusion", "fusion_weights"), check_fusion_options)

@@ -1,18 +1,17 @@
 """Three ways to search one index: by meaning, by words, and by both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from apps.search.embedders import get_fusion_options, has_entry
-from apps.search.searching.fusion import Ranking, fuse_ranks, fuse_scores, in_fused_order
+from apps.search.embedders import has_entry
+from apps.search.searching.fusion import FUSIONS, Ranking, in_fused_order, options_of_fusion
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import get_current_tenant
 
 MODES = ("semantic", "keyword", "hybrid")
-FUSIONS: dict[str, Callable[..., list[tuple[int, float]]]] = {"rrf": fuse_ranks, "minmax": fuse_scores}
 WINDOW = 100  # rows of each half that are fused
 
 
@@ -71,7 +70,7 @@ def search_hybrid(
     two searches raise.
     """
     with provider.switched():
-        options = get_fusion_options(provider.space) if has_entry(provider.space) else {}
+        options = options_of_fusion.read(provider.space) if has_entry(provider.space) else {}
     method = method or options.get("fusion", "rrf")
     weights = weights or options.get("fusion_weights", (1.0, 1.0))
     if method not in FUSIONS:

@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.search.chunking import Chunker, make_chunker
-from apps.search.embedders import get_chunker_entry, get_embedder
+from apps.search.embedders import get_embedder, get_entry
 
 
 def get_chunker(own: object, name: str, alias: str) -> Chunker:
@@ -11,7 +11,7 @@ def get_chunker(own: object, name: str, alias: str) -> Chunker:
 
     Raises ImproperlyConfigured, which begins with `EMBEDDINGS['alias']:`, for an unusable one.
     """
-    entry = get_chunker_entry(alias)
+    entry = get_entry(alias).get("CHUNKER")
     embedder = get_embedder(alias)
     name = "CHUNKER" if entry is not None else name
     try:

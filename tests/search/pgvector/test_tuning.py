@@ -6,12 +6,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import EmbeddedDocument
-from apps.search.embedders import get_embedder, get_search_options, validate_embedding_settings
-from apps.search.embedders.options import SEARCH_OPTIONS
+from apps.search.embedders import get_embedder, validate_embedding_settings
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
-from apps.search.storage.pgvector.searching.tuning import PARAMETERS, get_ef_search, get_tuning
+from apps.search.storage.pgvector.searching.tuning import (
+    PARAMETERS,
+    SEARCH_OPTIONS,
+    get_ef_search,
+    get_tuning,
+)
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.distance import COSINE, METRICS
 from tenants.context import tenant_context
@@ -50,7 +54,7 @@ def test_every_option_sets_a_parameter():
 def test_options_of_searches_are_none_of_the_embedders(space):
     alias = space(ef_search=200, iterative_scan="relaxed_order", dimensions=16)
 
-    assert get_search_options(alias) == {"ef_search": 200, "iterative_scan": "relaxed_order"}
+    assert get_tuning(alias) == {"ef_search": 200, "iterative_scan": "relaxed_order"}
     assert get_embedder(alias).dimensions == 16
 
 
@@ -79,7 +83,7 @@ def test_bad_option_is_refused_by_the_check_and_by_the_search(space, in_acme, op
 
     for use in (
         validate_embedding_settings,
-        get_search_options,
+        get_tuning,
         lambda alias: PgVectorProvider(space=alias).nearest([1.0] * 8),
     ):
         with pytest.raises(ImproperlyConfigured) as caught:

@@ -14,7 +14,7 @@ from django.db.models import F, FloatField, Func, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 
 from apps.search.embedders import InvalidTextError
-from apps.search.embedders.options import find_bad_character
+from apps.search.options.texts import find_bad_character
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds
 from apps.search.storage.pgvector.keywords.pending import find_pending, words_of
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe

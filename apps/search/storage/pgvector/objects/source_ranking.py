@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from django.core.exceptions import EmptyResultSet
 from django.db.models import FloatField, Func, QuerySet, TextField
 
-from apps.search.embedders.options import require_int
+from apps.search.options.values import require_int
 from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.searching.planner import MAX_LIMIT

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from asgiref.sync import sync_to_async
 
-from apps.search.embedders.options import require_int
+from apps.search.options.values import require_int
 from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
 from apps.search.storage.pgvector.ranking.paging import Cursor, Page, read_cursor, write_cursor
 from apps.search.storage.pgvector.tables.ann_index import get_cast

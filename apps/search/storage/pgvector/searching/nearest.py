@@ -10,13 +10,12 @@ from typing import Any
 from django.core.exceptions import FieldError
 from django.db.models import ExpressionWrapper, FloatField
 
-from apps.search.embedders.options import check_search_options
 from apps.search.storage.pgvector.ranking.methods import RankingMethods
 from apps.search.storage.pgvector.searching.matching import compile_matching, find_rows
 from apps.search.storage.pgvector.searching.planner import choose_plan
 from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.searching.statement import read_nearest
-from apps.search.storage.pgvector.searching.tuning import tuned
+from apps.search.storage.pgvector.searching.tuning import check_search_options, tuned
 from apps.search.storage.pgvector.tables.distance import VectorDistance
 from apps.search.storage.pgvector.tables.plan import EXACT, Plan
 from apps.search.storage.pgvector.tables.queryset import DEFERRED, EmbeddingQuerySet, TenantQuery

@@ -10,10 +10,17 @@ from typing import Any
 
 from django.db import connection
 
-from apps.search.embedders import get_search_options, has_entry
-from apps.search.embedders.options import check_search_options
+from apps.search.embedders import OptionGroup, has_entry
 
-# The parameter that each option sets.
+# OPTIONS of a space, each with its range or its words, and the parameters that they set.
+SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
+    "ef_search": range(1, 1_001),
+    "max_scan_tuples": range(1, 2**31),
+    "iterative_scan": ("strict_order", "relaxed_order", "off"),
+    "probes": range(1, 32_769),
+    "max_probes": range(1, 32_769),
+    "ivfflat_iterative_scan": ("relaxed_order", "off"),
+}
 PARAMETERS = {
     "ef_search": "hnsw.ef_search",
     "max_scan_tuples": "hnsw.max_scan_tuples",
@@ -26,9 +33,24 @@ DEFAULT_EF_SEARCH = 40  # pgvector's own
 type Tuning = Mapping[str, int | str]
 
 
+def check_search_options(options: Mapping[str, object]) -> None:
+    """Raise ValueError, naming the option, its value and what is allowed, for a bad search option."""
+    for name, value in options.items():
+        if name not in SEARCH_OPTIONS:
+            raise ValueError(f"Unknown search option {name!r}. Allowed: {', '.join(SEARCH_OPTIONS)}.")
+        allowed = SEARCH_OPTIONS[name]
+        is_range = isinstance(allowed, range)
+        if type(value) is not (int if is_range else str) or value not in allowed:
+            words = f"{allowed[0]:,} to {allowed[-1]:,}" if is_range else ", ".join(map(str, allowed))
+            raise ValueError(f"{name} is {value!r}; allowed: {words}.")
+
+
+options_of_searches = OptionGroup(tuple(SEARCH_OPTIONS), check_search_options)
+
+
 def get_tuning(space: str) -> Tuning:
     """Return the search options of a space: those in OPTIONS of its entry."""
-    return get_search_options(space) if has_entry(space) else {}
+    return options_of_searches.read(space) if has_entry(space) else {}
 
 
 def get_ef_search() -> int:
