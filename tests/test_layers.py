@@ -68,7 +68,7 @@ UNTIDY_STRINGS = [  # modules that name others in strings
     *("project.demo.data", "project.demo.golden", "project.settings", "project.operators"),
 ]
 UNTIDY_FOLDERS = {"apps/operations/bundles"}
-UNTIDY_NAMES = {("apps.search", "base"), ("apps.search", "search")}
+UNTIDY_NAMES = set()
 
 
 def get_rule(module):

@@ -4,7 +4,7 @@ from django.contrib.messages import get_messages
 
 from apps.articles.models import Article
 from apps.search.models import IndexRun, SpaceSwitch
-from apps.search.templatetags.search import duration
+from apps.search.templatetags.search_tags import duration
 from tenants.context import owner_rights, tenant_context
 from tests.search_switching.work import make, run_tasks, titles
 
