@@ -10,12 +10,8 @@ class SearchConfig(AppConfig):
     """Per-tenant semantic search."""
 
     name = "apps.search"
-    moved_tasks: ClassVar[dict[str, str]] = {
-        f"apps.search.tasks.{name}": f"apps.search.indexing.tasks.{name}"
-        for name in ("index_by_keys", "continue_run", "maintain_vector_indexes", "make_keywords")
-    }
 
-    # Under which paths tasks may still wait in a queue or lie in a bundle, and where they are now.
+    # Tasks may still wait in a queue or lie in a bundle under the paths on the left.
     moved_tasks: ClassVar[dict[str, str]] = {
         f"apps.search.tasks.{name}": f"apps.search.indexing.tasks.{name}"
         for name in ("index_by_keys", "continue_run", "maintain_vector_indexes", "make_keywords")
