@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval prove lock db-start db-stop db-reset clean
+.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	PORT=$(PORT) $(PY) -m project.demo
@@ -59,11 +59,15 @@ bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for 
 bench-peers: setup ## The same with the peers, which go into an environment of their own
 	DEBUG=False $(PY) -m tests.bench --with-peers
 
+rename: ## The project's own name: make rename NAME="Acme Cloud"
+	@$(PYTHON) -m project.rename "$$NAME" --package "$$PACKAGE"
+
+COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate
+
 lock: setup ## Renew the lock files from pyproject.toml
-	$(VENV)/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.12 --generate-hashes \
-		--no-header -o requirements/base.txt
-	$(VENV)/bin/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
-		--no-header -c requirements/base.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml -o requirements/base.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(COMPILE) --group pyproject.toml:docs -c requirements/dev.txt -o requirements/docs.txt
 
 db-start db-stop db-reset: setup ## The embedded PostgreSQL; reset deletes its data
 	$(PY) -m project.embedded_postgres $(@:db-%=%)

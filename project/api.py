@@ -49,7 +49,7 @@ def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
         yield 400
 
 
-api = Api(title="Tenant search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
+api = Api(title="Tenant Search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
 api.add_router("", "apps.search.api.router")
 api.add_router("", "apps.search_own_spaces.api.router")
 api.add_router("", "apps.search_switching.api.router")

@@ -64,6 +64,7 @@ TENANT_APPS = [
     "apps.search_switching",
     "apps.search_own_spaces",
     "apps.search_quality",  # may be left out
+    # Your own apps go below this line. The example stands here until you delete it.
     "apps.articles",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]

@@ -1,0 +1,53 @@
+"""docs/upgrading.md, CHANGELOG.md and pyproject.toml say the same."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.clone.repositories import ROOT
+
+PAGE = (ROOT / "docs" / "upgrading.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SECTION = re.compile(
+    r"^### (?P<library>[\w-]+) `(?P<bound><[\d.]+)`\n(?P<table>.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
+)
+ROW = re.compile(r"\| `(?P<where>[^`]+)` \| .+ \| `(?P<file>test_\w+\.py)::(?P<test>test_\w+)` \|")
+
+
+def list_rows():
+    return [
+        (section["library"], line)
+        for section in SECTION.finditer(PAGE)
+        for line in section["table"].strip().splitlines()[2:]  # below the heading and its rule
+    ]
+
+
+def get_bounds():
+    """Return the upper bound of each library in pyproject.toml that has one."""
+    pattern = re.compile(r"(?P<library>[\w-]+)(?:\[.*\])?[^<]*(?P<bound><[\d.]+)")
+    matches = map(pattern.fullmatch, PROJECT["project"]["dependencies"])
+    return {match["library"]: match["bound"] for match in matches if match}
+
+
+def test_the_page_and_the_project_have_the_same_upper_bounds():
+    assert {section["library"]: section["bound"] for section in SECTION.finditer(PAGE)} == get_bounds()
+
+
+@pytest.mark.parametrize(("library", "line"), list_rows())
+def test_each_private_use_is_where_the_page_says_and_has_its_test(library, line):
+    row = ROW.fullmatch(line)
+
+    assert row, f"{library}: {line!r} must be | `path` | what | `test_file.py::test_name` |"
+    assert (ROOT / row["where"]).exists()
+    paths = list((ROOT / "tests").rglob(row["file"]))
+    assert any(re.search(rf"^(async )?def {row['test']}\(", path.read_text(), re.MULTILINE) for path in paths)
+
+
+def test_the_newest_version_of_the_changelog_is_the_projects():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
+
+    assert versions[0] == PROJECT["project"]["version"]
+    assert versions == sorted(versions, key=lambda version: [*map(int, version.split("."))], reverse=True)
+    assert PROJECT["tool"]["template"]["tag"] == f"v{versions[0]}"
