@@ -1,30 +1,38 @@
 """Wires the checks and the edges of a request."""
 
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.core.signals import request_finished, request_started
+from django.db.models.signals import post_init
 
 
 class TenantsConfig(AppConfig):
     """The registry of tenants and what binds a request to one of them."""
 
     name = "tenants"
+    tenant_tasks: ClassVar = ["tenants.tasks.provision_tenant"]
 
     def ready(self) -> None:
         """Register the checks, mark objects with their tenant, unbind at both edges of a request, and so on.
 
         The edges are signals and not the middleware's end: a streaming body is still to come by then.
         """
+        from django_tasks_db.models import DBTaskResult
+
         from tenants import checks  # noqa: F401
         from tenants.binding.content_types import separate_content_types
         from tenants.binding.middleware import unbind_tenant
         from tenants.binding.routers import guard_bulk_writes, remember_tenants
         from tenants.binding.signing import separate_signatures
         from tenants.hosts import watch_registry
+        from tenants.queue.rows import follow_moved_task
 
         separate_content_types()
         separate_signatures()
         remember_tenants()
         guard_bulk_writes()
         watch_registry()
+        post_init.connect(follow_moved_task, sender=DBTaskResult, dispatch_uid="tenants.moved_tasks")
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

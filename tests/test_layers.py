@@ -58,10 +58,7 @@ UNTIDY_IMPORTS = {
     ("apps.search.doctor_work", "apps.operations.doctor.finding"),
     ("apps.search_quality.apps", "apps.search_switching.advancing"),
     ("apps.accounts.models", "apps.accounts.access.tokens"),
-    ("tenants.admin.site", "apps.operations.deletion.deleting"),
-    ("tenants.admin.site", "apps.operations.deletion.scheduling"),
     ("tenants.postgresql.compiler", "tenants.context"),
-    ("tenants.tasks", "apps.operations.deletion.deleting"),
 }
 UNTIDY_STRINGS = [  # modules that name others in strings
     *("project.api", "project.operator_spaces", "project.space_switch", "project.urls", "project.isolation"),

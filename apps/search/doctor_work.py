@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Count
-from django_tasks_db.models import DBTaskResult
 
 from apps.operations.doctor.finding import Finding, Level
 from apps.search.indexes.sources import ModelSource, get_sources
@@ -15,6 +14,7 @@ from apps.search.models import IndexRun, SetAside
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus
 from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
 from tenants.context import connection, tenant_context
+from tenants.queue.rows import UNDONE, find_rows
 
 
 def check_work(tenant: Any) -> Iterator[Finding]:
@@ -56,8 +56,7 @@ def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
 
 
 def _waits(schema: str) -> bool:
-    tasks = DBTaskResult.objects.filter(task_path=index_by_keys.module_path, status__in=["READY", "RUNNING"])
-    return any(schema in task.args_kwargs["kwargs"].values() for task in tasks)
+    return find_rows(index_by_keys, schema=schema).filter(status__in=UNDONE).exists()
 
 
 def _check_set_aside(schema: str) -> Iterator[Finding]:
@@ -78,10 +77,7 @@ def _check_runs(tenant: Any) -> Iterator[Finding]:
 
 
 def _has_task(run: IndexRun, schema: str) -> bool:
-    tasks = DBTaskResult.objects.filter(
-        task_path=continue_run.module_path, status__in=["READY", "RUNNING"], args_kwargs__args=[run.pk]
-    )
-    return any(schema in task.args_kwargs["kwargs"].values() for task in tasks)
+    return find_rows(continue_run, schema=schema, args=[run.pk]).filter(status__in=UNDONE).exists()
 
 
 def _resume(tenant: Any, run: IndexRun) -> str:

@@ -24,22 +24,6 @@ class TenantForm(forms.ModelForm):
         fields = ["name", "subdomain", "owner_email", "space", "search_language", "search_is_public"]
 
 
-class NameForm(forms.Form):
-    """Asks for the name of the tenant that is to go."""
-
-    name = forms.CharField(label="Type the tenant's name", strip=True, widget=AdminTextInputWidget)
-
-    def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
-        self.tenant = tenant
-        super().__init__(*args, **kwargs)
-
-    def clean_name(self) -> str:
-        """Accept the tenant's own name only."""
-        if self.cleaned_data["name"] != self.tenant.name:
-            raise ValidationError(f"That is not its name. Type {self.tenant.name!r} to delete it.")
-        return self.cleaned_data["name"]
-
-
 class RenameForm(forms.Form):
     """Asks for a tenant's new subdomain."""
 

@@ -1,12 +1,15 @@
-"""The operators' admin: the registry of tenants, the task queue and the operators' own accounts."""
+"""The operators' admin: the registry of tenants, the task queue and the operators' own accounts.
 
-from datetime import date, timedelta
+An app adds to it in its `admin.py`: a model by `@admin.register(Model, site=site)`, and pages and actions for
+tenants by `@extend_tenant_admin`.
+"""
+
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin import ActionLocation
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -14,21 +17,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import path
-from django.utils import timezone
+from django.urls import path, reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django_tasks_db.admin import DBTaskResultAdmin
 from django_tasks_db.models import DBTaskResult
 
-from apps.operations.deletion.deleting import delete_with_proof
-from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
-from tenants.admin.forms import DomainForm, DomainFormSet, NameForm, RenameForm, TenantForm
-from tenants.models import DeletionReport, Domain, Tenant
+from tenants.admin.forms import DomainForm, DomainFormSet, RenameForm, TenantForm
+from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import choose_schema_name, resume, suspend
-from tenants.provisioning.renaming import rename_tenant
+from tenants.provisioning.renaming import STATES, rename_tenant
 from tenants.tasks import provision_tenant
 
 
@@ -40,6 +38,8 @@ class OperatorsAdminSite(admin.AdminSite):
 
 
 site = OperatorsAdminSite(name="operators")
+site.register(DBTaskResult, DBTaskResultAdmin)
+site.register(Group)
 
 
 class DomainInline(admin.TabularInline):
@@ -53,36 +53,25 @@ class DomainInline(admin.TabularInline):
 
 @admin.register(Tenant, site=site)
 class TenantAdmin(admin.ModelAdmin):
-    """Create, watch, retry, suspend, resume, rename, delete and keep tenants."""
+    """Create, watch, retry, suspend, resume and rename tenants."""
 
     form = TenantForm
     list_display = ["name", "address", "state", "space", "search_is_public", "created"]
     list_filter = ["state", "space"]
     search_fields = ["name", "subdomain", "schema_name", "owner_email"]
-    actions = ["retry_provisioning", "suspend_tenants", "resume_tenants", "keep_tenants"]
+    actions = ["retry_provisioning", "suspend_tenants", "resume_tenants"]
     inlines = [DomainInline]
 
-    def get_actions(
-        self, request: HttpRequest, action_location: Any = ActionLocation.CHANGE_LIST
-    ) -> dict[str, Any]:
-        """Leave out the deletion of many at once: each wants its name typed."""
-        actions = super().get_actions(request, action_location)
-        return {name: action for name, action in actions.items() if name != "delete_selected"}
+    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+        """Refuse: without the row, the schema and all else of the tenant would stay behind."""
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         """Fix on creation what the schema, the domain and the vectors depend on."""
         if obj is None:
             return []
-        fixed = [
-            "subdomain",
-            "owner_email",
-            "space",
-            "schema_name",
-            "state",
-            "state_reason",
-            "provisioned_at",
-        ]
-        return [*fixed, "delete_after"] if obj.delete_after else fixed
+        fixed = ["subdomain", "owner_email", "space", "schema_name"]
+        return [*fixed, "state", "state_reason", "provisioned_at"]
 
     def get_inlines(self, request: HttpRequest, obj: Tenant | None = None) -> list[Any]:
         """Offer domains once there is a tenant for them to lead to."""
@@ -121,26 +110,47 @@ class TenantAdmin(admin.ModelAdmin):
     @admin.action(description="Suspend", permissions=["change"])
     def suspend_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
         """Stop serving them."""
-        self._each(request, tenants, suspend, "is suspended")
+        self.change_each(request, tenants, suspend, "is suspended")
 
     @admin.action(description="Resume", permissions=["change"])
     def resume_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
         """Serve them again."""
-        self._each(request, tenants, resume, "is active")
+        self.change_each(request, tenants, resume, "is active")
 
-    @admin.action(description="Keep (undo the deletion)", permissions=["delete"])
-    def keep_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
-        """Undo the deletion of those that are leaving."""
-        self._each(request, tenants, keep_tenant, "is kept")
+    def change_each(
+        self, request: HttpRequest, tenants: QuerySet[Tenant], change: Callable[[Tenant], None], done: str
+    ) -> None:
+        """Change each of them; report each that is `done`, and why another one raised ValidationError."""
+        for tenant in tenants:
+            try:
+                change(tenant)
+            except ValidationError as error:
+                self.message_user(request, " ".join(error.messages), messages.WARNING)
+            else:
+                self.message_user(request, f"{tenant} {done}.")
 
     def get_urls(self) -> list[Any]:
         """Add the page that renames."""
         page = self.admin_site.admin_view(self.rename_view)
         return [path("<path:object_id>/rename/", page, name="tenants_tenant_rename"), *super().get_urls()]
 
+    def list_links(self, tenant: Tenant) -> list[tuple[str, str]]:
+        """Return the labels and addresses of the pages that a tenant's own page leads to."""
+        if tenant.state not in STATES:
+            return []
+        return [("Rename", reverse("operators:tenants_tenant_rename", args=[tenant.pk]))]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """As Django's, with the links."""
+        tenant = context.get("original")
+        context["tenant_links"] = self.list_links(tenant) if tenant else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def rename_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the new subdomain, and rename."""
-        tenant = self._get_tenant(request, object_id)
+        tenant = self.get_tenant(request, object_id)
         if not self.has_change_permission(request, tenant):
             raise PermissionDenied
         form = RenameForm(request.POST or None)
@@ -153,98 +163,32 @@ class TenantAdmin(admin.ModelAdmin):
                 self.log_change(request, tenant, f"Renamed to {tenant.subdomain}.")
                 self.message_user(request, f"{tenant} is at {tenant.url}", messages.SUCCESS)
                 return redirect("operators:tenants_tenant_change", tenant.pk)
-        return self._render(request, "tenants/rename_tenant.html", tenant, form, f"Rename {tenant}")
+        context = {"form": form, "title": f"Rename {tenant}"}
+        return self.render(request, "tenants/rename_tenant.html", tenant, context)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Ask for the name, then close the tenant; of one that is leaving, offer to keep it or to hurry."""
-        tenant = self._get_tenant(request, object_id)
-        if not self.has_delete_permission(request, tenant):
-            raise PermissionDenied
-        if request.method == "POST" and "keep" in request.POST:
-            self._each(request, Tenant.objects.filter(pk=tenant.pk), keep_tenant, "is kept")
-            return redirect("operators:tenants_tenant_change", tenant.pk)
-        form = NameForm(request.POST or None, tenant=tenant)
-        if form.is_valid():
-            return self._delete(request, tenant)
-        return self._render(request, "tenants/delete_tenant.html", tenant, form, f"Delete {tenant}")
-
-    def _delete(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
-        """Nobody used what was never provisioned: it goes at once. All else is left to a worker."""
-        if tenant.provisioned_at is None:
-            self.log_deletions(request, Tenant.objects.filter(pk=tenant.pk))
-            report = delete_with_proof(tenant)
-            self.message_user(request, f"{report.name} is deleted.", messages.SUCCESS)
-            return redirect("operators:tenants_deletionreport_change", report.pk)
-        schedule_deletion(tenant, 0 if tenant.state == Tenant.State.LEAVING else None)
-        when = f"{tenant.delete_after:%Y-%m-%d %H:%M} UTC"
-        self.log_change(request, tenant, f"Closed, to be deleted after {when}.")
-        self.message_user(request, f"{tenant} is closed. A worker deletes it after {when}.", messages.SUCCESS)
-        return redirect("operators:tenants_tenant_changelist")
-
-    def _get_tenant(self, request: HttpRequest, object_id: str) -> Tenant:
+    def get_tenant(self, request: HttpRequest, object_id: str) -> Tenant:
+        """Return the tenant of a page's address. Raises Http404."""
         tenant = self.get_object(request, unquote(object_id))
         if tenant is None:
             raise Http404("There is no such tenant.")
         return tenant
 
-    def _render(
-        self, request: HttpRequest, template: str, tenant: Tenant, form: forms.Form, title: str
+    def render(
+        self, request: HttpRequest, template: str, tenant: Tenant, context: dict[str, Any]
     ) -> HttpResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": title,
-            "form": form,
-            "object": tenant,
-            "opts": self.opts,
-            "deleted_after": timezone.now() + timedelta(days=settings.DELETION_GRACE_DAYS),
-        }
+        """Answer with a page of the tenant's; its template extends tenants/tenant_page.html."""
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, template, context)
-
-    def _each(self, request: HttpRequest, tenants: QuerySet[Tenant], change: Any, done: str) -> None:
-        for tenant in tenants:
-            try:
-                change(tenant)
-            except ValidationError as error:
-                self.message_user(request, " ".join(error.messages), messages.WARNING)
-            else:
-                self.message_user(request, f"{tenant} {done}.")
+        common = self.admin_site.each_context(request) | {"object": tenant, "opts": self.opts}
+        return TemplateResponse(request, template, common | context)
 
 
-@admin.register(DeletionReport, site=site)
-class DeletionReportAdmin(admin.ModelAdmin):
-    """What was found after deletions; nobody adds, changes or removes a report."""
+def extend_tenant_admin(part: type[TenantAdmin]) -> type[TenantAdmin]:
+    """Let a subclass of TenantAdmin add to the tenants' pages; apps may do so one after another.
 
-    list_display = ["name", "schema_name", "deleted_at", "outcome"]
-    search_fields = ["name", "schema_name"]
-    fields = ["name", "schema_name", "tenant_pk", "deleted_at", "proved_at", "outcome", "places"]
-    readonly_fields = ["outcome", "places"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A deletion writes it."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: DeletionReport | None = None) -> bool:
-        """It is a proof."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: DeletionReport | None = None) -> bool:
-        """It keeps the schema's name from being given away again."""
-        return False
-
-    @admin.display
-    def outcome(self, report: DeletionReport) -> str:
-        """Say in a few words what came of it."""
-        if report.remainders is None:
-            return f"cut short: manage.py delete_tenant {report.schema_name} --now"
-        return f"left in {report.remainders} places" if report.remainders else "nothing is left"
-
-    @admin.display(description="what was looked at")
-    def places(self, report: DeletionReport) -> SafeString:
-        """Return a table of the looks, each with what to do."""
-        return render_to_string("tenants/looks.html", {"looks": report.looks})
-
-
-site.register(DBTaskResult, DBTaskResultAdmin)
-site.register(Group)
+    Its `actions` are those that it adds; each method of TenantAdmin that it overrides calls super().
+    """
+    present = type(site.get_model_admin(Tenant))
+    actions = [*(present.actions or ()), *(part.__dict__.get("actions") or ())]
+    site.unregister(Tenant)
+    site.register(Tenant, type(part.__name__, (part, present), {"actions": actions}))
+    return part

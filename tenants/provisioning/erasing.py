@@ -13,7 +13,8 @@ from django_tenants.utils import quote_schema_name, schema_context
 from tenants.models import Tenant
 from tenants.provisioning.caches import erase_cached
 from tenants.provisioning.roles import drop_roles
-from tenants.provisioning.traces import delete_tasks, find_sessions
+from tenants.provisioning.sessions import find_sessions
+from tenants.queue.rows import delete_traces
 
 REPLACED = r"_replaced_[0-9]{14}"  # what infra/restore.sh appends to a schema's first 38 characters
 SET_ASIDE = "SELECT nspname FROM pg_namespace WHERE nspname ~ %s"
@@ -32,7 +33,7 @@ def erase_shared(schema: str, pk: int) -> None:
     names = [schema, *_list_set_aside(schema)]
     _refuse_extensions(names)
     with transaction.atomic():
-        delete_tasks(schema, pk)
+        delete_traces(schema, pk)
         Session.objects.filter(pk__in=find_sessions(schema)).delete()
         for name in names:
             drop_schema(name)

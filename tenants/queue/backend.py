@@ -21,8 +21,7 @@ from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import get_public_schema_name, get_tenant_model
 
 from tenants.context import connection, unbound
-
-SCHEMA_KEY = "_tenant_schema"
+from tenants.queue.rows import SCHEMA_KEY, find_rows
 
 
 class TenantGoneError(RuntimeError):
@@ -58,11 +57,10 @@ class TenantDatabaseBackend(DatabaseBackend):
         id, be it another tenant's or nobody's.
         """
         schema = connection.schema_name
-        own = {} if schema == get_public_schema_name() else {SCHEMA_KEY: schema}
+        rows = find_rows(schema=None if schema == get_public_schema_name() else schema)
         with unbound():
             try:
-                row = DBTaskResult.objects.get(id=result_id, args_kwargs__kwargs__contains=own)
-                return row.task_result
+                return rows.get(id=result_id).task_result
             except (DBTaskResult.DoesNotExist, ValidationError) as error:
                 raise TaskResultDoesNotExist(result_id) from error
 

@@ -7,13 +7,12 @@ task that has begun goes on to its end.
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from tenants.models import Tenant
-from tenants.queue.backend import SCHEMA_KEY
+from tenants.queue.rows import find_rows, get_schema
 
 HOLDING = (Tenant.State.SUSPENDED, Tenant.State.LEAVING)
 HELD = datetime(
@@ -21,14 +20,9 @@ HELD = datetime(
 )  # run_after of a task that waits; the library takes 9999 for "at once"
 
 
-def list_tasks(schema: str) -> QuerySet[DBTaskResult]:
-    """Return the tasks, in whatever state, that were written with this schema bound."""
-    return DBTaskResult.objects.order_by().filter(args_kwargs__kwargs__contains={SCHEMA_KEY: schema})
-
-
 def hold(task: DBTaskResult) -> bool:
     """Put a task that a worker has just claimed back if its tenant is not served; return whether it was."""
-    tenant = Tenant.objects.filter(schema_name=task.args_kwargs["kwargs"].get(SCHEMA_KEY), state__in=HOLDING)
+    tenant = Tenant.objects.filter(schema_name=get_schema(task), state__in=HOLDING)
     if not tenant.exists():
         return False
     with transaction.atomic():
@@ -45,5 +39,5 @@ def release_tasks(schema: str) -> int:
 
     For the transaction that has changed the tenant's row, which whoever puts a task back waits for.
     """
-    waiting = list_tasks(schema).filter(status=TaskResultStatus.READY, run_after=HELD)
+    waiting = find_rows(schema=schema).filter(status=TaskResultStatus.READY, run_after=HELD)
     return waiting.update(run_after=timezone.now())

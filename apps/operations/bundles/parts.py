@@ -17,16 +17,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from django.apps import apps
-from django.tasks import Task, TaskResultStatus
-from django_tasks_db.models import DBTaskResult
+from django.tasks import Task
 
 from apps.operations.bundles.manifest import Manifest, WaitingTask
 from tenants.context import unbound
 from tenants.discovery import ExtensionPoint
-from tenants.queue.backend import SCHEMA_KEY
+from tenants.queue.rows import UNDONE, find_rows, get_arguments, list_moved_tasks, without_schema
 
-UNDONE = (TaskResultStatus.READY, TaskResultStatus.RUNNING)
 FUNCTIONS = ("describe", "find_faults", "after_load")
 LISTS: dict[str, type] = {"TASKS": Task, "EXCLUDE": str}
 
@@ -86,16 +83,9 @@ def list_waiting(schema: str) -> list[WaitingTask]:
     """Return the tenant's tasks that may travel and are not done, the oldest first."""
     known = _list_tasks()
     with unbound():
-        rows = DBTaskResult.objects.filter(
-            status__in=UNDONE,
-            task_path__in=known,
-            args_kwargs__kwargs__contains={SCHEMA_KEY: schema},
-        ).order_by("enqueued_at")
-        found = list(rows.values_list("task_path", "args_kwargs"))
-    return [
-        WaitingTask(path=known[path].module_path, args=call["args"], kwargs=_without_tenant(call["kwargs"]))
-        for path, call in found
-    ]
+        rows = list(find_rows(schema=schema).filter(status__in=UNDONE).order_by("enqueued_at"))
+    waiting = [(known[row.task_path], *get_arguments(row)) for row in rows if row.task_path in known]
+    return [WaitingTask(path=task.module_path, args=args, kwargs=kwargs) for task, args, kwargs in waiting]
 
 
 def enqueue_waiting(tasks: list[WaitingTask]) -> None:
@@ -103,11 +93,7 @@ def enqueue_waiting(tasks: list[WaitingTask]) -> None:
     known = _list_tasks()
     for task in tasks:
         called = known[task.path]
-        called.get_backend().enqueue(called, task.args, _without_tenant(task.kwargs))
-
-
-def _without_tenant(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in kwargs.items() if name != SCHEMA_KEY}
+        called.get_backend().enqueue(called, task.args, without_schema(task.kwargs))
 
 
 def _list_functions(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -119,10 +105,5 @@ def _list_functions(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
 def _list_tasks() -> dict[str, Task]:
     """Return the tasks that may travel, by their dotted paths, former ones included."""
     tasks = {task.module_path: task for _, module in POINT.load() for task in getattr(module, "TASKS", ())}
-    moved = {
-        old: tasks[new]
-        for config in apps.get_app_configs()
-        for old, new in getattr(config, "moved_tasks", {}).items()
-        if new in tasks
-    }
+    moved = {old: tasks[new] for old, new in list_moved_tasks().items() if new in tasks}
     return moved | tasks

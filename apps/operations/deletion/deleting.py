@@ -6,22 +6,24 @@ is a deletion that was cut short.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 
 from apps.operations.deletion import outside, places
 from apps.operations.deletion.look import Gone, Look, as_dicts, count_left
-from apps.operations.deletion.scheduling import leave
 from tenants.context import unbound
 from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Tenant
 from tenants.provisioning.erasing import erase_outside, erase_shared
-from tenants.queue.unserved import list_tasks
+from tenants.queue.rows import find_rows
 from tenants.queue.worker import find_orphans
 
+SERVED = (Tenant.State.ACTIVE, Tenant.State.SUSPENDED)
 PLACES: list[Callable[[Gone], Iterable[Look]]] = [
     places.look_for_schema,
     places.look_for_rows,
@@ -103,6 +105,22 @@ def prove_deletion(schema: str, pk: int) -> list[Look]:
         return [look for find in PLACES for look in find(Gone(schema, pk))]
 
 
+def leave(tenant: Tenant, delete_after: datetime) -> None:
+    """Close the tenant and remember what it was; one that is leaving gets the date.
+
+    Raises ValidationError for a tenant that was never provisioned.
+    """
+    mine, leaving = Tenant.objects.filter(pk=tenant.pk), Tenant.State.LEAVING
+    closed = mine.filter(state__in=SERVED).update(
+        state_before=F("state"), state=leaving, delete_after=delete_after
+    )
+    if not (closed or mine.filter(state=leaving).update(delete_after=delete_after)):
+        raise ValidationError(
+            f"{tenant} is {tenant.state}: there is nothing that could be kept. Delete it at once."
+        )
+    tenant.refresh_from_db()
+
+
 def _delete_if_due(tenant: Tenant) -> DeletionReport | None:
     """Delete the tenant unless it is to be kept; the caller holds the lock of its life cycle."""
     with transaction.atomic():
@@ -126,7 +144,7 @@ def _is_due(tenant: Tenant) -> bool:
 
 
 def _refuse_if_busy(schema: str) -> None:
-    tasks = list_tasks(schema)
+    tasks = find_rows(schema=schema)
     running = tasks.filter(status=TaskResultStatus.RUNNING).count() - len(find_orphans(tasks))
     if running > 0:
         raise BusyTenantError(

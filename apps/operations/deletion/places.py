@@ -15,7 +15,8 @@ from tenants.context import connection
 from tenants.locks import LIFE_CYCLE, find_held
 from tenants.models import Tenant
 from tenants.postgresql.role_names import get_group_name
-from tenants.provisioning.traces import count_tasks, find_sessions
+from tenants.provisioning.sessions import find_sessions
+from tenants.queue.rows import count_traces
 
 AGAIN = "manage.py delete_tenant {schema} --now"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname = %s OR starts_with(nspname, %s)"
@@ -57,7 +58,7 @@ def look_for_role(gone: Gone) -> Iterable[Look]:
 
 def look_for_tasks(gone: Gone) -> Iterable[Look]:
     """In the queue, in every state, results included; but for the deletion that is running."""
-    found = count_tasks(gone.schema, gone.pk)
+    found = count_traces(gone.schema, gone.pk)
     yield judge("tasks", DBTaskResult._meta.db_table, found, AGAIN.format(schema=gone.schema))
 
 

@@ -1,6 +1,6 @@
 """The time of grace: a tenant that leaves is closed, and can be kept until it is deleted."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -8,16 +8,15 @@ from django.db import transaction
 from django.db.models import F
 from django.tasks import TaskResultStatus
 from django.utils import timezone
-from django.utils.module_loading import import_string
-from django_tasks_db.models import DBTaskResult
 
+from apps.operations.deletion.deleting import leave
+from apps.operations.deletion.tasks import delete_due_tenant
 from tenants.context import unbound
 from tenants.models import Tenant
+from tenants.queue.rows import find_rows
 from tenants.queue.unserved import release_tasks
 
-SERVED = (Tenant.State.ACTIVE, Tenant.State.SUSPENDED)
 MOST_DAYS = 3650
-TASK = "tenants.tasks.delete_due_tenant"
 
 
 def schedule_deletion(tenant: Tenant, days: float | None = None) -> None:
@@ -32,7 +31,7 @@ def schedule_deletion(tenant: Tenant, days: float | None = None) -> None:
     delete_after = timezone.now() + timedelta(days=days)
     with unbound(), transaction.atomic():
         leave(tenant, delete_after)
-        import_string(TASK).using(run_after=delete_after).enqueue(tenant.pk)
+        delete_due_tenant.using(run_after=delete_after).enqueue(tenant.pk)
 
 
 def keep_tenant(tenant: Tenant) -> None:
@@ -45,23 +44,5 @@ def keep_tenant(tenant: Tenant) -> None:
         if not leaving.update(state=F("state_before"), state_before="", delete_after=None):
             raise ValidationError(f"{tenant} is not leaving, so there is nothing to undo.")
         tenant.refresh_from_db()
-        DBTaskResult.objects.filter(
-            task_path=TASK, args_kwargs__args=[tenant.pk], status=TaskResultStatus.READY
-        ).delete()
+        find_rows(delete_due_tenant, args=[tenant.pk]).filter(status=TaskResultStatus.READY).delete()
         release_tasks(tenant.schema_name)
-
-
-def leave(tenant: Tenant, delete_after: datetime) -> None:
-    """Close the tenant and remember what it was; one that is leaving gets the date.
-
-    Raises ValidationError for a tenant that was never provisioned.
-    """
-    mine, leaving = Tenant.objects.filter(pk=tenant.pk), Tenant.State.LEAVING
-    closed = mine.filter(state__in=SERVED).update(
-        state_before=F("state"), state=leaving, delete_after=delete_after
-    )
-    if not (closed or mine.filter(state=leaving).update(delete_after=delete_after)):
-        raise ValidationError(
-            f"{tenant} is {tenant.state}: there is nothing that could be kept. Delete it at once."
-        )
-    tenant.refresh_from_db()

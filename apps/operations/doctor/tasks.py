@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, Q, When
+from django.db.models import Case, Count, F, Min, When
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult, get_date_max
+from django_tasks_db.models import get_date_max
 
 from apps.operations.doctor.finding import Finding, Level, Scope
 from tenants.locks import count_held
-from tenants.queue.backend import SCHEMA_KEY
+from tenants.queue.rows import find_rows
 from tenants.queue.worker import LOCK_SPACE, find_orphans, recover_orphans
 
 PATIENCE = timedelta(minutes=5)  # for a ready task to be begun
@@ -21,10 +23,9 @@ SHOWN = 5  # kinds of failed tasks that are named
 
 def check(scope: Scope) -> Iterable[Finding]:
     """Yield tasks that wait, failed or are orphaned: how many and which, never why, which may quote a row."""
-    tasks = DBTaskResult.objects.order_by()
+    tasks = find_rows()
     if not scope.is_whole:
-        own = [Q(args_kwargs__kwargs__contains={SCHEMA_KEY: schema}) for schema in scope.schemas]
-        tasks = tasks.filter(*own)
+        tasks = reduce(or_, (find_rows(schema=schema) for schema in scope.schemas), tasks.none())
     yield from _check_waiting(tasks)
     yield from _check_failed(tasks)
     yield from _check_orphans(tasks)

@@ -10,6 +10,7 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.operations.deletion.deleting import BusyTenantError, delete_due, delete_with_proof, finish_deletion
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
+from apps.operations.deletion.tasks import delete_due_tenant
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context
@@ -206,7 +207,7 @@ def test_the_deletion_tries_again_while_a_task_is_running(acme, start_task, run_
     with session_lock(WORKERS, "alive"):
         run_tasks()
 
-    waiting = DBTaskResult.objects.get(task_path="tenants.tasks.delete_due_tenant", status="READY")
+    waiting = DBTaskResult.objects.get(task_path=delete_due_tenant.module_path, status="READY")
     assert waiting.args_kwargs["args"] == [acme.pk]
     assert 50 < (waiting.run_after - waiting.enqueued_at).total_seconds() <= 61
 

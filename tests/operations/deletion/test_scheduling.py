@@ -14,6 +14,8 @@ from tenants.context import connection, tenant_context
 from tenants.models import DeletionReport, Tenant
 from tenants.provisioning.life_cycle import provision, resume, suspend
 
+DELETE = "apps.operations.deletion.tasks.delete_due_tenant"
+
 
 @pytest.fixture
 def get(client, db):
@@ -35,7 +37,7 @@ def test_a_leaving_tenant_is_closed_at_once_and_deleted_by_a_task_after_the_grac
     task = DBTaskResult.objects.get()
     assert (acme.state, acme.state_before) == ("leaving", "active")
     assert before <= acme.delete_after <= timezone.now() + timedelta(days=3)
-    assert (task.task_path, task.args_kwargs["args"]) == ("tenants.tasks.delete_due_tenant", [acme.pk])
+    assert (task.task_path, task.args_kwargs["args"]) == (DELETE, [acme.pk])
     assert task.run_after == acme.delete_after
 
 
