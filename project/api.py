@@ -1,25 +1,38 @@
 """The JSON API of a tenant's site, under /api/, with its documentation at /api/docs.
 
+An app adds endpoints in a module `api.py`:
+
+    router  a ninja.Router, whose addresses begin below /api/
+    AUTH    a list of functions request -> truth, each of which may let a request in that brings no key and no
+            session (a django-ninja `auth=`); it may be left out
+
 Whatever goes wrong is answered in one form: `{"errors": {"<the field at fault>": ["<what to do>"]}}`.
 """
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
-from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
-auth = [
-    import_string("apps.accounts.access.api_auth.MemberAuth")(),
-    import_string("apps.search.api.public_search"),
-]
-throttle = import_string("apps.accounts.access.limited_requests.ApiThrottle")()
-describe_wait = import_string("apps.accounts.access.rate_limits.describe_wait")
+from apps.accounts.access.api_auth import MemberAuth
+from apps.accounts.access.limited_requests import ApiThrottle
+from apps.accounts.access.rate_limits import describe_wait
+from tenants.discovery import ExtensionPoint
+
+
+def _find_fault(module: ModuleType) -> str:
+    if not isinstance(getattr(module, "router", None), Router):
+        return "must set router, a ninja.Router"
+    return "" if all(map(callable, getattr(module, "AUTH", []))) else "must list functions only in AUTH"
+
+
+ENDPOINTS = ExtensionPoint("api", _find_fault)
 
 
 class Api(NinjaAPI):
@@ -49,13 +62,11 @@ def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
         yield 400
 
 
-api = Api(title="Tenant Search", version="1", auth=auth, throttle=throttle, docs_url="/docs")
-api.add_router("", "apps.search.api.router")
-api.add_router("", "apps.search_own_spaces.api.router")
-api.add_router("", "apps.search_switching.api.router")
-api.add_router("", "apps.articles.api.router")
-if apps.is_installed("apps.search_quality"):
-    api.add_router("", "apps.search_quality.api.router")
+modules = [module for _, module in ENDPOINTS.load()]
+auth = [MemberAuth(), *(check for module in modules for check in getattr(module, "AUTH", []))]
+api = Api(title=settings.SITE_NAME, version="1", auth=auth, throttle=ApiThrottle(), docs_url="/docs")
+for module in modules:
+    api.add_router("", module.router)
 
 
 @api.exception_handler(ValidationError)

@@ -1,20 +1,29 @@
-"""Addresses of a tenant's site."""
+"""Addresses of a tenant's site.
 
-from django.apps import apps
+An app adds pages in a module `urls.py` with `urlpatterns`. They are mounted below the `url_prefix` of its
+AppConfig: a str such as "search/", or "" for addresses that begin at the root. An app without a `url_prefix`
+is not mounted. An app that has a page at the root itself takes the place of the plain home page.
+"""
+
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from project.api import answer_no_endpoint, api
+from project.views import home
+from tenants.discovery import ExtensionPoint, list_attribute
+
+PAGES = ExtensionPoint("urls", list_attribute("urlpatterns", "addresses", lambda pattern: True))
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("apps.accounts.urls")),
     path("api/", RedirectView.as_view(url="/api/docs")),
     path("api/", api.urls),
     re_path(r"^api/", answer_no_endpoint),
-    path("search/", include("apps.search.urls")),
-    path("", include("apps.articles.urls")),
+    *(
+        path(config.url_prefix, include(module))
+        for config, module in PAGES.load()
+        if hasattr(config, "url_prefix")
+    ),
+    path("", home, name="home"),
 ]
-if apps.is_installed("apps.search_quality"):
-    urlpatterns.insert(0, path("search/quality/", include("apps.search_quality.urls")))

@@ -1,11 +1,17 @@
-"""The operators' site: what this is and which tenants may be searched by anyone."""
+"""The home pages: of a tenant's site unless an app has one, and of the operators' site."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django_tenants.utils import get_tenant_model
+
+from tenants.models import Tenant
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Greet, and show what apps have for the home page: their `parts/home.html`."""
+    return render(request, "home.html")
 
 
 def public_home(request: HttpRequest) -> HttpResponse:
     """List the active tenants whose search is public; nobody learns of any other."""
-    tenants = get_tenant_model().objects.filter(state="active", search_is_public=True)
+    tenants = Tenant.objects.filter(state=Tenant.State.ACTIVE, search_is_public=True)
     return render(request, "public_home.html", {"tenants": tenants})

@@ -5,7 +5,8 @@ An extension point is declared once, where its modules are used, and loaded with
     POINT = ExtensionPoint("doctor", find_fault)
 
 Every installed app may have a module of that name. A system check (tenants.E011) names each app whose module
-does not keep the form. Leaving an app out of INSTALLED_APPS leaves out all that it adds.
+does not keep the form. Leaving an app out of INSTALLED_APPS leaves out all that it adds. Django's own apps
+are passed over: their modules of such names (django.contrib.messages.api) are for something else.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ class ExtensionPoint:
         return [
             (config, import_module(f"{config.name}.{self.name}"))
             for config in apps.get_app_configs()
-            if module_has_submodule(config.module, self.name)
+            if not config.name.startswith("django.") and module_has_submodule(config.module, self.name)
         ]
 
     def find_faults(self) -> Iterator[tuple[AppConfig, str]]:

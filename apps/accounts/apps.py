@@ -10,6 +10,7 @@ class AccountsConfig(AppConfig):
     name = "apps.accounts"
     label = "accounts"
     default_auto_field = "django.db.models.BigAutoField"
+    url_prefix = "accounts/"
 
     def ready(self) -> None:
         """Register the check; a sign-in that succeeds does not count against its limit."""

@@ -7,3 +7,4 @@ class ArticlesConfig(AppConfig):
     """Articles of a tenant."""
 
     name = "apps.articles"
+    url_prefix = ""  # its home page is the site's

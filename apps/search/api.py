@@ -27,6 +27,7 @@ from apps.search.searching.results import (
 from tenants.context import get_current_tenant
 
 router = Router(tags=["search"])
+AUTH = [may_search]  # anyone, where the tenant's search is public
 
 FILTER_DESCRIPTION = f"""Which documents, by their metadata: JSON of up to {MAX_FILTER_LENGTH:,} characters.
 
@@ -114,11 +115,6 @@ class SearchOut(Schema):
     explanation: ExplanationOut | None
     facets: dict[str, list[FacetOut]]
     next: str | None = Field(description="For `after`, to get the next page; null on the last one.")
-
-
-def public_search(request: HttpRequest) -> bool:
-    """A django-ninja `auth=`: let anyone in where the tenant's search is public."""
-    return may_search(request)
 
 
 @router.get(

@@ -10,6 +10,7 @@ class SearchConfig(AppConfig):
     """Per-tenant semantic search."""
 
     name = "apps.search"
+    url_prefix = "search/"
 
     # Tasks may still wait in a queue or lie in a bundle under the paths on the left.
     moved_tasks: ClassVar[dict[str, str]] = {

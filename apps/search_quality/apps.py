@@ -9,6 +9,7 @@ class QualityConfig(AppConfig):
     name = "apps.search_quality"
     label = "quality"
     verbose_name = "search quality"
+    url_prefix = "search/quality/"
 
     def ready(self) -> None:
         """Register the system checks, and listen to searches."""
