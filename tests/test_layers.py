@@ -61,8 +61,7 @@ UNTIDY_IMPORTS = {
     ("tenants.postgresql.compiler", "tenants.context"),
 }
 UNTIDY_STRINGS = [  # modules that name others in strings
-    *("project.api", "project.operator_spaces", "project.space_switch", "project.urls", "project.isolation"),
-    *("project.demo.data", "project.demo.golden", "project.settings", "project.operators"),
+    *("project.demo.data", "project.demo.golden", "project.settings"),
 ]
 UNTIDY_FOLDERS = {"apps/operations/bundles"}
 UNTIDY_NAMES = set()
