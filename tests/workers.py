@@ -78,7 +78,6 @@ def start_worker():
 
 RUN_WORKER = """
 import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """

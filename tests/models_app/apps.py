@@ -1,10 +1,10 @@
-"""An app of the tests only. Its tables are made by the fixture `make_table`, in the test's transaction."""
+"""An app of a tenant's, installed in the tests whatever else is."""
 
 from django.apps import AppConfig
 
 
-class TestModelsConfig(AppConfig):
-    """Embedding tables for tests."""
+class NotesConfig(AppConfig):
+    """Notes of a tenant: what the tests of the core save, index and search."""
 
     name = "tests.models_app"
-    label = "tests_models"
+    label = "notes"

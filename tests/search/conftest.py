@@ -33,5 +33,5 @@ def make_table(acme, globex):
 
 
 @pytest.fixture
-def models_app(settings):
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.models_app"]
+def tables_app(settings):
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.tables_app"]

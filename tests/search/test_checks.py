@@ -13,7 +13,7 @@ def space(**changes):
 
 
 @pytest.fixture
-def problem(settings, models_app):
+def problem(settings, tables_app):
     def find(**entry):
         settings.EMBEDDINGS = {"default": space(), "tried": space(**entry)}
         (message,) = check_spaces()
@@ -36,9 +36,9 @@ def test_checks_are_registered():
     assert check_indexed_models in registered
 
 
-def test_sound_spaces_raise_nothing(settings, models_app):
+def test_sound_spaces_raise_nothing(settings, tables_app):
     settings.EMBEDDINGS = {"default": space()} | {
-        name: space(MODEL=f"tests_models.{name}Embedding")
+        name: space(MODEL=f"tests_tables.{name}Embedding")
         for name in ("HalfCosine", "HalfProduct", "L2", "L1", "Product", "Ivfflat", "ClasslessIvfflat")
     }
 
@@ -79,8 +79,8 @@ def test_unusable_embedder_is_named(problem, entry, message):
         (None, "MODEL None is no installed model; write 'app_label.Model'."),
         ("articles.Nothing", "MODEL 'articles.Nothing' is no installed model; write 'app_label.Model'."),
         ("articles.Article", "MODEL 'articles.Article' must be a subclass of BasePgVectorEmbedding."),
-        ("tests_models.VectorlessEmbedding", "tests_models.VectorlessEmbedding must include 'vector' field"),
-        ("tests_models.TextVectorEmbedding", "tests_models.TextVectorEmbedding.vector is a TextField; use"),
+        ("tests_tables.VectorlessEmbedding", "tests_tables.VectorlessEmbedding must include 'vector' field"),
+        ("tests_tables.TextVectorEmbedding", "tests_tables.TextVectorEmbedding.vector is a TextField; use"),
     ],
 )
 def test_unusable_table_is_named(problem, model, message):
@@ -106,10 +106,10 @@ def test_different_dimensions_are_named(problem):
     ],
 )
 def test_index_that_does_not_fit_is_named(problem, model, message):
-    found = problem(MODEL=f"tests_models.{model}")
+    found = problem(MODEL=f"tests_tables.{model}")
 
     assert found[0] == "search.E004"
-    assert found[1].startswith(f"tests_models.{model}: {message}")
+    assert found[1].startswith(f"tests_tables.{model}: {message}")
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_index_that_does_not_fit_is_named(problem, model, message):
     ],
 )
 def test_dimensions_that_no_index_can_have_are_named(problem, model, dimensions, message):
-    found = problem(MODEL=f"tests_models.{model}", OPTIONS={"dimensions": dimensions})
+    found = problem(MODEL=f"tests_tables.{model}", OPTIONS={"dimensions": dimensions})
 
-    expected = f"tests_models.{model} has an HnswIndex, but its vector field has {message}"
+    expected = f"tests_tables.{model} has an HnswIndex, but its vector field has {message}"
     assert found == ("search.E006", expected)
 
 
@@ -132,33 +132,33 @@ def test_every_faulty_space_is_reported(settings):
     assert [message.id for message in check_spaces()] == ["search.E002", "search.E001"]
 
 
-def test_what_is_searched_is_in_the_tenants_schemas_alone(settings, models_app):
+def test_what_is_searched_is_in_the_tenants_schemas_alone(settings, tables_app):
     found = {message.obj._meta.label for message in check_tables()}
 
-    assert {"tests_models.Note", "tests_models.L2Embedding"} <= found
-    assert not {label for label in found if not label.startswith("tests_models.")}
+    assert {"tests_tables.Slip", "tests_tables.L2Embedding"} <= found
+    assert not {label for label in found if not label.startswith("tests_tables.")}
 
 
 @pytest.fixture
 def forget_models():
-    before = dict(apps.all_models["tests_models"])
+    before = dict(apps.all_models["tests_tables"])
     yield
-    apps.all_models["tests_models"].clear()
-    apps.all_models["tests_models"].update(before)
+    apps.all_models["tests_tables"].clear()
+    apps.all_models["tests_tables"].update(before)
     apps.clear_cache()
 
 
 @pytest.mark.parametrize("missing", ["index_name", "index_fields"])
-def test_indexed_model_that_says_too_little_is_named(forget_models, models_app, missing):
+def test_indexed_model_that_says_too_little_is_named(forget_models, tables_app, missing):
     said = {"index_name": "notes", "index_fields": ("title",), "title": models.TextField()}
     del said[missing]
-    meta = type("Meta", (), {"app_label": "tests_models"})
+    meta = type("Meta", (), {"app_label": "tests_tables"})
     type("Silent", (Indexed,), said | {"Meta": meta, "__module__": __name__})
 
     (message,) = check_indexed_models()
 
     assert (message.id, message.msg) == (
         "search.E005",
-        f"tests_models.Silent is Indexed, but sets no {missing}.",
+        f"tests_tables.Silent is Indexed, but sets no {missing}.",
     )
     assert message.hint

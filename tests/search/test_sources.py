@@ -23,13 +23,13 @@ BY_HAND = [
     ("model", "pk"),
     [
         ("articles.article", "7"),
-        ("tests_models.note", "a:b/c"),
-        ("tests_models.note", "100%"),
-        ("tests_models.note", "ü \\"),
-        ("tests_models.note", "_%"),
+        ("tests_tables.slip", "a:b/c"),
+        ("tests_tables.slip", "100%"),
+        ("tests_tables.slip", "ü \\"),
+        ("tests_tables.slip", "_%"),
     ],
 )
-def test_key_names_its_source_whatever_the_primary_key(models_app, model, pk):
+def test_key_names_its_source_whatever_the_primary_key(tables_app, model, pk):
     source = Source(model, pk)
 
     assert Source.from_key(f"{source.prefix}12") == source

@@ -277,13 +277,13 @@ def test_a_relation_that_leaves_its_schema_is_e007(scratch_models, begin, end, f
 
 
 def test_an_app_that_gets_no_tables_is_e008(settings):
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.models_app"]
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.tables_app"]
 
     message = get_only(check_apps())
 
     assert message.id == "tenants.E008"
     assert message.msg.startswith(
-        "tests.models_app has models, but is in neither SHARED_APPS nor TENANT_APPS"
+        "tests.tables_app has models, but is in neither SHARED_APPS nor TENANT_APPS"
     )
 
 

@@ -31,7 +31,6 @@ PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
 INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}
 IMPORT = """
 import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 from django.conf import settings
 settings.MEDIA_ROOT = sys.argv[1]
 settings.EMBEDDINGS = {"default": {"BACKEND": sys.argv[2], "MODEL": "pgvector.PgVectorEmbedding"}}

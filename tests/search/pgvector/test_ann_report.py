@@ -8,8 +8,8 @@ from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexe
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
-from tests.models_app.models import IvfflatEmbedding
 from tests.search.pgvector.filling import fill, spoil
+from tests.tables_app.models import IvfflatEmbedding
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
 pytestmark = pytest.mark.usefixtures("as_owner")
@@ -240,7 +240,7 @@ def test_a_declared_index_that_is_missing_is_named(in_acme):
 
 
 def test_an_ivfflat_index_of_an_empty_table_is_rebuilt_when_there_are_rows(
-    in_acme, models_app, make_table, carry_out_all
+    in_acme, tables_app, make_table, carry_out_all
 ):
     make_table(IvfflatEmbedding)
     fill(MANY - 1, model=IvfflatEmbedding)

@@ -32,7 +32,7 @@ def in_event_loop(test):
 @pytest.fixture(params=TABLES)
 def table(request, make_table, embedder):
     model = TABLES[request.param]
-    if model._meta.app_label == "tests_models":
+    if model._meta.app_label == "tests_tables":
         make_table(model)
     return model
 

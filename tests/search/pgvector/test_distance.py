@@ -12,7 +12,7 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError, VectorCheck
 from tenants.context import owner_rights
-from tests.models_app import models
+from tests.tables_app import models
 
 ROWS = 2_000
 
@@ -40,18 +40,18 @@ def test_distance_follows_the_operator_class_of_the_index(model, name, vector_ty
     [
         (
             models.TwoDistancesEmbedding,
-            "tests_models.TwoDistancesEmbedding: its vector indexes serve different distances "
+            "tests_tables.TwoDistancesEmbedding: its vector indexes serve different distances "
             "(vector_cosine_ops, vector_l2_ops); a query uses one, so keep one.",
         ),
         (
             models.WrongClassEmbedding,
-            "tests_models.WrongClassEmbedding: the operator class 'halfvec_cosine_ops' does not fit a vector "
+            "tests_tables.WrongClassEmbedding: the operator class 'halfvec_cosine_ops' does not fit a vector "
             "column in any distance in use. Allowed: vector_cosine_ops, vector_l2_ops, vector_ip_ops, "
             "vector_l1_ops.",
         ),
         (
             models.ClasslessEmbedding,
-            "tests_models.ClasslessEmbedding: its HnswIndex 'classless' names no operator class",
+            "tests_tables.ClasslessEmbedding: its HnswIndex 'classless' names no operator class",
         ),
     ],
 )
@@ -109,7 +109,7 @@ def test_index_serves_a_filtered_query_with_as_many_rows_as_asked(in_acme, setti
 
 
 def fill(model, make_table, rows):
-    if model._meta.app_label == "tests_models":
+    if model._meta.app_label == "tests_tables":
         make_table(model)
     length = model._meta.get_field("vector").dimensions
     vectors = np.random.default_rng(0).normal(size=(rows, length))

@@ -7,7 +7,7 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
 from tenants.context import tenant_context
-from tests.models_app import models
+from tests.tables_app import models
 
 INNER_PRODUCTS = {
     "default": None,

@@ -12,8 +12,8 @@ from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import TenantMismatchError, tenant_context
-from tests.models_app import models
 from tests.search.pgvector.filling import fill, make_vectors
+from tests.tables_app import models
 
 pytestmark = pytest.mark.usefixtures("embedder")
 

@@ -16,8 +16,8 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import tenant_context
-from tests.models_app import models
 from tests.search.pgvector.filling import fill, make_vectors
+from tests.tables_app import models
 
 QUERY = [1.0, 0.5, 0.25, 0.125, 0, 0, 0, 0]
 TABLES = [

@@ -73,11 +73,11 @@ def test_custom_model_is_used(in_acme):
 def test_model_without_a_required_field_is_refused(missing):
     fields = {name: models.TextField() for name in REQUIRED_FIELDS} | {"vector": VectorField()}
     del fields[missing]
-    meta = type("Meta", (), {"app_label": "tests_models"})
+    meta = type("Meta", (), {"app_label": "tests_tables"})
     model = type("Incomplete", (models.Model,), fields | {"Meta": meta, "__module__": __name__})
 
     with pytest.raises(
-        ValueError, match=f"^tests_models.Incomplete must include '{missing}' field; subclass"
+        ValueError, match=f"^tests_tables.Incomplete must include '{missing}' field; subclass"
     ):
         PgVectorProvider(model=model)
 

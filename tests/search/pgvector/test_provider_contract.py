@@ -9,7 +9,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import tenant_context
-from tests.models_app import models
+from tests.tables_app import models
 
 TABLES = {
     "default": PgVectorEmbedding,
@@ -38,7 +38,7 @@ SCORES = {
 @pytest.fixture(params=TABLES)
 def table(request, make_table, embedder):
     model = TABLES[request.param]
-    if model._meta.app_label == "tests_models":
+    if model._meta.app_label == "tests_tables":
         make_table(model)
     return model
 

@@ -19,9 +19,9 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
-from tests.models_app import models
-from tests.models_app.models import Note
 from tests.search.pgvector.filling import make_vectors
+from tests.tables_app import models
+from tests.tables_app.models import Slip
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -255,7 +255,7 @@ class Uncommon(db_models.Model):
     id = db_models.UUIDField(primary_key=True, default=uuid.uuid4)
 
     class Meta:
-        app_label = "tests_models"
+        app_label = "tests_tables"
 
     def __str__(self):
         return str(self.id)
@@ -265,26 +265,26 @@ PKS = ["plain", "a:b/c", "100%", "ü \\", "_%", "漢字", "😀", "it's", "%41",
 
 
 def test_primary_keys_may_be_any_text(in_acme, make_table):
-    make_table(Note)
-    notes = [Note.objects.create(slug=slug) for slug in PKS]
-    provider = PgVectorProvider(index_name="notes", source_models=[Note])
+    make_table(Slip)
+    slips = [Slip.objects.create(slug=slug) for slug in PKS]
+    provider = PgVectorProvider(index_name="slips", source_models=[Slip])
     provider.add(
-        EmbeddedDocument(f"{Source.of(note).prefix}0", "text", {}, make_vector(100 - number))
-        for number, note in enumerate(notes)
+        EmbeddedDocument(f"{Source.of(slip).prefix}0", "text", {}, make_vector(100 - number))
+        for number, slip in enumerate(slips)
     )
-    Note.objects.filter(slug__in=PKS[4:6]).delete()
+    Slip.objects.filter(slug__in=PKS[4:6]).delete()
 
     assert [hit.source.pk for hit in provider.search_sources(QUERY)] == PKS[:4] + PKS[6:]
-    assert [note.pk for note in provider.rank_sources(QUERY, Note)] == PKS[:4] + PKS[6:]
+    assert [slip.pk for slip in provider.rank_sources(QUERY, Slip)] == PKS[:4] + PKS[6:]
 
 
 @pytest.mark.parametrize(
     "pk", ["%FF", "%C3", "%ED%A0%80", "%F4%90%80%80", "%00", "%zz", "%", "%C0%80", "a%e2"]
 )
 def test_key_that_encodes_no_text_names_nothing(in_acme, make_table, pk):
-    make_table(Note)
-    provider = PgVectorProvider(index_name="notes", source_models=[Note])
-    provider.add([EmbeddedDocument(f"tests_models.note:{pk}:0", "text", {}, QUERY)])
+    make_table(Slip)
+    provider = PgVectorProvider(index_name="slips", source_models=[Slip])
+    provider.add([EmbeddedDocument(f"tests_tables.slip:{pk}:0", "text", {}, QUERY)])
 
     assert provider.search_sources(QUERY) == []
 
@@ -293,7 +293,7 @@ def test_primary_keys_may_be_uuids_and_models_may_be_several(in_acme, make_table
     make_table(Uncommon)
     uncommon, article = Uncommon.objects.create(), Article.objects.create(title="t", body="b")
     provider = PgVectorProvider(source_models=[Article, Uncommon])
-    keys = [f"{Source.of(uncommon).prefix}0", f"{Source.of(article).prefix}0", "tests_models.uncommon:7:0"]
+    keys = [f"{Source.of(uncommon).prefix}0", f"{Source.of(article).prefix}0", "tests_tables.uncommon:7:0"]
     provider.add(EmbeddedDocument(key, "text", {}, make_vector(9 - n)) for n, key in enumerate(keys))
 
     assert sources_of(provider.search_sources(QUERY)) == [uncommon, article]

@@ -19,9 +19,9 @@ from apps.search.storage.pgvector.searching.tuning import (
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.distance import COSINE, METRICS
 from tenants.context import tenant_context
-from tests.models_app import models
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill, make_vectors
+from tests.tables_app import models
 
 
 @pytest.fixture
