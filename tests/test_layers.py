@@ -16,7 +16,7 @@ RULES = {
     "apps.accounts": [TENANTS],
     "apps.search.options": [],
     "apps.search.chunking": ["apps.search.options"],
-    "apps.search.embedders": ["apps.search.options"],
+    "apps.search.embedders": ["apps.search.options", "apps.search.conf"],
     "apps.search.filters": ["apps.search.options"],
     "apps.search.storage.pgvector": [
         TENANTS,

@@ -1,7 +1,6 @@
 """GET /api/search."""
 
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,20 +10,11 @@ from apps.search.embedders import EmbeddingError
 from apps.search.filters import OPERATORS
 from apps.search.indexes.source_objects import Source
 from apps.search.searching.access import may_search
-from apps.search.searching.answered import tell_answered
-from apps.search.searching.explaining import Place, explain_if_possible, may_explain
-from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.answering import SearchAnswer, SearchRequest, answer_documents, tell_answered
+from apps.search.searching.explaining import Explanation, may_explain
 from apps.search.searching.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form
-from apps.search.searching.results import (
-    InvalidCursorError,
-    Result,
-    count_values,
-    get_url,
-    search_documents,
-    search_page,
-)
-from tenants.context import get_current_tenant
+from apps.search.searching.results import InvalidCursorError, Result, get_url
 
 router = Router(tags=["search"])
 AUTH = [may_search]  # anyone, where the tenant's search is public
@@ -42,7 +32,7 @@ class SearchQuery(Schema):
     """What may be asked. The form validates; this describes it for the API's documentation."""
 
     q: str = Field("", description=f"What to look for: 1 to {MAX_QUERY_LENGTH:,} characters.")
-    index: str = Field("", description="The index to search; articles, or else the first one, when left out.")
+    index: str = Field("", description="The index to search; the default one when left out.")
     limit: str = Field("10", description=f"How many documents: 1 to {MAX_LIMIT}.")
     filter: str = Field(
         "", description=FILTER_DESCRIPTION, examples=['{"lang": "en", "year": {"gte": 2020}}']
@@ -125,60 +115,48 @@ def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[
     form = SearchForm(parameters.dict())
     if not form.is_valid():
         return refuse_form(form)
-    if form.cleaned_data["explain"] and not may_explain(request):
+    asked = form.get_request()
+    if asked.explain and not may_explain(request):
         return refuse(403, explain="This needs the permission to view embeddings.")
     try:
-        answer = _answer(form.cleaned_data)
+        answer = answer_documents(asked)
     except InvalidCursorError as error:
         return refuse(422, after=str(error))
     except EmbeddingError:
         return refuse(503, q="The embedding service does not answer. Try again later.")
-    tell_answered(request, form.cleaned_data)
-    return Status(200, answer)
+    tell_answered(request, asked)
+    return Status(200, _render(asked, answer))
 
 
-def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    answer = search_or_fall_back(partial(_search, asked), asked["mode"])
-    results, next_cursor = answer.found
-    is_explained = asked["explain"] and not answer.degraded
-    explanation = explain_if_possible(asked["q"], asked["index"], asked["filter"]) if is_explained else None
-    places = explanation.places if explanation else {}
+def _render(asked: SearchRequest, answer: SearchAnswer) -> dict[str, Any]:
     return {
-        "query": asked["q"],
-        "index": asked["index"],
-        "space": get_current_tenant().space,
-        "mode": asked["mode"],
+        "query": asked.q,
+        "index": asked.index,
+        "space": answer.space,
+        "mode": asked.mode,
         "mode_used": answer.mode,
         "degraded": answer.degraded or None,
-        "results": [_as_dict(result, places.get(result.document.pk)) for result in results],
-        "next": next_cursor,
-        "explanation": asdict(explanation) if explanation else None,
-        "facets": count_values(asked["facets"], asked["index"], asked["filter"]),
+        "results": [_render_result(result, answer.explanation) for result in answer.results],
+        "next": answer.next,
+        "explanation": asdict(answer.explanation) if answer.explanation else None,
+        "facets": answer.facets,
     }
 
 
-def _search(asked: dict[str, Any], mode: str) -> tuple[list[Result], str | None]:
-    what = asked["q"], asked["index"], asked["limit"], asked["filter"]
-    if mode == "semantic":
-        return search_page(*what, asked["after"] or None)
-    if asked["after"]:
-        raise EmbeddingError("a list by words does not go on where one by meaning stopped")
-    return search_documents(*what, mode), None
-
-
-def _as_dict(result: Result, place: Place | None) -> dict[str, Any]:
+def _render_result(result: Result, explanation: Explanation | None) -> dict[str, Any]:
     document = result.document
+    place = explanation.places.get(document.pk) if explanation else None
     return {
         "document_key": document.document_key,
         "score": document.score,
         "content": document.content,
         "metadata": document.metadata,
-        "source": _source_as_dict(result.source) if result.source else None,
+        "source": _render_source(result.source) if result.source else None,
         "explanation": asdict(place) if place else None,
     }
 
 
-def _source_as_dict(obj: Any) -> dict[str, str]:
+def _render_source(obj: Any) -> dict[str, str]:
     source = Source.of(obj)
     return {
         "model": source.model,

@@ -7,11 +7,11 @@ nothing in them tells; so the spaces in use are described, and must be the same 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
+from apps.search.conf import conf
 from apps.search.indexing.tasks import (
     continue_run,
     index_by_keys,
@@ -99,7 +99,7 @@ def after_load(*, is_copy: bool) -> str:
 
 
 def _describe_embedder(alias: str) -> Embedder | None:
-    if alias not in settings.EMBEDDINGS:
+    if alias not in conf.EMBEDDINGS:
         return None
     embedder = get_space(alias).embedder
     return Embedder(
@@ -111,7 +111,7 @@ def _describe_embedder(alias: str) -> Embedder | None:
 
 
 def _get_own_model(alias: str) -> str | None:
-    return get_space(alias).model._meta.label if alias in settings.EMBEDDINGS else None
+    return get_space(alias).model._meta.label if alias in conf.EMBEDDINGS else None
 
 
 def _compare(space: UsedSpace) -> Iterator[str]:

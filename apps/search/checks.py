@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from pgvector.django import HnswIndex
 
+from apps.search.conf import conf
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models
@@ -25,10 +25,10 @@ HNSW_LIMIT = {"VectorField": 2_000, "HalfVectorField": 4_000}
 @register()
 def check_spaces(**kwargs: Any) -> list[CheckMessage]:
     """E001 to E004, E006, E007: each space's embedder, table, dimensions, operator class and chunker."""
-    if not isinstance(settings.EMBEDDINGS, Mapping) or "default" not in settings.EMBEDDINGS:
+    if not isinstance(conf.EMBEDDINGS, Mapping) or "default" not in conf.EMBEDDINGS:
         hint = "Add the alias 'default': new tenants use it."
         return [Error("EMBEDDINGS['default']: there is no such alias.", hint=hint, id="search.E001")]
-    return [message for alias in settings.EMBEDDINGS for message in _check_space(alias)]
+    return [message for alias in conf.EMBEDDINGS for message in _check_space(alias)]
 
 
 @register()

@@ -18,9 +18,9 @@ from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import get_provider
-from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.answering import SearchRequest, answer_documents
 from apps.search.searching.hybrid import MODES
-from apps.search.searching.results import get_url, search_documents
+from apps.search.searching.results import get_url
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import connection
 
@@ -179,10 +179,8 @@ def _search_at(name: str, victim: "Party", attacker: "Party") -> bool:
 
 
 def _is_found(victim: "Party", index_name: str, mode: str) -> bool:
-    answer = search_or_fall_back(
-        lambda mode: search_documents(victim.word, index_name, LIMIT, mode=mode), mode
-    )
-    return any(victim.token in result.document.content for result in answer.found)
+    answer = answer_documents(SearchRequest(victim.word, index_name, LIMIT, mode=mode))
+    return any(victim.token in result.document.content for result in answer.results)
 
 
 def _embed(embedder: BaseEmbedder, text: str) -> Any:

@@ -1,6 +1,6 @@
 """The search page."""
 
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +8,9 @@ from django.shortcuts import render
 
 from apps.search.embedders import EmbeddingError
 from apps.search.searching.access import search_access_required
-from apps.search.searching.answered import tell_answered
-from apps.search.searching.explaining import explain_if_possible, may_explain
-from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.answering import answer_objects, tell_answered
+from apps.search.searching.explaining import may_explain
 from apps.search.searching.forms import SearchForm
-from apps.search.searching.results import search_objects
 
 
 @search_access_required
@@ -22,19 +20,19 @@ def search(request: HttpRequest) -> HttpResponse:
     When the embedder fails, those of a search by words with a notice; 503 when that fails, too.
     """
     form = SearchForm(request.GET or None)
-    context: dict[str, Any] = {"form": form, "query": request.GET.get("q", "")}
-    context |= {"results": None, "failure": ""}
-    context["may_explain"] = may_explain(request)
+    context: dict[str, Any] = {
+        "form": form,
+        "query": request.GET.get("q", ""),
+        "answer": None,
+        "failure": "",
+        "may_explain": may_explain(request),
+    }
     status = 200
     if form.is_valid():
-        fields = ("q", "index", "limit", "filter", "mode")
-        query, index, limit, filter, mode = (form.cleaned_data[name] for name in fields)
+        asked = form.get_request()
         try:
-            answer = search_or_fall_back(partial(search_objects, query, index, limit, filter), mode)
-            context |= {"results": answer.found, "mode": answer.mode, "degraded": answer.degraded}
-            if context["may_explain"] and form.cleaned_data["explain"] and not answer.degraded:
-                context["explanation"] = explain_if_possible(query, index, filter)
-            context |= tell_answered(request, form.cleaned_data, context["results"])
+            answer = answer_objects(replace(asked, explain=asked.explain and context["may_explain"]))
+            context |= {"answer": answer} | tell_answered(request, asked, answer)
         except EmbeddingError:
             context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503
     elif form.is_bound:

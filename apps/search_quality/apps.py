@@ -13,7 +13,7 @@ class QualityConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and listen to searches."""
-        from apps.search.searching.answered import search_answered
+        from apps.search.searching.answering import search_answered
         from apps.search_quality import checks, receivers, switch_comparing  # noqa: F401
         from apps.search_switching.advancing import switch_ready
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.search.filters import compile_filter
 from apps.search.indexes.source_objects import Source, get_source_objects
-from apps.search.searching.hybrid import WINDOW, search_by_mode
-from apps.search.searching.results import CHUNKS_PER_OBJECT
+from apps.search.searching.results import find_best_documents
 from apps.search.storage.pgvector.provider import PgVectorProvider
 
 DEPTH = 10  # answers that are compared where nothing else is said
@@ -35,11 +33,8 @@ def rank_answers(
 
     Answers whose object is gone do not come up. Raises as `apps.search.searching.hybrid.search_by_mode`.
     """
-    chunks = limit * CHUNKS_PER_OBJECT
-    options = {"window": max(WINDOW, chunks)} if mode == "hybrid" else {}
-    found = search_by_mode(provider, text, mode, filter_q=compile_filter(filter), **options)
-    keys = list(dict.fromkeys(make_key(document.document_key) for document in found[:chunks]))
-    return [key for key, _ in load_answers(keys)][:limit]
+    best = find_best_documents(provider, text, limit, filter, mode, get_key=make_key)
+    return [key for key, _ in load_answers(make_key(each.document_key) for each in best)][:limit]
 
 
 def load_answers(keys: Iterable[str]) -> list[tuple[str, Any]]:

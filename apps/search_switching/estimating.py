@@ -10,9 +10,9 @@ from django.db.models import Sum
 from django.db.models.functions import Length
 
 from apps.search.embedders import EmbeddingError, InvalidTextError, get_limits
+from apps.search.embedders.tokenizing import BYTES_PER_TOKEN
 from apps.search.indexes.registry import get_index_names
 from apps.search.indexing.batches import count_objects
-from apps.search.spaces.budget import CHARACTERS_PER_TOKEN
 from apps.search.spaces.live_spaces import get_searched_space
 from apps.search.spaces.space import get_space
 
@@ -41,7 +41,7 @@ def estimate_switch(target: str) -> Estimate:
     documents = rows.count()
     characters = rows.aggregate(total=Sum(Length("content")))["total"] or 0
     objects = sum(count_objects(index_name) for index_name in get_index_names())
-    tokens = characters // CHARACTERS_PER_TOKEN
+    tokens = characters // BYTES_PER_TOKEN
     try:
         seconds = _measure(target, list(rows.values_list("content", flat=True)[:SAMPLE])) * documents
         price = get_limits(target).price_per_million_tokens

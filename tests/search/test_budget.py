@@ -45,10 +45,10 @@ def test_requests_beyond_the_limit_wait_for_the_next_minute(limit, embedder):
 
 def test_tokens_beyond_the_limit_wait_and_say_how_long(limit):
     limit(tokens_per_minute=10)
-    embed("x" * 20)
+    embed("x" * 24)
 
     with pytest.raises(EmbeddingUnavailableError, match="10 tokens a minute") as caught:
-        embed("y" * 20)
+        embed("y" * 24)
 
     assert 0 < caught.value.retry_after <= 60
 

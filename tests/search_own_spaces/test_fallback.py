@@ -8,7 +8,7 @@ from django.db import connection
 from apps.articles.models import Article
 from apps.search.embedders import configured
 from apps.search.indexing.batches import rebuild_index
-from apps.search.searching.fallback import REASON
+from apps.search.searching.answering import REASON
 from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
 from tests.articles.conftest import make_public
@@ -76,7 +76,7 @@ def test_the_page_finds_by_words_and_says_so(client, served, stub_server, mode):
     content = page.content.decode()
     assert page.status_code == 200
     assert f'<p class="notice" role="status">{REASON}</p>' in content
-    assert [result.title for result in page.context["results"]] == ["Tides"]
+    assert [result.title for result in page.context["answer"].results] == ["Tides"]
     assert "ordered by matching words" in content
     assert 'class="score"' not in content
 

@@ -17,13 +17,13 @@ from django.core.management import call_command
 from django.template.loader import get_template
 from django.test import RequestFactory
 from django.urls import Resolver404, resolve
-from apps.search.searching.answered import tell_answered
+from apps.search.searching.answering import SearchAnswer, SearchRequest, tell_answered
 
 get_template("search/search.html")
 call_command("check")
 call_command("makemigrations", check=True, dry_run=True)
 request = RequestFactory().get("/search/?q=moon")
-assert tell_answered(request, {}, []) == {}
+assert tell_answered(request, SearchRequest("moon", ""), SearchAnswer([], "", "")) == {}
 try:
     resolve("/search/quality/", "project.urls")
     raise SystemExit("there is a page of the app")

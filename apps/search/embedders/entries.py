@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.search.conf import conf
 from apps.search.options.values import require_dict, require_known
 
 SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS", "CHUNKER", "LIMITS")
@@ -70,7 +70,7 @@ def find_entry(alias: str) -> Entry | None:
 
     Raises ImproperlyConfigured when settings.EMBEDDINGS is no dict.
     """
-    spaces = getattr(settings, "EMBEDDINGS", None)
+    spaces = conf.EMBEDDINGS
     if not isinstance(spaces, Mapping):
         raise ImproperlyConfigured(
             "EMBEDDINGS must be a dict of aliases, each with BACKEND, MODEL and OPTIONS."
@@ -87,13 +87,13 @@ def has_entry(alias: str) -> bool:
 
 def is_in_settings(alias: str) -> bool:
     """Return whether an entry is the settings' own, and so the same for every tenant."""
-    return alias in settings.EMBEDDINGS
+    return alias in conf.EMBEDDINGS
 
 
 def list_aliases() -> list[str]:
     """Return the aliases of the settings, then those of the bound tenant."""
     lent = [alias for source in _sources for alias in source.list_aliases()]
-    return list(dict.fromkeys([*settings.EMBEDDINGS, *lent]))
+    return list(dict.fromkeys([*conf.EMBEDDINGS, *lent]))
 
 
 def get_entry(alias: str) -> Entry:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.search.conf import conf
+
 if TYPE_CHECKING:
     from apps.search.indexed import Indexed
     from apps.search.indexes.sources import IndexSource
@@ -85,6 +87,5 @@ def get_index_names(model: "type[Indexed] | None" = None) -> list[str]:
 
 
 def get_default_index() -> str:
-    """Return the index to search when none is named: the example's, or else the first; "" if none."""
-    names = get_index_names()
-    return "articles" if "articles" in names else next(iter(names), "")
+    """Return the index to search when none is named: SEARCH_DEFAULT_INDEX, else the first; "" if none."""
+    return conf.SEARCH_DEFAULT_INDEX or next(iter(get_index_names()), "")

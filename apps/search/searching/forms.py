@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from apps.search.filters import InvalidFilterError, parse_key, read_filter
 from apps.search.indexes.registry import get_default_index, get_index_names
 from apps.search.options.texts import find_bad_character
+from apps.search.searching.answering import SearchRequest
 from apps.search.searching.hybrid import MODES
 
 MAX_QUERY_LENGTH = 2_000
@@ -54,6 +55,10 @@ class SearchForm(forms.Form):
     explain = forms.BooleanField(required=False)
     facets = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
     after = forms.CharField(required=False)
+
+    def get_request(self) -> SearchRequest:
+        """Return what is asked; for a valid form."""
+        return SearchRequest(**self.cleaned_data)
 
     def clean_index(self) -> str:
         """Accept a known index only; the first one when none is given."""

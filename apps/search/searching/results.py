@@ -1,6 +1,6 @@
 """Search results for people and programs: the best chunk of each object, with the object it came from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,16 @@ from apps.search.providers import get_provider
 from apps.search.searching.hybrid import WINDOW, search_by_mode
 from apps.search.searching.snippets import make_snippet, mark_words
 from apps.search.storage.pgvector.keywords.bm25 import list_words
+from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
 from tenants.context import get_current_tenant
 
 __all__ = [
     "InvalidCursorError",
     "Result",
+    "count_values",
+    "find_best_documents",
+    "find_documents",
     "find_similar",
     "get_url",
     "search_documents",
@@ -80,10 +84,7 @@ def search_documents(
     `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
     `apps.search.searching.hybrid`. Raises InvalidFilterError.
     """
-    condition = compile_filter(filter)  # before anything is embedded
-    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
-    found = search_by_mode(get_provider(index_name), text, mode, filter_q=condition, **options)
-    return _with_sources(list(found[:limit]), text)
+    return _with_sources(find_documents(get_provider(index_name), text, limit, filter, mode), text)
 
 
 def search_page(
@@ -112,9 +113,43 @@ def search_objects(
     mode: str = "semantic",
 ) -> list[Result]:
     """Return the best document of each of the best objects, with words to mark; see `search_documents`."""
-    results = search_documents(text, index_name, limit * CHUNKS_PER_OBJECT, filter, mode)
+    provider = get_provider(index_name)
+    best = find_best_documents(provider, text, limit, filter, mode, get_key=lambda key: parse_key(key) or key)
     words = tuple(list_words(text, get_current_tenant().search_language))
-    return [replace(result, words=words) for result in _best_of_each(results)[:limit]]
+    return [replace(result, words=words) for result in _with_sources(best, text)[:limit]]
+
+
+def find_documents(
+    provider: PgVectorProvider,
+    text: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Any]:
+    """Return the best documents of a provider as rows, the best first; see `search_documents`."""
+    condition = compile_filter(filter)  # before anything is embedded
+    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
+    return list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:limit])
+
+
+def find_best_documents(
+    provider: PgVectorProvider,
+    text: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+    *,
+    get_key: Callable[[str], Hashable],
+) -> list[Any]:
+    """Return the best document of each object, from four times `limit` documents; see `search_documents`.
+
+    Documents are of one object when `get_key` returns the same for their keys. All that were found are
+    returned, even above `limit`, since some objects may be gone.
+    """
+    best: dict[Hashable, Any] = {}
+    for document in find_documents(provider, text, limit * CHUNKS_PER_OBJECT, filter, mode):
+        best.setdefault(get_key(document.document_key), document)
+    return list(best.values())
 
 
 def count_values(
@@ -160,10 +195,3 @@ def _with_sources(documents: list[Any], text: str) -> list[Result]:
 def _make_result(document: Any, obj: Model | None, text: str) -> Result:
     # The title stands above the snippet already.
     return Result(document, obj, make_snippet(document.content.removeprefix(str(obj)), text))
-
-
-def _best_of_each(results: list[Result]) -> list[Result]:
-    best: dict[Any, Result] = {}
-    for result in results:
-        best.setdefault(parse_key(result.document.document_key) or result.document.pk, result)
-    return list(best.values())

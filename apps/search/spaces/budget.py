@@ -11,15 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError, get_limits
+from apps.search.embedders.tokenizing import estimate_count
 from apps.search.models import ServiceBudget
 
 MINUTE = timedelta(minutes=1)
-CHARACTERS_PER_TOKEN = 4  # of English text and OpenAI's tokenizers; other languages take more tokens
-
-
-def count_tokens(texts: Sequence[str]) -> int:
-    """Return about how many tokens the texts have."""
-    return sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in texts)
 
 
 def spend(space: str, texts: Sequence[str]) -> None:
@@ -34,7 +29,7 @@ def spend(space: str, texts: Sequence[str]) -> None:
         _refuse_held(budget)
         _begin_minute(budget)
         _take(budget, "requests", 1, requests)
-        _take(budget, "tokens", count_tokens(texts), tokens)
+        _take(budget, "tokens", sum(map(estimate_count, texts)), tokens)
         budget.save()
     return None
 

@@ -13,12 +13,12 @@ from itertools import batched
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
+from apps.search.conf import conf
 from apps.search.embedders import BaseEmbedder, EmbeddingUnavailableError, InvalidTextError
 from apps.search.embedders.base import Vectors
 from apps.search.models import CachedVector, CacheUse
@@ -54,7 +54,7 @@ class CacheReport:
 
 def get_rows() -> int:
     """Return how many vectors a tenant's cache may hold (EMBEDDING_CACHE["ROWS"]); 0 switches it off."""
-    return getattr(settings, "EMBEDDING_CACHE", {}).get("ROWS", ROWS)
+    return conf.EMBEDDING_CACHE.get("ROWS", ROWS)
 
 
 def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> Vectors:

@@ -1,15 +1,13 @@
 """manage.py search"""
 
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
-from apps.search.searching.fallback import search_or_fall_back
+from apps.search.searching.answering import SearchRequest, answer_objects
 from apps.search.searching.forms import SearchForm
-from apps.search.searching.results import search_objects
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
@@ -22,7 +20,7 @@ class Command(BaseCommand):
         """Declare the tenant, the query, the index and the number of rows."""
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("query")
-        parser.add_argument("--index", default="", help="articles, or else the first one, when left out")
+        parser.add_argument("--index", default="", help="the default one when left out")
         parser.add_argument("--limit", type=int, default=10)
         parser.add_argument("--mode", default="semantic", help="semantic, keyword or hybrid")
         parser.add_argument("--filter", default="", help='JSON, such as \'{"lang": "en"}\'')
@@ -35,22 +33,20 @@ class Command(BaseCommand):
             lines = [f"{field}: {' '.join(map(str, messages))}" for field, messages in form.errors.items()]
             raise CommandError("\n".join(lines))
         for _ in each_tenant(options):
-            self._print(form.cleaned_data)
+            self._print(form.get_request())
 
-    def _print(self, data: dict[str, Any]) -> None:
-        find = partial(search_objects, data["q"], data["index"], data["limit"], data["filter"])
+    def _print(self, asked: SearchRequest) -> None:
         try:
-            answer = search_or_fall_back(find, data["mode"])
+            answer = answer_objects(asked)
         except (EmbeddingError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         if answer.degraded:
             self.stderr.write(answer.degraded)
-        results = answer.found
-        if not results and answer.mode == "semantic" and not data["filter"]:
+        if not answer.results and answer.mode == "semantic" and not asked.filter:
             self.stdout.write("Nothing is indexed yet. Is a worker running, or `manage.py rebuild_index`?")
-        elif not results:
+        elif not answer.results:
             self.stdout.write("Nothing fits.")
-        for rank, result in enumerate(results, 1):
+        for rank, result in enumerate(answer.results, 1):
             self.stdout.write(
                 f"{rank:>3}  {result.score:.3f}  {result.title[:48]:<48}  {result.snippet[:80]}"
             )

@@ -1,0 +1,120 @@
+"""One search, from what is asked to the answer: the page, the API and the command only render it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+from apps.search.embedders import EmbeddingError
+from apps.search.embedders.patience import in_a_hurry
+from apps.search.providers import get_provider
+from apps.search.searching.explaining import Explanation, explain_if_possible
+from apps.search.searching.results import (
+    Result,
+    count_values,
+    search_documents,
+    search_objects,
+    search_page,
+)
+
+logger = logging.getLogger(__name__)
+
+search_answered = Signal()  # request=HttpRequest, asked=SearchRequest, answer=SearchAnswer or None
+
+REASON = "Search by meaning cannot answer just now, so this was searched by words alone."
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What is asked; the fields are those of SearchForm, which validates them."""
+
+    q: str
+    index: str
+    limit: int = 10
+    filter: Mapping[str, Any] | None = None
+    mode: str = "semantic"
+    explain: bool = False
+    facets: Sequence[str] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """What was found in which space and mode; `degraded` says, to anybody, why it is not the mode asked for.
+
+    `next` is the cursor of the next page, where there is one.
+    """
+
+    results: list[Result]
+    space: str
+    mode: str
+    degraded: str = ""
+    next: str | None = None
+    explanation: Explanation | None = None
+    facets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def answer_documents(asked: SearchRequest) -> SearchAnswer:
+    """Search for documents, by meaning in pages.
+
+    Where the embedder fails or takes more than a few seconds, the answer is found by words, and what the
+    embedder said goes to the log. Raises EmbeddingError when the search by words fails, too, or for a later
+    page, and InvalidCursorError.
+    """
+    return _answer(asked, is_of_objects=False)
+
+
+def answer_objects(asked: SearchRequest) -> SearchAnswer:
+    """Search for objects, each by its best document; no pages. See `answer_documents` for the rest."""
+    return _answer(asked, is_of_objects=True)
+
+
+def tell_answered(
+    request: HttpRequest, asked: SearchRequest, answer: SearchAnswer | None = None
+) -> dict[str, Any]:
+    """Send `search_answered`, and return what the receivers add to the page.
+
+    Only the page, which shows what they add, passes its `answer`. Django logs a receiver that fails.
+    """
+    told = search_answered.send_robust(HttpRequest, request=request, asked=asked, answer=answer)
+    return {name: value for _, found in told if isinstance(found, dict) for name, value in found.items()}
+
+
+def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
+    mode, degraded = asked.mode, ""
+    try:
+        with in_a_hurry():
+            results, cursor = _find(asked, mode, is_of_objects)
+    except EmbeddingError as error:
+        if mode == "keyword" or (asked.after and not is_of_objects):
+            raise
+        logger.warning("A search in the mode %s falls back to words. %s", mode, error)
+        mode, degraded = "keyword", REASON
+        try:
+            with transaction.atomic():  # in a caller's transaction, a failure must not spoil the page
+                results, cursor = _find(asked, mode, is_of_objects)
+        except DatabaseError as failure:
+            raise error from failure
+    is_explained = asked.explain and not degraded
+    return SearchAnswer(
+        results=results,
+        space=get_provider(asked.index).space,
+        mode=mode,
+        degraded=degraded,
+        next=cursor,
+        explanation=explain_if_possible(asked.q, asked.index, asked.filter) if is_explained else None,
+        facets=count_values(asked.facets, asked.index, asked.filter),
+    )
+
+
+def _find(asked: SearchRequest, mode: str, is_of_objects: bool) -> tuple[list[Result], str | None]:
+    what = asked.q, asked.index, asked.limit, asked.filter
+    if is_of_objects:
+        return search_objects(*what, mode), None
+    if mode == "semantic":
+        return search_page(*what, asked.after or None)
+    return search_documents(*what, mode), None
