@@ -214,3 +214,9 @@ def test_the_index_that_is_searched_when_none_is_named(monkeypatch, names, defau
     monkeypatch.setattr(indexes, "get_index_names", lambda: names)
 
     assert indexes.get_default_index() == default
+
+
+def test_the_settings_may_name_the_index_that_is_searched_when_none_is_named(settings):
+    settings.SEARCH_DEFAULT_INDEX = "notes"
+
+    assert indexes.get_default_index() == "notes"
