@@ -15,7 +15,7 @@ from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun, SpaceSwitch
 from apps.search.searching.results import search_objects
-from apps.search_switching import cut_over
+from apps.search_switching.cut_over import cut_over
 from tenants.context import tenant_context
 from tests.search_switching.work import run_tasks, switch_to
 
@@ -71,7 +71,7 @@ def test_an_index_is_made_of_objects_texts_and_files():
 
     rebuild_index("handbook")
 
-    assert get_index_names() == ["articles", "handbook"]
+    assert get_index_names() == ["articles", "handbook", "notes"]
     made = [f"articles.article:{article.pk}:0", "faq:how:0", "faq:why:0", "guides:guides%2Finstall.md:0"]
     assert keys() == made
     assert count_objects("handbook") == 4
