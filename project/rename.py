@@ -37,7 +37,6 @@ PLACES = (
     Place("pyproject.toml", r'^name = "(?P<name>[^"]*)"', is_package=True),
     Place("docker-compose.yml", r"\$\{APP_IMAGE:-(?P<name>[^}]*)\}", is_package=True),
     Place("project/settings.py", r'env\("SITE_NAME", default="(?P<name>[^"]*)"\)'),
-    Place("project/api.py", r'\bApi\(\s*title="(?P<name>[^"]*)"'),
     Place(".env.example", r'^SITE_NAME="(?P<name>[^"]*)"'),
     Place(".env", r'^SITE_NAME="(?P<name>[^"]*)"'),
     Place(".devcontainer/devcontainer.json", r'^  "name": "(?P<name>[^"]*)"'),
