@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from apps.search.storage.pgvector.tables.vectors import register_parameter
+
 
 class PgVectorConfig(AppConfig):
     """The storage app; its label names the default model, `pgvector.PgVectorEmbedding`."""
@@ -12,6 +14,4 @@ class PgVectorConfig(AppConfig):
 
     def ready(self) -> None:
         """Teach psycopg to send vectors."""
-        from apps.search.storage.pgvector.searching.parameter import register
-
-        register()
+        register_parameter()

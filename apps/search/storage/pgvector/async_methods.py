@@ -1,8 +1,8 @@
 """The provider in coroutines.
 
-Django's database connection belongs to a thread, so what reads or writes runs in the thread that asgiref
-keeps for the request; what embeds runs in another one, meanwhile the request holds no connection. The bound
-tenant is the coroutine's own and goes along.
+Django's database connection belongs to a thread. So what reads or writes runs in the thread that asgiref
+keeps for the request; what embeds runs in another one, and meanwhile the request holds no connection. The
+bound tenant is the coroutine's own and goes along.
 """
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
@@ -12,20 +12,22 @@ from asgiref.sync import SyncToAsync, sync_to_async
 from django.db.models import Model, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument
+from apps.search.storage.pgvector.writing.embedding import embed_batches
 from tenants.context import connection
 
 if TYPE_CHECKING:
     import numpy as np
 
     from apps.search.storage.pgvector.objects.source_ranking import SourceHit
+    from apps.search.storage.pgvector.provider import Query
     from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 
 
 class AsyncMethods:
     """Methods of PgVectorProvider. Rows are read with `async for row in provider.nearest(vector)[:10]`.
 
-    Outside of a transaction, those that embed give back the request's connection first; do not call them
-    in a loop over `aiterator()`, whose cursor lives on it.
+    Outside of a transaction, the methods that embed give back the request's connection first. Do not call
+    them in a loop over `aiterator()`, whose cursor lives on it.
     """
 
     async def aadd(
@@ -39,11 +41,11 @@ class AsyncMethods:
         if isinstance(documents, AsyncIterable):
             documents = [document async for document in documents]
         # The documents, too, may be read from the database.
-        prepared = await sync_to_async(lambda: list(self.prepare(documents, on_conflict)))()
-        if not all(isinstance(document, EmbeddedDocument) for document in prepared):
-            prepared = await self._embed(lambda embedder: list(self.embed(prepared, embedder)))
+        chosen = await sync_to_async(lambda: list(self._select(documents, on_conflict)))()
+        if not all(isinstance(document, EmbeddedDocument) for document in chosen):
+            chosen = await self._embed(lambda embedder: list(embed_batches(chosen, lambda: embedder)))
         return await sync_to_async(self.add)(
-            prepared, on_conflict=on_conflict, keywords_at_once=keywords_at_once
+            chosen, on_conflict=on_conflict, keywords_at_once=keywords_at_once
         )
 
     async def adelete(
@@ -76,17 +78,12 @@ class AsyncMethods:
         """As `nearest_to`."""
         return await sync_to_async(self.nearest_to)(document_keys)
 
-    async def asearch_sources(
-        self: Any, query: "str | Sequence[float] | np.ndarray", **options: Any
-    ) -> "list[SourceHit]":
+    async def asearch_sources(self: Any, query: "Query", **options: Any) -> "list[SourceHit]":
         """As `search_sources`."""
         return await sync_to_async(self.search_sources)(await self._as_vector(query), **options)
 
     async def arank_sources(
-        self: Any,
-        query: "str | Sequence[float] | np.ndarray",
-        sources: type[Model] | QuerySet,
-        **options: Any,
+        self: Any, query: "Query", sources: type[Model] | QuerySet, **options: Any
     ) -> QuerySet:
         """As `rank_sources`."""
         return await sync_to_async(self.rank_sources)(await self._as_vector(query), sources, **options)

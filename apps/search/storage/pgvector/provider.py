@@ -11,15 +11,19 @@ from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, Q, QuerySet
 
-from apps.search.documents import Document, EmbeddedDocument
+from apps.search.documents import Document
 from apps.search.embedders import BaseEmbedder, get_embedder, has_entry
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
 from apps.search.storage.pgvector.objects.centre import find_centre
-from apps.search.storage.pgvector.objects.source_methods import SourceMethods
+from apps.search.storage.pgvector.objects.source_ranking import (
+    SourceHit,
+    load_hits,
+    make_ranked_queryset,
+    rank,
+)
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.searching.spec import SearchSpec
-from apps.search.storage.pgvector.searching.tuning import get_tuning
 from apps.search.storage.pgvector.tables.ann_index import find_dimensions
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.tables.queryset import DEFERRED
@@ -33,17 +37,18 @@ if TYPE_CHECKING:
     from tenants.models import Tenant
 
 REQUIRED_FIELDS = ("index_name", "document_key", "content", "metadata", "vector", "space")
+type Query = str | Sequence[float] | np.ndarray | NearestQuerySet  # what to look for
 
 
-class PgVectorProvider(SourceMethods, AsyncMethods):
+class PgVectorProvider(AsyncMethods):
     """One index of documents in one space, in the bound tenant's schema.
 
     `PgVectorProvider()` uses the default model, the index "default" and the bound tenant's space;
-    `PgVectorProvider(model=Custom)` a custom one. What is not given is decided when it is used and not when
-    the provider is made, so a provider may be made once and used for every tenant; with `tenant` it serves
-    that one, whichever is bound. `source_models` are the models whose objects the documents are made of.
+    `PgVectorProvider(model=Custom)` a custom model. What is left out is looked up at each use, so one
+    provider can serve every tenant; a provider with a `tenant` always serves that one, whichever is bound.
+    `source_models` are the models whose objects the documents were made from.
 
-    Raises TypeError for a model that is no class, ValueError for one that lacks a required field, and
+    Raises TypeError for a model that is not a class, ValueError for one that lacks a required field, and
     NoTenantError from every method that needs the database while no tenant is bound.
     """
 
@@ -88,7 +93,7 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
 
     @property
     def objects(self) -> QuerySet:
-        """All documents of this index, as a queryset of the model; what is large is deferred."""
+        """All documents of this index, as a queryset of the model that defers its large fields."""
         with self._bound():
             rows = self.model.objects.filter(space=self.space, index_name=self.index_name)
         return (rows.of_tenant(self._tenant) if self._tenant else rows).defer(*DEFERRED)
@@ -102,20 +107,21 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
     ) -> int:
         """Write documents and return how many rows changed.
 
-        Takes any iterable and holds one batch of it in memory. A Document is embedded, an EmbeddedDocument
-        stored as it is. `on_conflict` is for those whose key is stored already or comes twice: "update" (the
-        last wins; rows that would not change are not written again), "skip" (the first stays as it is, and
-        no other is embedded or checked) or "error".
+        Takes any iterable and holds one batch of it in memory. Embeds a Document; stores an EmbeddedDocument
+        as it is. `on_conflict` decides about a key that is stored already or comes twice: "update" lets the
+        last document win and does not write rows that would not change; "skip" keeps the first and neither
+        embeds nor checks the others; "error" raises DuplicateDocumentError.
 
-        Of more than PGVECTOR["BULK_ROWS"] documents a worker makes the keywords afterwards, unless
-        `keywords_at_once` or a vector index takes them (see pending.py); searches find them all the same.
+        A worker makes the keywords of more than PGVECTOR["BULK_ROWS"] documents afterwards, unless
+        `keywords_at_once` is set or an ANN index takes the rows (see pending.py); searches find them anyway.
 
-        All or nothing: nothing is written when a document that cannot be stored raises InvalidDocumentError,
-        or one that must not be there yet DuplicateDocumentError. Raises ValueError for another policy.
+        All or nothing: where a document raises InvalidDocumentError or DuplicateDocumentError, nothing is
+        written. Raises ValueError for another policy and TypeError for a single document.
         """
-        documents = self.prepare(documents, on_conflict)
+        documents = self._select(documents, on_conflict)
         with self._bound():
-            return self._writer().add(self.embed(documents), on_conflict, keywords_at_once=keywords_at_once)
+            embedded = embed_batches(documents, lambda: self.embedder)
+            return self._writer().add(embedded, on_conflict, keywords_at_once=keywords_at_once)
 
     def delete(
         self, document_keys: Iterable[str] | None = None, *, where: Mapping[str, Any] | None = None
@@ -153,14 +159,8 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
         """
         with self._bound():
             query = self._vector_check()(vector, "The query vector")
-            spec = SearchSpec(
-                model=self.model,
-                space=self.space,
-                index_name=self.index_name,
-                metric=get_metric(self.model),
-                vector=query.copy(),  # the caller may use the array for something else before rows are read
-                tuning=get_tuning(self.space),
-            )
+            # A copy: the caller may use the array for something else before rows are read.
+            spec = SearchSpec.of(self.model, self.space, self.index_name, query.copy())
             return NearestQuerySet.of(spec, self._tenant)
 
     def search(self, text: str) -> NearestQuerySet:
@@ -175,37 +175,82 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
     def nearest_to(self, document_keys: Iterable[str] | str) -> NearestQuerySet:
         """Return the documents nearest to stored ones, which are left out; nothing is embedded.
 
-        `document_keys` are their keys or, as one str, what their keys begin with, such as those of an
-        object. What is searched for is the mean of their vectors, each of length 1 where the distance is
-        cosine. One query now, one when the rows are read; no rows when none of the documents is stored.
+        `document_keys` are their keys or, as one str, what their keys begin with, such as those of an object.
+        Searches for the mean of their vectors, each of length 1 where the distance is cosine. One query now
+        and one when the rows are read; no rows when none of the documents is stored.
         """
         is_prefix = isinstance(document_keys, str)
-        lookup = "startswith" if is_prefix else "in"
         given = document_keys if is_prefix else list(document_keys)
-        own = Q(**{f"document_key__{lookup}": given})
+        own = Q(document_key__startswith=given) if is_prefix else Q(document_key__in=given)
         with self._bound():
             vector = find_centre(self.objects.filter(own), get_metric(self.model))
             if vector is None:
                 return NearestQuerySet(self.model).none()
             return self.nearest(vector).exclude(own)
 
-    def prepare(self, documents: Iterable[Document], on_conflict: str) -> Iterable[Document]:
-        """Return what `add` has to embed. Raises ValueError for a bad policy, TypeError for no list."""
+    def search_sources(
+        self,
+        query: Query,
+        *,
+        limit: int = 10,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+    ) -> list[SourceHit]:
+        """Return the source objects of the documents nearest to a text or a vector, the best first.
+
+        Also takes a search that is not sliced, such as `nearest_to` returns. Each object comes once, with its
+        best document. One query ranks, and one more for each model reads the objects; those that its default
+        manager does not know are left out. `where` is a filter on the documents. Raises ValueError for a
+        provider without `source_models`, and as `search` or `nearest`.
+        """
+        if not self.source_models:
+            raise ValueError(f"{self!r} has no source_models; get_provider() makes one that has.")
+        with self._bound():
+            objects = [model._default_manager.all() for model in self.source_models]
+            return load_hits(rank(self._find(query, where), objects, limit, min_score), objects)
+
+    def rank_sources(
+        self,
+        query: Query,
+        sources: type[Model] | QuerySet,
+        *,
+        limit: int = 100,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+    ) -> QuerySet:
+        """Return the `limit` best objects of one model, or of a queryset of it, as a queryset of that model.
+
+        They are ordered by their best document and annotated with its `score`, `distance` and key,
+        `snippet_key`. Ranks at once; the queryset is lazy, and of this tenant. Raises as `search_sources`.
+        """
+        with self._bound():
+            objects = sources.all() if isinstance(sources, QuerySet) else sources._default_manager.all()
+            ranked = rank(self._find(query, where), [objects], limit, min_score)
+            return make_ranked_queryset(objects, ranked, self._tenant)
+
+    def switched(self) -> AbstractContextManager[Any]:
+        """Return a context manager that binds the tenant the provider was given, if it was given one."""
+        return tenant_context(self._tenant) if self._tenant else nullcontext()
+
+    @contextmanager
+    def _bound(self) -> Iterator[None]:
+        with self.switched():
+            get_current_schema()  # raises NoTenantError
+            yield
+
+    def _find(self, query: Any, where: Mapping[str, Any] | None) -> NearestQuerySet:
+        condition = compile_filter(where)  # before anything is embedded
+        if not isinstance(query, QuerySet):
+            query = self.search(query) if isinstance(query, str) else self.nearest(query)
+        return query.filter(condition) if condition else query
+
+    def _select(self, documents: Iterable[Document], on_conflict: str) -> Iterable[Document]:
+        """Check the arguments of `add`; return the documents that have to be embedded."""
         if isinstance(documents, Document):
             raise TypeError("documents must be an iterable of Document, not one: put it into a list.")
         if on_conflict not in POLICIES:
             raise ValueError(f"on_conflict is {on_conflict!r}; allowed: {', '.join(POLICIES)}.")
         return self._without_stored(documents) if on_conflict == "skip" else documents
-
-    def embed(
-        self, documents: Iterable[Document], embedder: BaseEmbedder | None = None
-    ) -> Iterator[EmbeddedDocument]:
-        """Return the documents with their vectors, lazily; raises as `add`."""
-        return embed_batches(documents, lambda: embedder or self.embedder)
-
-    def switched(self) -> AbstractContextManager[Any]:
-        """Bind the provider's own tenant, where it was given one, for the length of a block."""
-        return tenant_context(self._tenant) if self._tenant else nullcontext()
 
     def _without_stored(self, documents: Iterable[Document]) -> Iterator[Document]:
         for batch in batched(documents, BATCH):
@@ -213,28 +258,20 @@ class PgVectorProvider(SourceMethods, AsyncMethods):
                 stored = self._writer().find_stored([document.document_key for document in batch])
             yield from (document for document in batch if document.document_key not in stored)
 
-    @contextmanager
-    def _bound(self) -> Iterator[None]:
-        with self.switched():
-            get_current_schema()
-            yield
-
     def _writer(self) -> Writer:
         return Writer(self.model, self.space, self.index_name, self._vector_check())
 
     def _vector_check(self) -> VectorCheck:
-        allow_zero = not get_metric(self.model).needs_direction
-        check = VectorCheck(self._dimensions(), get_vector_type(self.model), allow_zero)
-        if check.dimensions is None:  # what the index holds
-            stored = partial(find_dimensions, self.model, self.space, self.index_name)
-            check.dimensions, check.renew = stored(), partial(stored, anew=True)
+        """The check for as many dimensions as the column fixes, else the embedder makes, else are stored."""
+        dimensions = self.model._meta.get_field("vector").dimensions
+        if dimensions is None and (self._embedder or has_entry(self.space)):
+            dimensions = self.embedder.dimensions
+        needs_direction = get_metric(self.model).needs_direction
+        check = VectorCheck(dimensions, get_vector_type(self.model), allow_zero=not needs_direction)
+        if dimensions is None:
+            find_stored = partial(find_dimensions, self.model, self.space, self.index_name)
+            check.dimensions, check.renew = find_stored(), partial(find_stored, anew=True)
         return check
-
-    def _dimensions(self) -> int | None:
-        """What the column fixes, else what the embedder makes, else None."""
-        has_embedder = self._embedder or has_entry(self.space)
-        fixed = self.model._meta.get_field("vector").dimensions
-        return fixed or (self.embedder.dimensions if has_embedder else None)
 
 
 def _check_fields(model: type[Any]) -> None:

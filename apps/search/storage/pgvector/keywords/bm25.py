@@ -53,12 +53,12 @@ CURLY_QUOTES = str.maketrans("“”„«»", '"""""')  # unaccent would make qu
 def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     """Return the rows that hold a word of the text, the best first, with `score` (BM25, from 0 upwards).
 
-    A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery. A text of
-    blanks, stop words or exclusions only finds nothing. One query counts how rare the words are among `rows`;
-    the result is lazy. Where words that fewer than 5,000 rows hold find 1,000 rows, the others only rank.
-    Rows that wait for their keywords (see pending.py) are found like all others, only more slowly; of more
-    than 5,000 of them a part tells how rare the words are.
-    Raises InvalidTextError for a text that holds NUL bytes or lone surrogates.
+    A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery. A text that
+    has only blanks, stop words or exclusions finds nothing. One query counts how rare the words are among
+    `rows`; the result is lazy. Common words, which 5,000 rows or more hold, only rank where the rarer ones
+    find 1,000 rows. Finds rows that wait for their keywords (see pending.py) like all others, only more
+    slowly; where more than 5,000 wait, a part of them tells how rare the words are. Raises InvalidTextError
+    for a text that holds NUL bytes or lone surrogates.
     """
     if reason := find_bad_character(text):
         raise InvalidTextError(0, reason)
@@ -67,7 +67,10 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     if not found:
         return rows.none().annotate(score=Value(0.0))
     words = words_of(recipe)
-    rows = rows.filter(_finds(found.finding, words))
+    # The index finds those that wait, too, by the lexeme that stands for their words.
+    indexed = Q(Holds(F("keywords"), AnyLexeme.of([*found.finding, PENDING.language])))
+    is_made = ~Q(keyword_recipe=str(PENDING))
+    rows = rows.filter(indexed & (is_made | Q(Holds(words, AnyLexeme.of(found.finding)))))
     if found.condition:
         rows = rows.filter(Holds(words, AnyLexeme(Value(found.condition))))
     return rows.annotate(score=Bm25.of(found, words)).order_by("-score", "pk")
@@ -91,7 +94,7 @@ class Split(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A query's lexemes in PostgreSQL's notation: those that find, those that rank, each with its weight."""
+    """A query's lexemes in PostgreSQL's notation: those that find, and those that rank with their weights."""
 
     finding: list[str]
     lexemes: list[str]
@@ -150,7 +153,7 @@ def _split(text: str) -> Split:
 
 
 def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
-    """Read the query's lexemes and how many of the rows hold each; None when there is nothing to look for."""
+    """Read the query's lexemes and how many rows hold each; None when there is nothing to look for."""
     try:
         sql, params = _counting_sql(rows.order_by(), split, recipe)
     except EmptyResultSet:
@@ -166,20 +169,10 @@ def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
     if total == COUNTED:
         total = max(total, estimate, all_waiting)
     weights = [math.log(1 + (total - count + 0.5) / (count + 0.5)) for count in counts]
-    return Found(_finding(lexemes, counts), lexemes, weights, float(max(length, 1)), condition)
-
-
-def _finds(lexemes: list[str], words: Any) -> Q:
-    """The condition that a row holds one of them; the index finds those that wait, too, by their own."""
-    made = ~Q(keyword_recipe=str(PENDING))
-    indexed = Q(Holds(F("keywords"), AnyLexeme.of([*lexemes, PENDING.language])))
-    return indexed & (made | Q(Holds(words, AnyLexeme.of(lexemes))))
-
-
-def _finding(lexemes: list[str], counts: list[int]) -> list[str]:
-    """The lexemes that find documents: common ones would have most of a large index ranked for nothing."""
+    # Common lexemes would have most of a large index ranked for nothing.
     rare = {lexeme: count for lexeme, count in zip(lexemes, counts, strict=True) if count < COUNTED}
-    return list(rare) if sum(rare.values()) >= ENOUGH else lexemes
+    finding = list(rare) if sum(rare.values()) >= ENOUGH else lexemes
+    return Found(finding, lexemes, weights, float(max(length, 1)), condition)
 
 
 def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Expressions of tsvectors and tsqueries that Django does not have."""
+"""Expressions of tsvectors and tsqueries that Django lacks."""
 
 from typing import Any
 

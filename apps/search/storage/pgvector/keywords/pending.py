@@ -1,38 +1,32 @@
 """Rows that were written without their words, and how a search by words finds them meanwhile.
 
-Making and indexing a document's words takes three times as long as all else about it. So a write of many rows
-leaves it to whoever listens to `keywords_pending`, and a search makes the words of the rows that wait by
-itself: it is slower then, but finds the same. Where a vector index takes new rows, nothing waits: it costs
-more than the words, and would take each row twice.
+To make and index a document's words takes three times as long as everything else about it. So a write of many
+rows leaves that to the receivers of `keywords_pending`. Meanwhile a search makes the words of the waiting
+rows by itself: it is slower, but finds the same. Where an ANN index takes new rows, no row waits: the ANN
+index costs more than the words, and would take each row twice.
 """
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import Case, F, QuerySet, Value, When
 from django.dispatch import Signal
 
+from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds, Lexemes
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, refresh_keywords
 from apps.search.storage.pgvector.tables.ann_index import find_ann_index
 from tenants.context import connection, get_current_schema, owner_rights
 
-BULK_ROWS = 1_000  # the words of so many take 50 ms
 LEFT_BEHIND = 0.1  # of a table's rows; to vacuum for fewer would take longer than it saves
 
 # Sent by the table's model with `space` and `index_name`, in the transaction that wrote the rows.
 keywords_pending = Signal()
 
 
-def get_bulk_rows() -> int | None:
-    """Return how many rows one write may have and still make their words (PGVECTOR["BULK_ROWS"])."""
-    return getattr(settings, "PGVECTOR", {}).get("BULK_ROWS", BULK_ROWS)
-
-
 def may_wait(model: Any, space: str, index_name: str, dimensions: int | None, rows: int) -> bool:
     """Return whether so many rows may be written without their words."""
-    most = get_bulk_rows()
+    most = conf.BULK_ROWS
     return (
         most is not None
         and rows > most
@@ -44,26 +38,23 @@ def may_wait(model: Any, space: str, index_name: str, dimensions: int | None, ro
 def make_pending_keywords(model: Any, space: str, index_name: str) -> int:
     """Make the words of the rows that wait, in the bound tenant's language; return how many there were.
 
-    Any number of times, and beside others. Outside of a transaction it also removes the row versions that
-    it leaves behind where they are many: until then, each search by words would look at them.
+    May run any number of times, and several times at once. Outside of a transaction it vacuums the table
+    where it left many dead row versions, because each search by words would look at them.
     """
     rows = model.objects.filter(space=space, index_name=index_name, keyword_recipe=str(PENDING))
     made = refresh_keywords(rows)
     if made and not connection.in_atomic_block:
-        _clean_up(model._meta.db_table, made)
+        quote = connection.ops.quote_name
+        table = f"{quote(get_current_schema())}.{quote(model._meta.db_table)}"
+        with owner_rights(), connection.cursor() as cursor:  # a tenant's own role owns no table
+            cursor.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", [table])
+            if made > cursor.fetchone()[0] * LEFT_BEHIND:
+                cursor.execute(f"VACUUM (ANALYZE) {table}")
     return made
 
 
-def _clean_up(table: str, made: int) -> None:
-    name = f"{connection.ops.quote_name(get_current_schema())}.{connection.ops.quote_name(table)}"
-    with owner_rights(), connection.cursor() as cursor:  # a tenant's own role owns no table
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", [name])
-        if made > cursor.fetchone()[0] * LEFT_BEHIND:
-            cursor.execute(f"VACUUM (ANALYZE) {name}")
-
-
 def find_pending(rows: QuerySet) -> QuerySet:
-    """Return those of the rows that wait, by the index of the words."""
+    """Return the rows that wait, which the index of the words finds."""
     return rows.filter(Holds(F("keywords"), AnyLexeme(Value(PENDING.language))))
 
 

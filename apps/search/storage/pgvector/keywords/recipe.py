@@ -1,4 +1,4 @@
-"""From texts to lexemes, the words of a search by words: one recipe for documents and queries."""
+"""How a text becomes lexemes, the words of a search by words: one recipe for documents and queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BATCH = 1_000  # rows refreshed in one transaction
 class KeywordRecipe:
     """How texts become lexemes: a configuration of PostgreSQL's full-text search, and whether accents count.
 
-    Every row keeps the recipe of its `keywords` as text, so that those made by another are known.
+    Every row keeps the recipe of its `keywords` as text, so that one can tell which rows another recipe made.
     """
 
     language: str
@@ -42,9 +42,9 @@ class KeywordRecipe:
 
 @dataclass(frozen=True)
 class PendingRecipe(KeywordRecipe):
-    """Stands for words that are still to be made: one lexeme, by which their index finds the rows that wait.
+    """Stands for words that are still to be made: one lexeme, by which the index finds the waiting rows.
 
-    No text has that lexeme, for it holds a blank, where PostgreSQL's parser divides words.
+    No text has that lexeme, because it holds a blank, where PostgreSQL's parser divides words.
     """
 
     language: str = "'words pending'"  # a tsvector and a tsquery in PostgreSQL's notation
@@ -69,29 +69,24 @@ def get_recipe(language: str | None = None) -> KeywordRecipe:
 
 
 def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda count: None) -> int:
-    """Make the keywords of rows that another recipe made by the bound tenant's; return how many there were.
+    """Make the keywords of the rows that another recipe made; return how many there were.
 
-    Needed when a tenant's language was changed, when unaccent was installed, and for rows that were written
-    without their words (see pending.py). One transaction for each 1,000 rows, so it can be stopped and
-    started again; `progress` is called with the number of rows of each.
+    Uses the bound tenant's recipe. This is needed after a change of the tenant's language, after unaccent was
+    installed, and for rows that were written without their words (see pending.py). One transaction for each
+    1,000 rows, so it can be stopped and started again; `progress` is called with the number of rows of each.
     """
     recipe = get_recipe()
+    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611
     stale = rows.exclude(keyword_recipe=str(recipe)).order_by("document_key")  # as writing locks them
     refreshed = 0
     # All of their keys at once: to find the next 1,000 each time would read all the others again.
-    for pks in batched(stale.values_list("pk", flat=True), BATCH):
-        count = _refresh(stale.filter(pk__in=pks), rows, recipe)
-        refreshed += count
-        progress(count)
+    for batch in batched(stale.values_list("pk", flat=True), BATCH):
+        with transaction.atomic():
+            pks = list(stale.filter(pk__in=batch).select_for_update().values_list("pk", flat=True))
+            rows.filter(pk__in=pks).update(keywords=keywords, keyword_recipe=str(recipe))
+        refreshed += len(pks)
+        progress(len(pks))
     return refreshed
-
-
-def _refresh(stale: QuerySet, rows: QuerySet, recipe: KeywordRecipe) -> int:
-    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611
-    with transaction.atomic():
-        pks = list(stale.select_for_update().values_list("pk", flat=True))
-        rows.filter(pk__in=pks).update(keywords=keywords, keyword_recipe=str(recipe))
-    return len(pks)
 
 
 @cache

@@ -13,8 +13,8 @@ class _Mean(Aggregate):
 def find_centre(documents: QuerySet, metric: Metric) -> np.ndarray | None:
     """Return the mean of the documents' vectors, of shape (dimensions,); None when there are no documents.
 
-    Where the distance is a matter of direction only, each counts with the length 1, and vectors that cancel
-    each other out are represented by the first document's. One query.
+    Where the distance depends on direction only, each vector counts with the length 1; where the vectors
+    cancel each other out, the first document's stands for all. One query, or two then.
     """
     field = documents.model._meta.get_field("vector")
     vector = (

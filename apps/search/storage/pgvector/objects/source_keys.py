@@ -1,7 +1,7 @@
-"""SQL that tells which object a document's key names.
+"""SQL that tells which source object a document's key names.
 
-Keys can be made by hand, so a part that is no primary key, or is not written as `quote()` writes it, must
-name nothing rather than fail.
+People can make keys by hand. So a part that is not a primary key, or is not written as `quote()` writes it,
+must name nothing rather than fail.
 """
 
 from typing import Any
@@ -35,8 +35,9 @@ def get_pk_condition(objects: QuerySet, source: str) -> tuple[str, list[Any]]:
 
     `source` is trusted SQL.
     """
+    rows = objects if objects.query.is_sliced else objects.order_by()
     try:
-        own, params = _select_pks(objects)
+        own, params = rows.values("pk").query.sql_with_params()
     except EmptyResultSet:
         return "false", []
     part = f"split_part({source}, ':', 2)"
@@ -48,13 +49,8 @@ def get_pk_condition(objects: QuerySet, source: str) -> tuple[str, list[Any]]:
     return sql, [objects.model._meta.label_lower, *params, pattern]
 
 
-def _select_pks(objects: QuerySet) -> tuple[str, tuple[Any, ...]]:
-    rows = objects if objects.query.is_sliced else objects.order_by()
-    return rows.values("pk").query.sql_with_params()
-
-
 def _comparison(pk_type: str | None, part: str) -> tuple[str, str, str]:
-    """The column, the value to compare it with, and the pattern of parts that have such a value."""
+    """Return the column, the value to compare it with, and the pattern of parts that have such a value."""
     if pk_type in INTEGERS:
         return "own.pk", f"{part}::bigint", INTEGER_PATTERN
     if pk_type == "uuid":

@@ -1,4 +1,4 @@
-"""From the documents nearest to a vector to the objects they were made from, each once.
+"""From the documents nearest to a vector to the source objects, each once.
 
 The key of such a document is `app.model:pk:number`, the primary key percent-encoded. One statement groups the
 nearest documents by what stands before the number and drops the objects that do not exist.
@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import FloatField, Func, QuerySet, TextField
+from django.db.models import Field, FloatField, QuerySet, TextField
 
 from apps.search.options.values import require_int
 from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
+from apps.search.storage.pgvector.ranking.by_key import ValueByKey
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.searching.planner import MAX_LIMIT
 from apps.search.storage.pgvector.searching.rows import get_columns, make_objects
-from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.searching.tuning import tuned
 from apps.search.storage.pgvector.tables.queryset import TenantQuery, check_schema
 from tenants.context import connection
@@ -43,7 +43,7 @@ RANKING_SQL = """
 
 @dataclass(frozen=True)
 class RankedSource:
-    """An object by the label of its model and its key as text, with its best document."""
+    """A source object by its model's label and its key as text, with its best document."""
 
     label: str
     pk: str
@@ -70,9 +70,9 @@ def rank(
 ) -> list[RankedSource]:
     """Return the `limit` best of these objects, by their nearest document, that score `min_score` or more.
 
-    Looks at a window of the nearest documents, through the index where the planner says so; where it holds
-    too few objects, at all documents. Raises ValueError for a bad limit and TenantMismatchError for a search
-    of another tenant.
+    Looks at a window of the nearest documents, through the ANN index where the planner says so; where the
+    window holds too few objects, at all documents. Raises ValueError for a bad limit and TenantMismatchError
+    for a search of another tenant.
     """
     require_int("limit", limit, minimum=1)
     check_schema(nearest.query.schema_name)
@@ -105,32 +105,21 @@ def make_ranked_queryset(objects: QuerySet, ranked: Sequence[RankedSource], tena
 
     Lazy, and refuses to run in another tenant than the one bound now, or binds the `tenant` given.
     """
-    documents = [each.document for each in ranked]
     pks = [objects.model._meta.pk.to_python(each.pk) for each in ranked]
+    documents = [each.document for each in ranked]
+
+    def of_document(attribute: str, field: Field) -> ValueByKey:
+        return ValueByKey(pks, [getattr(document, attribute) for document in documents], field)
+
     rows = objects.filter(pk__in=pks).annotate(
-        score=_Ranked(pks, [document.score for document in documents], FloatField()),
-        distance=_Ranked(pks, [document.distance for document in documents], FloatField()),
-        snippet_key=_Ranked(pks, [document.document_key for document in documents], TextField()),
+        score=of_document("score", FloatField()),
+        distance=of_document("distance", FloatField()),
+        snippet_key=of_document("document_key", TextField()),
     )
-    rows = rows.order_by(_Ranked(pks, [float(place) for place in range(len(pks))], FloatField()))
+    rows = rows.order_by(ValueByKey(pks, [float(place) for place in range(len(pks))], FloatField()))
     rows.query = rows.query.chain(TenantQuery)
     rows.query.schema_name, rows.query.tenant = connection.schema_name, tenant
     return rows
-
-
-class _Ranked(Func):
-    """The value of a row, found by its primary key among the keys given."""
-
-    def __init__(self, pks: list[Any], values: list[Any], output_field: Any) -> None:
-        super().__init__("pk", output_field=output_field)
-        self.arrays = [values, pks]
-
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override]
-        """Send both lists as one parameter each, however long they are."""
-        column = self.get_source_expressions()[0]
-        key, params = compiler.compile(column)
-        values, keys = (field.rel_db_type(connection) for field in (self.output_field, column.target))
-        return f"(%s::{values}[])[array_position(%s::{keys}[], {key})]", [*self.arrays, *params]
 
 
 def _read(
@@ -140,30 +129,33 @@ def _read(
     window: int | None,
     min_score: float | None,
 ) -> tuple[list[RankedSource], bool]:
-    """The best objects, and whether no document beyond the window could add another one."""
+    """Return the best objects, and whether no document beyond the window could add another one."""
     query: Any = nearest.values_list("pk", "document_key", "distance")[:window].query
     query.must_be_exact = window is None
     query.plan = query.choose_plan()
     try:
-        sql, params = _ranking_sql(query, objects, limit)
+        sql, params = _make_sql(query, objects, limit)
     except EmptyResultSet:
         return [], True
     with tuned(query.plan.tuning), connection.cursor() as cursor:
         cursor.execute(sql, params)
         rows = cursor.fetchall()
-    to_score = query.spec.metric.to_score
-    documents = make_objects(query.model, rows, nearest.query.tenant)
-    found = [_make_ranked(query.spec, row, document) for row, document in zip(rows, documents, strict=True)]
-    if min_score is not None:
-        found = [each for each in found if each.document.score >= min_score]
     if not rows:
         return [], window is None
-    seen, farthest = rows[0][-2:]
+    to_score = query.spec.metric.to_score
+    found = []
+    for row, document in zip(rows, make_objects(query.model, rows, nearest.query.tenant), strict=True):
+        source, distance, chunks, seen, farthest = row[-5:]
+        document.distance, document.score = distance, to_score(distance)
+        if min_score is None or document.score >= min_score:
+            label, _, pk = source.partition(":")
+            found.append(RankedSource(label, unquote(pk), document, chunks))
+    # `seen` and `farthest` are the same in all rows.
     is_everything = query.plan.mode == "exact" and (window is None or seen < window)
     return found, is_everything or (min_score is not None and to_score(farthest) < min_score)
 
 
-def _ranking_sql(query: Any, objects: Sequence[QuerySet], limit: int) -> tuple[str, list[Any]]:
+def _make_sql(query: Any, objects: Sequence[QuerySet], limit: int) -> tuple[str, list[Any]]:
     candidates, params = query.sql_with_params()
     conditions = [get_pk_condition(rows, "best.source") for rows in objects]
     meta = query.model._meta
@@ -176,10 +168,3 @@ def _ranking_sql(query: Any, objects: Sequence[QuerySet], limit: int) -> tuple[s
         limit=limit,
     )
     return sql.strip(), [*params, *(param for _, own in conditions for param in own)]
-
-
-def _make_ranked(spec: SearchSpec, row: Sequence[Any], document: Any) -> RankedSource:
-    source, distance, chunks = row[-5:-2]
-    document.distance, document.score = distance, spec.metric.to_score(distance)
-    label, _, pk = source.partition(":")
-    return RankedSource(label, unquote(pk), document, chunks)

@@ -1,4 +1,4 @@
-"""Fewer rows that say the same: maximal marginal relevance.
+"""Fewer rows that say the same thing: maximal marginal relevance.
 
 Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
 Summaries", 1998.
@@ -29,8 +29,9 @@ def diversify(
 ) -> list[int]:
     """Return the positions of up to `limit` candidates, each the best addition to those before it.
 
-    `scores` has the shape (candidates,), `vectors` (candidates, dimensions). The best has the largest
-    balance * score - (1 - balance) * (its largest similarity to one that was picked); of equals the first.
+    `scores` has the shape (candidates,), `vectors` (candidates, dimensions). The best candidate has the
+    largest balance * score - (1 - balance) * (its largest similarity to one that was picked); of equals, the
+    first.
     """
     alike = np.zeros(len(scores))
     picked: list[int] = []

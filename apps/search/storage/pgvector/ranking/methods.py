@@ -1,6 +1,7 @@
-"""What can be asked of a search beyond its order: a threshold, diversity, pages."""
+"""What a search offers beyond its order: a threshold, diversity, pages."""
 
 import math
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -19,11 +20,16 @@ class RankingMethods:
     def above(self: Any, min_score: float) -> Any:
         """Return the rows whose score is at least `min_score`.
 
-        Costs nothing: a search through an index stays one. Raises ValueError for what is no finite number.
+        Costs nothing: an ANN search stays one. Raises ValueError for anything but a finite number.
         """
         if not isinstance(min_score, Real) or isinstance(min_score, bool) or not math.isfinite(min_score):
             raise ValueError(f"min_score is {min_score!r}; it must be a finite number.")
-        return self._with_min_score(float(min_score))
+        min_score = float(min_score)
+        if self._spec is None:
+            return self.filter(score__gte=min_score)
+        if self._spec.min_score is not None:
+            min_score = max(min_score, self._spec.min_score)
+        return self._with(replace(self._spec, min_score=min_score), self._limits)
 
     def diverse(self: Any, limit: int = 10, *, window: int = 50, balance: float = 0.5) -> list[Any]:
         """Return up to `limit` of the nearest `window` rows that are near but not alike; see `diversify`.
@@ -35,12 +41,17 @@ class RankingMethods:
         require_int("window", window, minimum=limit)
         if not isinstance(balance, Real) or not 0 <= balance <= 1:
             raise ValueError(f"balance is {balance!r}; it must be a number from 0 to 1.")
-        rows, vectors = self._with_vectors(list(self[:window]))
+        rows = list(self[:window])
+        stored = self.model.objects.filter(pk__in=[row.pk for row in rows])
+        if tenant := self._get_tenant():
+            stored = stored.of_tenant(tenant)
+        vectors = dict(stored.values_list("pk", "vector"))
+        rows = [row for row in rows if row.pk in vectors]  # those that still exist
         if not rows:
             return []
         picked = diversify(
             np.array([row.score for row in rows]),
-            np.array(vectors, dtype=np.float64),
+            np.array([np.asarray(vectors[row.pk], dtype=np.float64) for row in rows]),
             limit=limit,
             balance=float(balance),
             similarity=SIMILARITIES[self._get_spec().metric.name],
@@ -50,25 +61,31 @@ class RankingMethods:
     def page(self: Any, size: int, after: str | None = None) -> Page:
         """Return the first `size` rows, or those after the page whose `next` is given; one query.
 
-        Rows are in the order of (distance, primary key), so that no row comes twice and none is left out
+        Rows are in the order of (distance, primary key), so that no row comes twice and none is left out,
         however many are equally near; rows that are stored meanwhile do not shift the others. Through an
-        approximate index a page may miss rows, as every such search may.
-        Raises InvalidCursorError for a cursor of another index, space or tenant or none at all, ValueError
-        for a bad size, and TypeError, as Django does, for a queryset that is sliced already.
+        approximate ANN index a page may miss rows, as every such search may.
+        Raises InvalidCursorError for a cursor of another index, space or tenant or for any other text,
+        ValueError for a bad size, and TypeError, as Django does, for a queryset that is sliced already.
         """
         require_int("size", size, minimum=1)
-        rows = self.all().order_by(
-            "distance", "pk"
-        )  # all(): this search stays one to which nothing was added
+        spec = self._get_spec()
+        owner = (str(self._get_schema()), spec.space, spec.index_name)
+        # all(): this search stays one to which nothing was added
+        rows = self.all().order_by("distance", "pk")
         if after is not None:
-            rows = self._after(rows, after)
+            cursor = read_cursor(after, owner, self.model._meta.pk)
+            conditions = len(rows.query.where.children)
+            rows = rows.filter(cursor.get_condition())
+            # The condition leaves many rows, so the plan is the same as the first page's.
+            rows.query.conditions += len(rows.query.where.children) - conditions
+            rows.query.fixed_cast = get_cast(spec.dimensions) if cursor.is_cast else ""
         page = rows[: size + 1]
         found = list(page)
         if len(found) <= size:
             return Page(found, None)
         last = found[size - 1]
         cursor = Cursor(last.distance, last.pk, is_cast=bool(page.plan.cast))
-        return Page(found[:size], write_cursor(cursor, self._get_owner()))
+        return Page(found[:size], write_cursor(cursor, owner))
 
     async def adiverse(self: Any, limit: int = 10, *, window: int = 50, balance: float = 0.5) -> list[Any]:
         """As `diverse`."""
@@ -77,25 +94,3 @@ class RankingMethods:
     async def apage(self: Any, size: int, after: str | None = None) -> Page:
         """As `page`."""
         return await sync_to_async(self.page)(size, after)
-
-    def _after(self: Any, rows: Any, after: str) -> Any:
-        spec = self._get_spec()
-        cursor = read_cursor(after, self._get_owner(), self.model._meta.pk)
-        later = rows.filter(cursor.get_condition())
-        # It is no filter that leaves few rows, so the plan is the same as the first page's.
-        later.query.conditions += len(later.query.where.children) - len(rows.query.where.children)
-        later.query.fixed_cast = get_cast(spec.dimensions) if cursor.is_cast else ""
-        return later
-
-    def _with_vectors(self: Any, rows: list[Any]) -> tuple[list[Any], list[Any]]:
-        """The rows that still exist, each with its vector."""
-        stored = self.model.objects.filter(pk__in=[row.pk for row in rows])
-        if tenant := self._get_tenant():
-            stored = stored.of_tenant(tenant)
-        vectors = dict(stored.values_list("pk", "vector"))
-        rows = [row for row in rows if row.pk in vectors]
-        return rows, [np.asarray(vectors[row.pk], dtype=np.float64) for row in rows]
-
-    def _get_owner(self: Any) -> tuple[str, ...]:
-        spec = self._get_spec()
-        return (str(self._get_schema()), spec.space, spec.index_name)

@@ -1,4 +1,4 @@
-"""Pages of a search that begin after the last row of the page before, so that new rows do not shift them."""
+"""Pages of a search. Each begins after the last row of the page before, so new rows do not shift them."""
 
 import base64
 import math
@@ -20,7 +20,7 @@ class InvalidCursorError(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of a page, nearest first, and the cursor of the next page, None after the last row."""
+    """The rows of a page, nearest first, and the cursor of the next page; None after the last row."""
 
     rows: list[Any]
     next: str | None
@@ -30,7 +30,7 @@ class Page:
 class Cursor:
     """The place of a row in the order of (distance, primary key).
 
-    `is_cast` says that the distance is that of the vector index's cast, which rounds the vectors.
+    `is_cast` says that the distance is that of the ANN index's cast, which rounds the vectors.
     """
 
     distance: float

@@ -1,4 +1,4 @@
-"""What a filter leaves of an index, as SQL: compiled once, for the estimate and for the search."""
+"""The rows that a filter leaves of an index, as SQL: compiled once for the estimate and for the search."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from tenants.context import connection
 
 @dataclass(frozen=True)
 class Matching:
-    """The rows of a table, whose name has its schema, for which a condition holds; all values are in it."""
+    """The rows of a table for which a condition holds. The table is named with its schema.
+
+    The condition holds all its values as literals.
+    """
 
     table: str
     where: str
@@ -37,15 +40,15 @@ class Matching:
 
 @lru_cache(maxsize=256)
 def find_rows(model: Any, space: str, index_name: str) -> QuerySet:
-    """Return the rows of an index in whichever schema: whoever takes a copy says in which one."""
+    """Return the rows of an index in no schema yet: whoever takes a copy says in which one."""
     return model.objects.filter(space=space, index_name=index_name).order_by()
 
 
 def compile_matching(matching: Query) -> Matching | None:
     """Return the condition of a query for rows of an embedding table, in the bound tenant.
 
-    None when it is more than a condition on the table's own columns: a join, for which Django's query is
-    needed. Raises what Django's compiler raises.
+    None for more than a condition on the table's own columns: a join needs Django's query. Raises what
+    Django's compiler raises.
     """
     query: Any = matching.chain()
     compiler = query.get_compiler(connection=connection)

@@ -1,10 +1,7 @@
-"""The queryset of a search: lazy, sliceable, filterable, and quick where nothing was added to it."""
+"""The queryset of a search: lazy, sliceable, filterable, and quick as long as nothing else is asked of it."""
 
-import math
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import FieldError
@@ -46,7 +43,7 @@ class SearchQuery(TenantQuery):
         return compiler
 
     def choose_plan(self) -> Plan:
-        """Return the plan by which this query is to be carried out now."""
+        """Return the plan that fits this query now."""
         exact = Plan(cast=self.fixed_cast or "")
         if self.spec is None or self.must_be_exact:
             return exact
@@ -57,7 +54,7 @@ class SearchQuery(TenantQuery):
                 is_filtered=len(self.where.children) > self.conditions,
                 get_matching=self._get_matching,
             )
-        if plan.mode == "binary":  # which the quick way alone can carry out
+        if plan.mode == "binary":  # only the quick way can carry it out
             return exact
         return plan if self.fixed_cast in (None, plan.cast) else exact
 
@@ -71,9 +68,8 @@ class SearchQuery(TenantQuery):
 class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
     """The documents nearest to a vector, nearest first, with `distance` and `score`.
 
-    Django's query is built only when something is asked of it beyond slices and filters on the table's own
-    columns: compiling one takes as long as the search itself. `plan` says, once the rows are read, how they
-    were found.
+    To compile Django's query takes as long as the search itself. So it is built only for what goes beyond
+    slices and filters on the table's own columns.
     """
 
     def __init__(self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None) -> None:
@@ -85,27 +81,28 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
 
     @classmethod
     def of(cls, spec: SearchSpec, tenant: Any) -> "NearestQuerySet":
-        """Return the search in the bound tenant, or in `tenant` whichever is bound."""
+        """Return the search in the bound tenant or, whichever is bound, in the `tenant` given."""
         rows = cls(spec.model)
         rows._spec, rows._tenant = spec, tenant
         return rows
 
     @property
     def plan(self) -> Plan:
-        """How the rows were found; of use once they are read."""
+        """How the rows were found, once they are read."""
         return self._plan if self._spec else getattr(self.query, "plan", EXACT)
 
     def tune(self, **tuning: int | str) -> "NearestQuerySet":
-        """Return the search with other parameters of the index search (see `tuning.PARAMETERS`).
+        """Return the same search with other parameters of the ANN search (see `tuning.PARAMETERS`).
 
         Raises ValueError for an unknown parameter or a bad value.
         """
         check_search_options(tuning)
         if self._spec:
-            return self._with(_tune(self._spec, tuning), self._limits)
+            spec = replace(self._spec, tuning={**self._spec.tuning, **tuning})
+            return self._with(spec, self._limits)
         rows: Any = self.all()
         if spec := getattr(rows.query, "spec", None):  # there is none where nothing can be found
-            rows.query.spec = _tune(spec, tuning)
+            rows.query.spec = replace(spec, tuning={**spec.tuning, **tuning})
         return rows
 
     @property
@@ -121,9 +118,9 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
 
     def __getitem__(self, key: Any) -> Any:
         """As Django's."""
-        if self._spec is None or self._result_cache is not None or not _is_plain(key) or self._is_sliced():
-            return super().__getitem__(key)
-        return self._with(self._spec, (key.start or 0, key.stop))
+        if self._spec and self._result_cache is None and _is_plain(key) and not self._is_sliced():
+            return self._with(self._spec, (key.start or 0, key.stop))
+        return super().__getitem__(key)
 
     def _clone(self) -> Any:
         # Django's asks for the query, as if something were to be added to this search.
@@ -136,12 +133,6 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         rows = type(self)(spec.model, self._query)  # until one is built, it only says whose the search is
         rows._spec, rows._limits, rows._tenant = spec, limits, self._tenant
         return rows
-
-    def _with_min_score(self, min_score: float) -> "NearestQuerySet":
-        if self._spec is None:
-            return self.filter(score__gte=min_score)
-        highest = max(min_score, -math.inf if self._spec.min_score is None else self._spec.min_score)
-        return self._with(replace(self._spec, min_score=highest), self._limits)
 
     def _not_support_combined_queries(self, operation_name: str) -> None:
         # Django's asks for the query, and this one is no union.
@@ -185,46 +176,44 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         spec = None if self._result_cache is not None else self._spec
         if spec and (spec.min_score is None or self._limits[1] is not None):
             self._fetch_quickly(spec)
-        if self._result_cache is None:
-            self._fetch_by_query()
+        is_read = self._result_cache is not None
         super()._fetch_all()
-
-    def _fetch_by_query(self) -> None:
-        """Let Django fetch; where an index search ended early, fetch again, exactly."""
-        super()._fetch_all()
-        query = self.query
-        if not isinstance(query, SearchQuery) or query.plan.mode == "exact" or query.high_mark is None:
-            return
-        if len(self._result_cache or ()) < query.high_mark - query.low_mark:
-            query.must_be_exact = True
+        if not is_read and self._ended_early():
+            self.query.must_be_exact = True
             self._result_cache = None
             super()._fetch_all()
 
+    def _ended_early(self) -> bool:
+        """Whether an ANN search by Django's query found fewer rows than there may be."""
+        query = self.query
+        if not isinstance(query, SearchQuery) or query.plan.mode == "exact" or query.high_mark is None:
+            return False
+        return len(self._result_cache or ()) < query.high_mark - query.low_mark
+
     def _fetch_quickly(self, spec: SearchSpec) -> None:
-        """Fetch without Django's query; leave the rows unread where a filter needs it all the same."""
+        """Fetch without Django's query; leave the rows unread where a filter needs that query."""
         low, high = self._limits
         with tenant_context(self._tenant) if self._tenant else self._query.bound():
             matching = compile_matching(spec.matching) if spec.matching else None
             if spec.matching and not matching:
                 return
-            read = partial(read_nearest, spec, low=low, high=high, matching=matching, tenant=self._tenant)
             self._plan = choose_plan(
                 spec,
                 limit=high,
                 is_filtered=bool(matching),
                 get_matching=lambda: matching or self._get_rows(spec),
             )
-            rows = read(self._plan)
-            if self._plan.mode != "exact" and len(rows) < (high or 0) - low:
+            rows = read_nearest(spec, self._plan, low, high, self._tenant, matching)
+            if self._plan.mode != "exact" and len(rows) < (high or 0) - low:  # the ANN search ended early
                 self._plan = EXACT
-                rows = read(EXACT)
+                rows = read_nearest(spec, EXACT, low, high, self._tenant, matching)
         if spec.min_score is not None:
             rows = [row for row in rows if row.score >= spec.min_score]
         self._result_cache = rows
 
     def _build_query(self, spec: SearchSpec) -> SearchQuery:
         query = self._get_rows(spec).query.chain(SearchQuery)
-        # Without filters, what stands there is only which index is searched.
+        # Without filters, the only conditions are those that say which index is searched.
         query.spec, query.conditions = spec, len(query.where.children) if spec.matching is None else 0
         distance = VectorDistance(spec.metric, spec.literal)
         score = ExpressionWrapper(spec.metric.to_score(distance), output_field=FloatField())
@@ -236,12 +225,8 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return rows.query
 
 
-def _tune(spec: SearchSpec, tuning: Mapping[str, int | str]) -> SearchSpec:
-    return replace(spec, tuning={**spec.tuning, **tuning})
-
-
 def _is_plain(key: Any) -> bool:
-    """Whether a slice can be turned into LIMIT and OFFSET as it stands."""
+    """Whether a key is a slice that can become LIMIT and OFFSET as it stands."""
     if not isinstance(key, slice) or key.step is not None:
         return False
     start, stop = key.start or 0, key.stop

@@ -1,4 +1,4 @@
-"""Rows of an embedding table without Django's compiler: which columns are read, and objects made of them."""
+"""Rows of an embedding table without Django's compiler: the columns to read, and the objects made of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tenants.context import connection
 
 @dataclass(frozen=True)
 class Columns:
-    """What is read of a table: all but what is large and of no use to a caller."""
+    """The columns that are read of a table: all but the large ones, which hardly any caller needs."""
 
     names: list[str]
     sql: str

@@ -1,4 +1,4 @@
-"""What a search is for."""
+"""What a search looks for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from django.db.models.sql import Query
 
-from apps.search.storage.pgvector.tables.distance import Metric
+from apps.search.storage.pgvector.searching.tuning import get_tuning
+from apps.search.storage.pgvector.tables.distance import Metric, get_metric
 from apps.search.storage.pgvector.tables.vectors import to_literal
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSpec:
-    """What is searched: one index of one space in a table, for what is nearest to one vector.
+    """A search of one index of one space in a table, for the rows nearest to one vector.
 
-    `vector` is a checked array of shape (dimensions,), `tuning` are the parameters of the index search,
-    `min_score` is what rows must score at least. `matching` is the query for the rows that
-    filters leave, None when there was no filter.
+    `vector` is a checked array of shape (dimensions,). `tuning` are the parameters of the ANN search,
+    `min_score` is the score that rows must reach, and `matching` is the query for the rows that filters
+    leave, None where there is no filter.
     """
 
     model: Any
@@ -29,6 +30,11 @@ class SearchSpec:
     tuning: Mapping[str, int | str] = field(default_factory=dict)
     min_score: float | None = None
     matching: Query | None = None
+
+    @classmethod
+    def of(cls, model: Any, space: str, index_name: str, vector: np.ndarray) -> "SearchSpec":
+        """Return the search for a vector, with the table's metric and the space's tuning."""
+        return cls(model, space, index_name, get_metric(model), vector, get_tuning(space))
 
     @property
     def dimensions(self) -> int:

@@ -1,4 +1,4 @@
-"""The statement of a search to which only filters were added: Django's compiler takes as long as it."""
+"""The statement of a search to which only filters were added, without Django's compiler, which is slow."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,15 +7,15 @@ from psycopg import Cursor
 from psycopg.sql import quote
 
 from apps.search.storage.pgvector.searching.matching import Matching
-from apps.search.storage.pgvector.searching.parameter import VectorParameter
 from apps.search.storage.pgvector.searching.rows import get_columns, make_objects
 from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.searching.tuning import tuned
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.tables.plan import Plan
+from apps.search.storage.pgvector.tables.vectors import VectorParameter
 from tenants.context import connection
 
-# A binary index knows the signs of the numbers only: so many candidates are ranked again by the vectors.
+# A binary ANN index knows only the signs of the numbers: the vectors rank so many candidates again.
 RERANKED = 400
 RERANKED_PER_ROW = 20
 
@@ -30,15 +30,15 @@ def read_nearest(
 ) -> list[Any]:
     """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`.
 
-    They are chosen from those that are `matching`, if given, otherwise from all of the index.
+    They are chosen from the `matching` rows, if given, otherwise from all rows of the index.
     """
     if matching is None:
         matching = _index_rows(connection.schema_name, spec.model, spec.space, spec.index_name)
     sql = _search_sql(spec.model, matching, plan.mode, plan.cast, low, high)
     with tuned(plan.tuning), connection.cursor() as cursor:
         if not plan.tuning:
-            # Binds on the server, so psycopg has the statement prepared when it comes again and again. What
-            # is tuned is several statements, which take no parameters.
+            # Binds on the server, so that psycopg prepares a statement that comes again and again. A tuned
+            # search is several statements, which take no parameters.
             cursor.cursor = Cursor(cursor.connection)
         cursor.execute(sql, {"vector": VectorParameter(spec.vector, get_vector_type(spec.model))})
         rows = cursor.fetchall()
@@ -50,7 +50,7 @@ def read_nearest(
 
 @lru_cache(maxsize=1024)
 def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matching:
-    """All rows of an index. Space and index are no parameters: no plan for any could use the index of one."""
+    """All rows of an index. Space and index are literals: a plan for any of them could use no ANN index."""
     name = connection.ops.quote_name
     where = f"space = {quote(space)} AND index_name = {quote(index_name)}"
     return Matching(f"{name(schema)}.{name(model._meta.db_table)}", where)
@@ -58,10 +58,10 @@ def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matchin
 
 @lru_cache(maxsize=1024)
 def _search_sql(model: Any, matching: Matching, mode: str, cast: str, low: int, high: int | None) -> str:
-    """The search as SQL, for the parameter `vector`; all else is ours or quoted.
+    """The search as SQL with the parameter `vector`; all else is ours or quoted.
 
-    It names the schema: a prepared statement that two tenants share would be planned anew at every change
-    between them, and refused where their columns differ for the time of a migration.
+    It names the schema. PostgreSQL would plan a prepared statement that two tenants share anew at every
+    change between them, and refuse it where their columns differ during a migration.
     """
     plan, parameter = Plan(mode, cast), f"%(vector)s::{get_vector_type(model)}"
     name, table, where = connection.ops.quote_name, matching.table, matching.where.replace("%", "%%")

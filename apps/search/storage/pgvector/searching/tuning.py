@@ -1,11 +1,11 @@
-"""How hard an index search tries: pgvector's run-time parameters, for one statement at a time.
+"""How hard an ANN search tries: pgvector's run-time parameters, for one statement at a time.
 
 Parameters: pgvector's manual, "HNSW", "IVFFlat" and "Iterative Index Scans".
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import connection
@@ -54,35 +54,34 @@ def get_tuning(space: str) -> Tuning:
 
 
 def get_ef_search() -> int:
-    """Return how many candidates a search that nobody tunes has: what settings.DATABASES says."""
+    """Return how many candidates a search has that nobody tunes: what settings.DATABASES says."""
     options = connection.settings_dict["OPTIONS"].get("options", "")
     found = re.search(r"hnsw\.ef_search=(\d+)", options)
     return int(found[1]) if found else DEFAULT_EF_SEARCH
 
 
-def tuned(tuning: Tuning) -> Any:
+def tuned(tuning: Tuning) -> AbstractContextManager[None]:
     """Return a context manager in which statements run with these parameters, at no further round trip.
 
     Each statement is sent together with `SET LOCAL`, which ends with it (or with the caller's transaction).
+    Raises ValueError for an unknown parameter or a bad value.
     """
-    return _prefixed(_statements(tuning)) if tuning else nullcontext()
-
-
-def _statements(tuning: Tuning) -> str:
+    if not tuning:
+        return nullcontext()
     check_search_options(tuning)
-    return "".join(f"SET LOCAL {PARAMETERS[name]} = '{value}'; " for name, value in tuning.items())
+    return _prefixed([f"SET LOCAL {PARAMETERS[name]} = '{value}'; " for name, value in tuning.items()])
 
 
 @contextmanager
-def _prefixed(prefix: str) -> Iterator[None]:
-    count = prefix.count(";")
+def _prefixed(statements: list[str]) -> Iterator[None]:
+    prefix = "".join(statements)
 
     def send(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         # Only searches are tuned; a statement such as SET search_path goes as it is.
         if many or not sql.startswith(("SELECT", "EXPLAIN")):
             return execute(sql, params, many, context)
         result = execute(prefix + sql, params, many, context)
-        for _ in range(count):
+        for _ in statements:
             context["cursor"].nextset()
         return result
 

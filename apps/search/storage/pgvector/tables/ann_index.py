@@ -1,12 +1,12 @@
-"""Which index serves a search, as the models declare it and the catalog shows it.
+"""The ANN index that serves a search, as the models declare it and the catalog shows it.
 
-A custom table has the index of its Meta. The default table's column has no fixed dimensions, so it cannot be
+A custom table has the ANN index of its Meta. The default table's column has no fixed dimensions and cannot be
 indexed as it is; but an expression that casts it can, for the rows of one index of one space:
 
     USING hnsw ((vector::halfvec(384)) halfvec_cosine_ops) WHERE space = 'default' AND index_name = 'articles'
 
-halfvec halves the index at the same recall and reaches 4,000 dimensions; beyond, one bit a dimension is
-indexed and the candidates are ranked again by the whole vectors (pgvector's manual, "Binary Quantization").
+halfvec halves the ANN index at the same recall and reaches 4,000 dimensions. Beyond, one bit a dimension is
+indexed, and the whole vectors rank the candidates again (pgvector's manual, "Binary Quantization").
 """
 
 import time
@@ -19,18 +19,19 @@ from pgvector.django import HnswIndex, IvfflatIndex
 
 from tenants.context import connection
 
-MAX_HALFVEC_DIMENSIONS = 4_000  # dimensions
+MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
 TTL = 15  # seconds for which the catalog's answer is believed
 MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
 
 
 @dataclass(frozen=True)
 class AnnIndex:
-    """A usable index: `mode` is "hnsw", "ivfflat" or "binary", `cast` the type its expression casts to.
+    """A usable ANN index: `mode` is "hnsw", "ivfflat" or "binary", `cast` the type its expression casts to.
 
-    `lists` is an IVFFlat index's number of lists. `is_shared` says that the table's one index also holds
-    other spaces or indexes, so that every search of it is a filtered one. `rows` is how many rows it has, as
-    PostgreSQL remembers, and `has_statistics` whether it can estimate what a filter on metadata leaves.
+    `lists` is the number of lists of an IVFFlat index. `is_shared` says that the table's one ANN index also
+    holds other spaces or indexes, so that every search of it is a filtered one. `rows` is how many rows it
+    has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
+    on metadata leaves.
     """
 
     name: str
@@ -47,10 +48,10 @@ _lengths: dict[tuple[str, ...], tuple[float, int | None]] = {}
 
 
 def find_ann_index(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
-    """Return the index that serves searches of (space, index_name) in the bound tenant, or None.
+    """Return the ANN index that serves searches of (space, index_name) in the bound tenant, or None.
 
     Believes what it saw up to TTL seconds ago. Both mistakes that follow are harmless: a search that does
-    not yet use a new index, and one that still names a dropped one, are exact and therefore slower.
+    not yet use a new ANN index, and one that still names a dropped one, are exact and therefore slower.
     """
     key = (connection.schema_name, model._meta.db_table, space, index_name, str(dimensions))
     expires, found = _known.get(key, (0.0, None))
@@ -82,22 +83,35 @@ def forget_ann_indexes() -> None:
 
 
 def get_ann_index_name(space: str, index_name: str, dimensions: int) -> str:
-    """Return the name of the default table's index for (space, index_name)."""
+    """Return the name of the default table's ANN index for (space, index_name)."""
     digest = sha256(f"{space}\x00{index_name}\x00{dimensions}".encode()).hexdigest()
     return f"pgvector_{digest[:16]}_hnsw"
 
 
+def get_mode(dimensions: int) -> str:
+    """Return the mode of the default table's ANN index for vectors of this length."""
+    return "hnsw" if dimensions <= MAX_HALFVEC_DIMENSIONS else "binary"
+
+
 def get_cast(dimensions: int) -> str:
-    """Return the type that the default table's index casts vectors of this length to."""
-    return f"halfvec({dimensions})" if dimensions <= MAX_HALFVEC_DIMENSIONS else f"bit({dimensions})"
+    """Return the type that the default table's ANN index casts vectors of this length to."""
+    return f"halfvec({dimensions})" if get_mode(dimensions) == "hnsw" else f"bit({dimensions})"
 
 
-def get_declared_ann_index(model: Any) -> Any:
-    """Return the HnswIndex or IvfflatIndex of a custom table's Meta, or None."""
-    for index in model._meta.indexes:
-        if isinstance(index, HnswIndex | IvfflatIndex) and "vector" in index.fields:
-            return index
-    return None
+def list_declared(model: Any) -> list[HnswIndex | IvfflatIndex]:
+    """Return the ANN indexes that a custom table declares in its Meta."""
+    kinds = (HnswIndex, IvfflatIndex)
+    return [each for each in model._meta.indexes if isinstance(each, kinds) and "vector" in each.fields]
+
+
+def get_declared_ann_index(model: Any) -> HnswIndex | IvfflatIndex | None:
+    """Return the first ANN index that a custom table declares, or None."""
+    return next(iter(list_declared(model)), None)
+
+
+def get_lists(declared: HnswIndex | IvfflatIndex) -> int:
+    """Return an IVFFlat index's number of lists: the one declared, else the server's default."""
+    return getattr(declared, "lists", None) or 100
 
 
 def _remember(answers: dict[tuple[str, ...], tuple[float, Any]], key: tuple[str, ...], found: Any) -> None:
@@ -107,25 +121,27 @@ def _remember(answers: dict[tuple[str, ...], tuple[float, Any]], key: tuple[str,
 
 
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
-    declared = get_declared_ann_index(model)
-    if declared is not None:
+    if (declared := get_declared_ann_index(model)) is not None:
         rows, has_statistics = _read_catalog(model, declared.name)
         mode = "hnsw" if isinstance(declared, HnswIndex) else "ivfflat"
-        lists = getattr(declared, "lists", None) or 100  # the server's default
-        is_shared = _is_shared(model, space, index_name)
-        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics)
+        # Rows of another (space, index_name) exist where the key's first or last entry is one.
+        keys = model.objects.values_list("space", "index_name")
+        ends = [keys.order_by("space", "index_name").first(), keys.order_by("-space", "-index_name").first()]
+        is_shared = any(end not in (None, (space, index_name)) for end in ends)
+        return AnnIndex(declared.name, mode, "", get_lists(declared), is_shared, rows or -1, has_statistics)
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
     rows, has_statistics = _read_catalog(model, name)
     if rows is None:
         return None
-    mode = "hnsw" if dimensions <= MAX_HALFVEC_DIMENSIONS else "binary"
-    return AnnIndex(name, mode, get_cast(dimensions), rows=rows, has_statistics=has_statistics)
+    return AnnIndex(
+        name, get_mode(dimensions), get_cast(dimensions), rows=rows, has_statistics=has_statistics
+    )
 
 
 def _read_catalog(model: Any, name: str) -> tuple[int | None, bool]:
-    """Return the rows of a valid index of the bound schema, else None, and whether metadata was analysed."""
+    """Return the rows of a valid ANN index in the bound schema, and whether metadata was analysed."""
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
@@ -142,10 +158,3 @@ def _read_catalog(model: Any, name: str) -> tuple[int | None, bool]:
             [connection.schema_name, model._meta.db_table],
         )
         return found[0], cursor.fetchone()[0]
-
-
-def _is_shared(model: Any, space: str, index_name: str) -> bool:
-    """Whether rows of another (space, index_name) exist: the key's first and last entry tell."""
-    rows = model.objects.values_list("space", "index_name")
-    ends = [rows.order_by("space", "index_name").first(), rows.order_by("-space", "-index_name").first()]
-    return any(end not in (None, (space, index_name)) for end in ends)

@@ -1,7 +1,8 @@
 """The one place that knows which distance a table's queries use.
 
-PostgreSQL uses an index only where the query's operator belongs to the index's operator class, so the
-distance is read from the model's index. Operators and classes: pgvector's manual, "Querying" and "Indexing".
+PostgreSQL uses an ANN index only where the query's operator belongs to its operator class, so the distance is
+read from the ANN index that the model declares. Operators and classes: pgvector's manual, "Querying" and
+"Indexing".
 """
 
 from collections.abc import Callable
@@ -10,17 +11,18 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import FloatField, Func, Model
-from pgvector.django import HalfVectorField, HnswIndex, IvfflatIndex, VectorField
+from pgvector.django import HalfVectorField, HnswIndex, VectorField
 
+from apps.search.storage.pgvector.tables.ann_index import list_declared
 from apps.search.storage.pgvector.tables.plan import EXACT
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A distance and the score made of it. A smaller distance and a larger score are nearer.
+    """A distance and the score made of it. A smaller distance and a larger score mean nearer.
 
-    `to_score` takes a number or an expression. The score is, for cosine, -1 to 1; for l2 and l1, 0 to 1;
-    for ip, the inner product itself.
+    `to_score` takes a number or an expression. The score is -1 to 1 for cosine, 0 to 1 for l2 and l1, and the
+    inner product itself for ip.
     """
 
     name: str
@@ -42,8 +44,8 @@ TYPE_OF_FIELD = {VectorField: "vector", HalfVectorField: "halfvec"}
 class VectorDistance(Func):
     """The distance between a table's vector column and a query vector.
 
-    What it is in SQL follows the plan of the query it stands in: an index is used only by the expression
-    it was made of, and an exact search must be one that no index serves.
+    Its SQL follows the plan of the query it stands in: PostgreSQL uses an ANN index only for the expression
+    it was made of, and an exact search must be one that no ANN index serves.
     """
 
     output_field = FloatField()
@@ -61,12 +63,16 @@ class VectorDistance(Func):
 
 
 def get_metric(model: type[Model]) -> Metric:
-    """Return the distance that the model's vector index serves; cosine when it has no such index.
+    """Return the distance that the model's ANN index serves; cosine when it declares none.
 
-    Raises ImproperlyConfigured when an operator class does not exist for the field's type, or when two
+    Raises ImproperlyConfigured when an operator class does not exist for the field's type, or when two ANN
     indexes serve different distances, so that one of them would never be used.
     """
-    metrics = {opclass: _metric_of(model, opclass) for opclass in _operator_classes(model)}
+    metrics = {
+        opclass: _metric_of(model, opclass)
+        for index in list_declared(model)
+        for opclass in index.opclasses or [_default_class(model, index)]
+    }
     names = {metric.name for metric in metrics.values()}
     if len(names) > 1:
         raise ImproperlyConfigured(
@@ -88,15 +94,6 @@ def get_vector_type(model: type[Model]) -> str:
     raise ImproperlyConfigured(
         f"{model._meta.label}.vector is a {type(field).__name__}; use VectorField or HalfVectorField."
     )
-
-
-def _operator_classes(model: type[Model]) -> list[str]:
-    return [
-        opclass
-        for index in model._meta.indexes
-        if isinstance(index, HnswIndex | IvfflatIndex) and "vector" in index.fields
-        for opclass in index.opclasses or [_default_class(model, index)]
-    ]
 
 
 def _default_class(model: type[Model], index: Any) -> str:

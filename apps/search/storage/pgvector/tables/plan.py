@@ -1,4 +1,4 @@
-"""How a search is carried out: exactly, row by row, or through an index."""
+"""How a search is carried out: exactly, row by row, or through an ANN index."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 class Plan:
     """One way to carry out a search.
 
-    `mode` is "exact", "hnsw", "ivfflat" or "binary"; `cast` is the type that the index's expression casts
-    the column to, empty when the index is on the column itself (an exact plan with a cast computes the same
-    distances as that index); `tuning` are the parameters of the index
-    search; `matches` is how many rows a filter leaves, where that was counted.
+    `mode` is "exact", "hnsw", "ivfflat" or "binary". `cast` is the type that the ANN index's expression casts
+    the column to, empty when the ANN index is on the column itself; an exact plan with a cast computes the
+    same distances as that ANN index. `tuning` are the parameters of the ANN search, and `matches` is how many
+    rows a filter leaves, where that was counted.
     """
 
     mode: str = "exact"
@@ -21,17 +21,14 @@ class Plan:
 
     def distance_sql(self, column: str, operator: str, vector: str) -> str:
         """Return the distance between a column and a vector, an expression, as SQL."""
-        is_cast = self.cast and self.mode != "binary"
-        distance = (
-            f"(({column}::{self.cast}) {operator} {vector}::{self.cast})"
-            if is_cast
-            else f"({column} {operator} {vector})"
-        )
-        # Adding 0 changes nothing but that no index fits the expression.
+        distance = f"({column} {operator} {vector})"
+        if self.cast and self.mode != "binary":
+            distance = f"(({column}::{self.cast}) {operator} {vector}::{self.cast})"
+        # Adding 0 changes nothing but that no ANN index fits the expression.
         return f"({distance} + 0)" if self.mode in ("exact", "binary") else distance
 
     def candidates_sql(self, column: str, vector: str) -> str:
-        """Return the distance by which a binary index finds candidates: how many signs differ."""
+        """Return the distance by which a binary ANN index finds candidates: how many signs differ."""
         return f"((binary_quantize({column})::{self.cast}) <~> binary_quantize({vector}))"
 
 

@@ -1,7 +1,8 @@
-"""Querysets that remember whose they are."""
+"""Querysets that remember the tenant they were built for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from django.db import models
@@ -17,9 +18,9 @@ DEFERRED = ("vector", "keywords", "keyword_recipe")
 
 @contextmanager
 def bound_to(schema_name: str | None, tenant: Any) -> Iterator[None]:
-    """Run the block in the tenant, or, when that is None, in the schema if it is the one bound.
+    """Run the block with the tenant bound; without a tenant, require that the schema is the bound one.
 
-    Raises TenantMismatchError when another one is bound.
+    Raises TenantMismatchError when it is not.
     """
     if tenant is None:
         check_schema(schema_name)
@@ -42,17 +43,17 @@ def check_schema(schema_name: str | None) -> None:
 class TenantQuery(Query):
     """A query that runs only in the schema it was built for.
 
-    Querysets are lazy: without this, one that was built in tenant A and evaluated in tenant B reads B.
-    A query that was given its `tenant` explicitly binds it while it runs.
+    Querysets are lazy: without this, one that was built in tenant A and evaluated in tenant B would read B. A
+    query that was given a `tenant` binds it while it runs.
     """
 
     schema_name: str | None = None
     tenant: Any = None
 
     def get_compiler(self, *args: Any, **kwargs: Any) -> Any:
-        """Return Django's compiler, ready to run in the query's tenant.
+        """Return Django's compiler, which runs in the query's tenant.
 
-        Raises TenantMismatchError when another one is bound and the query was given none.
+        Raises TenantMismatchError when the query was given none and another one is bound.
         """
         compiler = super().get_compiler(*args, **kwargs)
         if self.tenant is None:
@@ -68,12 +69,12 @@ class TenantQuery(Query):
         return compiler
 
     def get_aggregation(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's, which may put the query into another one; so bind around both."""
+        """As Django's, which may put the query into another one; so both run in the tenant."""
         with self.bound():
             return super().get_aggregation(*args, **kwargs)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """As Django's, for a subquery: it reads the schema that its outer query is bound to."""
+        """As Django's, for a subquery, which reads the schema that its outer query is bound to."""
         check_schema(self.schema_name)
         return super().as_sql(compiler, connection)
 
@@ -83,7 +84,7 @@ class TenantQuery(Query):
         super().combine(rhs, connector)
 
     def check_same_tenant(self, other: Query) -> None:
-        """Raise TenantMismatchError when two queries that are to become one have different tenants."""
+        """Raise TenantMismatchError unless this query and the other may become one."""
         schema = getattr(other, "schema_name", None)
         if None not in (schema, self.schema_name) and schema != self.schema_name:
             raise TenantMismatchError(
@@ -91,12 +92,12 @@ class TenantQuery(Query):
             )
 
     def bound(self) -> Any:
-        """Run a block in the query's tenant, or raise TenantMismatchError."""
+        """Return a context manager that binds the query's tenant or raises TenantMismatchError."""
         return bound_to(self.schema_name, self.tenant)
 
 
 class TenantModelIterable(ModelIterable):
-    """Tells each object whose it is."""
+    """Tells each object the tenant it was read from."""
 
     def __iter__(self) -> Iterator[Any]:
         query = self.queryset.query
@@ -104,6 +105,15 @@ class TenantModelIterable(ModelIterable):
         for obj in super().__iter__():
             obj.belongs_to(schema_name, getattr(query, "tenant", None))
             yield obj
+
+
+def _in_own_tenant(method: Callable[..., Any]) -> Any:
+    @wraps(method)
+    def run(rows: Any, *args: Any, **kwargs: Any) -> Any:
+        with rows.query.bound():
+            return method(rows, *args, **kwargs)
+
+    return run
 
 
 class EmbeddingQuerySet(models.QuerySet):
@@ -119,6 +129,12 @@ class EmbeddingQuerySet(models.QuerySet):
         super().__init__(model, query, using, hints)
         self._iterable_class = TenantModelIterable
 
+    # As Django's. They raise TenantMismatchError when another tenant is bound.
+    create = _in_own_tenant(models.QuerySet.create)
+    bulk_create = _in_own_tenant(models.QuerySet.bulk_create)
+    update = _in_own_tenant(models.QuerySet.update)
+    delete = _in_own_tenant(models.QuerySet.delete)
+
     def of_tenant(self, tenant: Any) -> "EmbeddingQuerySet":
         """Return the same rows of that tenant, whichever is bound when they are read."""
         rows = self.all()
@@ -129,32 +145,7 @@ class EmbeddingQuerySet(models.QuerySet):
         """Return how many rows there are, or `most` if there are more."""
         return self[:most].count()
 
-    def update(self, **kwargs: Any) -> int:
-        """As Django's. Raises TenantMismatchError when another tenant is bound."""
-        with self._bound():
-            return super().update(**kwargs)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """As Django's. Raises TenantMismatchError when another tenant is bound."""
-        with self._bound():
-            return super().delete()
-
-    def create(self, **kwargs: Any) -> Any:
-        """As Django's. Raises TenantMismatchError when another tenant is bound."""
-        with self._bound():
-            return super().create(**kwargs)
-
-    def bulk_create(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's. Raises TenantMismatchError when another tenant is bound."""
-        with self._bound():
-            return super().bulk_create(*args, **kwargs)
-
     def _combinator_query(self, combinator: str, *others: Any, **kwargs: Any) -> Any:
         for other in others:
             self.query.check_same_tenant(other.query)
         return super()._combinator_query(combinator, *others, **kwargs)  # type: ignore[misc]
-
-    update.alters_data = delete.alters_data = True  # type: ignore[attr-defined]
-
-    def _bound(self) -> Any:
-        return self.query.bound() if isinstance(self.query, TenantQuery) else nullcontext()

@@ -1,4 +1,4 @@
-"""Vectors checked before PostgreSQL sees them."""
+"""Vectors, checked before PostgreSQL sees them and sent in the form that it reads fastest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 MAX_DIMENSIONS = 16_000
 SMALLEST_SQUARE = float(np.finfo(np.float32).tiny)
@@ -22,7 +25,8 @@ class VectorCheck:
     """Turns what callers pass as a vector into a float32 array of shape (dimensions,), or refuses it.
 
     `dimensions` None allows 1 to 16,000, as pgvector does, and the first vector fixes it for the next ones.
-    `renew` returns them anew, for dimensions that may be outdated: asked when the first vector does not fit.
+    Where `dimensions` may be outdated, `renew` returns them anew; it is called when the first vector does not
+    fit.
     """
 
     dimensions: int | None = None
@@ -56,9 +60,9 @@ class VectorCheck:
         return vector
 
     def check_together(self, values: Sequence[Any]) -> np.ndarray | None:
-        """Return the arrays as the rows of one, or None where any needs the closer look of a call of its own.
+        """Return the arrays as the rows of one, or None where any of them must be checked by itself.
 
-        A tenth of the time that as many calls take.
+        Takes a tenth of the time of as many calls.
         """
         try:
             lengths, flat = {len(value) for value in values}, np.concatenate(values)
@@ -78,6 +82,36 @@ class VectorCheck:
         return vectors
 
 
+@dataclass(frozen=True, eq=False)
+class VectorParameter:
+    """A checked array of shape (dimensions,), as the parameter of a statement.
+
+    psycopg sends it in binary where the server binds it, and as text where psycopg writes it into the SQL.
+    `type` is the column's: "vector" or "halfvec".
+    """
+
+    numbers: np.ndarray
+    type: str = "vector"
+
+
+class _TextDumper(Dumper):
+    def dump(self, obj: VectorParameter) -> bytes:
+        return to_literal(obj.numbers).encode()
+
+
+class _BinaryDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: VectorParameter) -> bytes:
+        return to_binary(obj.numbers, obj.type)
+
+
+def register_parameter() -> None:
+    """Let psycopg send VectorParameters on the connections that are made from now on."""
+    for dumper in (_TextDumper, _BinaryDumper):
+        psycopg.adapters.register_dumper(VectorParameter, dumper)
+
+
 def to_literal(vector: np.ndarray) -> str:
     """Return a checked vector in pgvector's text form; nine digits tell all float32 numbers apart."""
     return _template(len(vector)) % tuple(vector.tolist())
@@ -86,7 +120,7 @@ def to_literal(vector: np.ndarray) -> str:
 def to_binary(vector: np.ndarray, vector_type: str = "vector") -> bytes:
     """Return a checked vector in the binary form of its type: dimensions, two unused bytes, the numbers.
 
-    Read by pgvector's `vector_recv` and `halfvec_recv`, far faster than the text.
+    pgvector's `vector_recv` and `halfvec_recv` read it far faster than the text.
     """
     return len(vector).to_bytes(2) + bytes(2) + vector.astype(BINARY[vector_type]).tobytes()
 

@@ -1,0 +1,30 @@
+"""The settings of this app: the dict PGVECTOR, which may leave out any of its keys."""
+
+from typing import Any
+
+from django.conf import settings
+
+
+class PgVectorSettings:
+    """`conf.EXACT_ROWS` is settings.PGVECTOR["EXACT_ROWS"] as it is now, else the default given here."""
+
+    # For up to so many rows, an exact search beats the ANN index in recall and costs little.
+    EXACT_ROWS: int = 1_000
+    # From so many rows on, an index gets an ANN index. Measured with 384 dimensions: an exact search takes as
+    # long as one through the ANN index at 1,500 rows, three times as long at 3,000, six to thirteen times, 3
+    # to 9 ms, at 5,000. Below, an ANN index costs every write more than it saves a search; and a filtered
+    # search is exact up to EXACT_ROWS anyway.
+    INDEX_ROWS: int = 5_000
+    # A write of more rows leaves their keywords to a worker: those of so many take 50 ms. None: no write
+    # does.
+    BULK_ROWS: int | None = 1_000
+    # What the build of an ANN index may use at most.
+    MAINTENANCE_WORK_MEM_MB: int = 512
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return the value of a key."""
+        default = super().__getattribute__(name)
+        return getattr(settings, "PGVECTOR", {}).get(name, default) if name.isupper() else default
+
+
+conf = PgVectorSettings()
