@@ -41,6 +41,7 @@ SHARED_APPS = [
     "apps.operations.fleet",  # this one and the next two may be left out
     "apps.operations.bundles",
     "apps.operations.isolation",
+    "apps.accounts",  # before Django's admin, which has templates of the same names
     "project.admin.MembersAdminConfig",  # before django_tenants, whose admin templates want a public tenant
     "django_tenants",
     "django_tasks_db",
@@ -51,14 +52,13 @@ SHARED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "ninja",
-    "apps.accounts",
 ]
 TENANT_APPS = [
+    "apps.accounts",
     "project.admin.MembersAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "apps.accounts",
     "apps.search",
     "apps.search.storage.pgvector",
     "apps.search_switching",

@@ -153,7 +153,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
             "api_key": obj,
             "plain_key": obj.plain_key,
         }
-        return TemplateResponse(request, "registration/api_key_issued.html", context)
+        return TemplateResponse(request, "accounts/api_key_issued.html", context)
 
     @admin.action(description="Revoke the chosen API keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -46,8 +46,8 @@ def invite(user: User, *, base_url: str) -> str:
         "link": link,
         "expires": timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
     }
-    subject = render_to_string("registration/invitation_subject.txt", context).strip()
-    send_mail(subject, render_to_string("registration/invitation_email.txt", context), None, [user.email])
+    subject = render_to_string("accounts/invitation_subject.txt", context).strip()
+    send_mail(subject, render_to_string("accounts/invitation_email.txt", context), None, [user.email])
     return link
 
 

@@ -62,4 +62,4 @@ def _render_account(request: MemberRequest, **context: object) -> HttpResponse:
         "key_form": IssueKeyForm(auto_id="key-form-%s"),
         "api_keys": request.user.api_keys.all(),
     }
-    return render(request, "registration/account.html", defaults | context)
+    return render(request, "accounts/account.html", defaults | context)

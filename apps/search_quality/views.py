@@ -88,7 +88,7 @@ def quality(request: HttpRequest) -> HttpResponse:
         "may_forget": request.user.has_perm(MAY_FORGET),
         "may_clear": request.user.has_perm(MAY_CLEAR_RECENT),
     }
-    return render(request, "search/quality/page.html", context)
+    return render(request, "search_quality/page.html", context)
 
 
 @require_POST

@@ -82,7 +82,7 @@ def test_page_marks_the_words_and_nothing_else(client, public, mode):
 def test_page_says_when_no_article_holds_the_words(client, public):
     response = client.get("/search/", {"q": "unheard", "mode": "keyword"}, headers=public)
 
-    assert "No article holds these words." in response.content.decode()
+    assert "No document holds these words." in response.content.decode()
 
 
 def test_page_keeps_the_mode_for_the_next_query(client, public):
