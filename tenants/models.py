@@ -40,6 +40,8 @@ class Tenant(TenantMixin):
         SUSPENDED = "suspended"
         LEAVING = "leaving"
 
+    UNPROVISIONED = (State.PROVISIONING, State.FAILED)  # no schema of these can be relied on
+
     # Provisioning makes the schema, in a task; saving a row must not block on hundreds of statements.
     auto_create_schema = False
     auto_drop_schema = False

@@ -47,12 +47,7 @@ MOST_FILES = 12
 
 # What does not hold yet. Nothing is added here.
 UNTIDY_IMPORTS = {
-    ("apps.operations.deletion.places", "apps.operations.doctor.finding"),
     ("apps.operations.deletion.places", "apps.operations.fleet.locks"),
-    ("apps.operations.doctor.registry", "apps.operations.bundles.registration"),
-    ("apps.operations.doctor.registry", "apps.operations.fleet.files"),
-    ("apps.operations.doctor.registry", "apps.operations.fleet.survey"),
-    ("apps.operations.doctor.roles", "apps.operations.fleet.survey"),
     ("apps.search.apps", "apps.search_switching.advancing"),
     ("apps.search.apps", "apps.search_switching.overview"),
     ("apps.search.doctor_work", "apps.operations.doctor.finding"),

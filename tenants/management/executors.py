@@ -5,7 +5,7 @@ from typing import Any
 from django_tenants.migration_executors import get_executor as get_stock_executor
 from django_tenants.utils import get_public_schema_name
 
-from tenants.context import connection
+from tenants.provisioning.schemas import list_schemas
 
 
 def get_executor(codename: str | None = None) -> type[Any]:
@@ -21,13 +21,7 @@ def get_executor(codename: str | None = None) -> type[Any]:
 
         def run_migrations(self, tenants: Any = None) -> None:
             """Migrate these schemas, as far as they exist; `public` always does."""
-            existing = {*_list_schemas(), get_public_schema_name()}
+            existing = {*list_schemas(), get_public_schema_name()}
             super().run_migrations(tenants=[schema for schema in tenants or [] if schema in existing])
 
     return Executor
-
-
-def _list_schemas() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nspname FROM pg_namespace")
-        return [name for (name,) in cursor.fetchall()]

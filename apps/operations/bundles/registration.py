@@ -77,7 +77,7 @@ def reserved(tenant: Tenant) -> Iterator[None]:
         except IntegrityError as error:
             raise taken from error
     with hold_life_cycle(tenant.schema_name):
-        if not _list_left().filter(pk=tenant.pk).exists():
+        if not list_left().filter(pk=tenant.pk).exists():
             raise taken
         tenant.save()
         yield
@@ -88,10 +88,11 @@ def _find_left(subdomain: Any) -> Tenant | None:
         validate_subdomain(str(subdomain))
     except ValidationError:
         return None
-    return _list_left().filter(subdomain=subdomain).first()
+    return list_left().filter(subdomain=subdomain).first()
 
 
-def _list_left() -> QuerySet[Tenant]:
+def list_left() -> QuerySet[Tenant]:
+    """Return the rows that imports at work, and killed ones, have written."""
     return Tenant.objects.filter(state=Tenant.State.PROVISIONING, state_reason=IMPORTING)
 
 

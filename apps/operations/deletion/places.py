@@ -7,9 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django_tasks_db.models import DBTaskResult
+from psycopg import sql
 
 from apps.operations.deletion.look import Gone, Look, Verdict, judge
-from apps.operations.doctor.finding import write_sql
 from apps.operations.fleet.locks import MIGRATION
 from tenants.context import connection
 from tenants.locks import LIFE_CYCLE, find_held
@@ -32,7 +32,7 @@ def look_for_schema(gone: Gone) -> Iterable[Look]:
     found = set(_query(SCHEMAS, gone.schema, f"{gone.schema[:38]}_replaced_"))
     others = Tenant.objects.exclude(pk=gone.pk).values_list("schema_name", flat=True)
     left = sorted(found.difference(others))
-    fix = " ".join(write_sql("DROP SCHEMA {name} CASCADE;", name=name) for name in left)
+    fix = " ".join(_quote("DROP SCHEMA {} CASCADE;", name) for name in left)
     yield judge("schema", "pg_namespace", len(left), fix, ", ".join(left))
 
 
@@ -52,7 +52,7 @@ def look_for_role(gone: Gone) -> Iterable[Look]:
     role = f"{get_group_name(connection.settings_dict['NAME'])}_{gone.schema}"
     grants = _query(ROLE, role)
     remark = f"{role}, with {sum(grants)} rights and memberships" if grants else ""
-    fix = write_sql("DROP OWNED BY {role}; DROP ROLE {role};", role=role)
+    fix = _quote("DROP OWNED BY {0}; DROP ROLE {0};", role)
     yield judge("role", "pg_roles, pg_shdepend, pg_auth_members", len(grants), fix, remark)
 
 
@@ -85,7 +85,11 @@ def look_at_log(gone: Gone) -> Iterable[Look]:
     yield Look("operators' log", f"public.{LogEntry._meta.db_table}", Verdict.KEPT, found, remark)
 
 
-def _query(sql: str, *parameters: Any) -> list[Any]:
+def _quote(statement: str, name: str) -> str:
+    return sql.SQL(statement).format(sql.Identifier(name)).as_string()
+
+
+def _query(statement: str, *parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(statement, parameters)
         return [value for (value,) in cursor.fetchall()]

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from django.core.checks import CheckMessage
 from psycopg import sql
 
+from tenants.models import Tenant
+
+PATIENCE = timedelta(minutes=15)  # for what a worker or a command is doing with a tenant
 NAMES = 10  # how many schemas are named in one line
 
 
@@ -40,13 +43,18 @@ class Finding:
 class Scope:
     """What is to be examined: these tenants and, if `is_whole`, all that they share."""
 
-    tenants: list[Any]
+    tenants: list[Tenant]
     is_whole: bool
 
     @property
     def schemas(self) -> set[str]:
         """The schemas of the tenants."""
         return {tenant.schema_name for tenant in self.tenants}
+
+    @property
+    def provisioned(self) -> list[Tenant]:
+        """The tenants that should have a schema."""
+        return [tenant for tenant in self.tenants if tenant.state not in Tenant.UNPROVISIONED]
 
 
 def from_checks(subject: str, messages: Iterable[CheckMessage]) -> Iterable[Finding]:

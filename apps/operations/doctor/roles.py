@@ -1,10 +1,9 @@
 """The tenants' database roles: missing, short of rights, or left over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from apps.operations.doctor.finding import Finding, Level, Scope, write_sql
-from apps.operations.fleet.survey import SCHEMAS, UNPROVISIONED
 from tenants.context import connection
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
@@ -15,6 +14,7 @@ from tenants.provisioning.roles import (
     list_roles,
     may_all_set_config,
 )
+from tenants.provisioning.schemas import list_schemas
 
 REPAIR = "manage.py tenant_roles --repair"
 # has_table_privilege() with a list of rights asks for any of them, so each is asked for by itself.
@@ -43,13 +43,13 @@ OWNS = """
 """
 
 
-def check(scope: Scope) -> Iterable[Finding]:
+def check(scope: Scope) -> Iterator[Finding]:
     """Yield tenants without a role or with too few rights, roles without a tenant, and a way out of them."""
     if not are_roles_used():
         return
     roles = list_roles()  # before the registry is read: a role comes after its row
-    tenants = {tenant.schema_name: tenant for tenant in scope.tenants if tenant.state not in UNPROVISIONED}
-    made = _list_made(tenants)
+    tenants = {tenant.schema_name: tenant for tenant in scope.provisioned}
+    made = tenants.keys() & list_schemas().keys()
     for schema in sorted(made - roles):
         message = "Its database role is missing: every request fails."
         yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
@@ -59,12 +59,6 @@ def check(scope: Scope) -> Iterable[Finding]:
     if scope.is_whole:
         yield from _check_orphans(roles)
         yield from _check_set_config()
-
-
-def _list_made(schemas: Iterable[str]) -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(SCHEMAS)
-        return {name for name, _ in cursor.fetchall()}.intersection(schemas)
 
 
 def _find_short(schemas: set[str]) -> list[str]:

@@ -7,19 +7,14 @@ from django_tenants.utils import get_public_schema_name, get_tenant_migration_or
 
 from apps.operations.fleet.files import Key, Plan, Planner
 from tenants.models import Tenant
+from tenants.provisioning.schemas import list_schemas
 
 CHUNK = 250  # schemas in one statement; each locks two relations while it runs
-SCHEMAS = """
-    SELECT nspname, EXISTS (
-        SELECT FROM pg_class WHERE relname = 'django_migrations' AND relnamespace = n.oid AND relkind = 'r'
-    ) FROM pg_namespace n
-"""
 # Aggregated, because most tenants have the same rows: each distinct text is parsed and planned for once.
 RECORDS = """
     SELECT '{name}', string_agg(app || E'\\t' || name, E'\\n' ORDER BY app, name)
     FROM {schema}.django_migrations
 """
-UNPROVISIONED = (Tenant.State.PROVISIONING, Tenant.State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +37,10 @@ def survey_fleet(connection: Any, planner: Planner, *, visit_all: bool = False) 
     With `visit_all` every tenant counts as lagging: for options that do more than apply migrations.
     """
     survey = Survey()
-    has_records = _list_schemas(connection)
+    has_records = list_schemas(connection)
     schemas = []
     for schema, state in _list_tenants():
-        if state in UNPROVISIONED:
+        if state in Tenant.UNPROVISIONED:
             survey.passed_over[schema] = f"its state is {state!r}"
         elif schema not in has_records:
             survey.passed_over[schema] = "it has no schema"
@@ -69,12 +64,6 @@ def _list_tenants() -> list[tuple[str, str]]:
     order = get_tenant_migration_order() or ["schema_name"]
     tenants = Tenant.objects.exclude(schema_name=get_public_schema_name()).order_by(*order)
     return list(tenants.values_list("schema_name", "state"))
-
-
-def _list_schemas(connection: Any) -> dict[str, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(SCHEMAS)
-        return dict(cursor.fetchall())
 
 
 def _read_records(connection: Any, schemas: list[str]) -> dict[str, str | None]:
