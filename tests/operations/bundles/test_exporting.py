@@ -83,7 +83,7 @@ def test_the_manifest_comes_first_and_says_what_is_inside(bundle, acme):
 
 
 def test_the_manifest_names_the_spaces_in_use_with_their_models(bundle):
-    spaces = read_manifest(bundle)["parts"]["apps.search.bundle"]
+    spaces = read_manifest(bundle)["parts"]["search"]
 
     assert [(space["alias"], space["model"], space["documents"]) for space in spaces] == [
         ("default", "pgvector.PgVectorEmbedding", 3),
