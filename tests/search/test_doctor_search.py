@@ -155,7 +155,7 @@ def test_a_missing_index_is_found_and_its_building_is_written_as_a_task(acme, fi
         (
             Level.WARNING,
             f"space 'default', index '{name}': its vector index is missing; "
-            "from 200 rows on an index is quicker.",
+            "from 200 rows on, an ANN index is quicker.",
         )
         for name in ("default", "notes")
     ]

@@ -269,7 +269,7 @@ def test_two_sessions_never_build_the_same_index(in_scratch):
                 keys = [builder.LOCK_SPACE, builder._lock_key(name)]
                 cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
             busy = is_busy(name)
-            with pytest.raises(AnnIndexBusyError, match=rf"works at the index {SCRATCH}\.{name}\."):
+            with pytest.raises(AnnIndexBusyError, match=rf"works on the ANN index {SCRATCH}\.{name}\."):
                 build(provider, 8)
         finally:
             other.close()

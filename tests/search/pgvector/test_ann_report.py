@@ -65,7 +65,7 @@ def test_many_rows_get_an_index_with_its_size_and_recall(in_acme, carry_out_all)
 
     (status,) = report_ann_indexes(with_recall=True)
     assert summarize(proposed) == [("default", MANY, "exact", "build")]
-    assert proposed[0].why == "from 200 rows on an index is quicker"
+    assert proposed[0].why == "from 200 rows on, an ANN index is quicker"
     assert [(each.action, fault) for each, fault in done] == [("build", "")]
     assert summarize([status]) == [("default", MANY, "hnsw", "none")]
     assert status.size > 8_192
@@ -177,7 +177,7 @@ def test_an_index_that_another_session_builds_is_left_to_it(in_acme, carry_out_a
     finally:
         other.close()
 
-    assert (status.mode, status.action, status.why) == ("building", "none", "a worker is at it")
+    assert (status.mode, status.action, status.why) == ("building", "none", "a worker is working on it")
     assert done == []
 
 

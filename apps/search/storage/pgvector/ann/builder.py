@@ -1,8 +1,8 @@
-"""Builds, rebuilds and drops one vector index of the bound tenant.
+"""Builds, rebuilds and drops one ANN index of the bound tenant.
 
-Outside a transaction nothing blocks readers and writers: everything is done CONCURRENTLY (PostgreSQL's
-manual, "CREATE INDEX", section "Building Indexes Concurrently"). Inside one PostgreSQL refuses that, so the
-plain statements are used, which keep writers waiting; only tests and hand-made transactions do so.
+Outside of a transaction everything is done CONCURRENTLY, so that readers and writers go on (PostgreSQL's
+manual, "CREATE INDEX", section "Building Indexes Concurrently"). Inside a transaction PostgreSQL refuses
+that; the plain statements keep writers waiting, but only tests and hand-made transactions need them.
 """
 
 import json
@@ -10,25 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
 from typing import Any
-from zlib import crc32
 
-from django.conf import settings
 from django.db import Error, OperationalError
 from psycopg import errors, sql
 
+from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.tables.ann_index import (
-    MAX_HALFVEC_DIMENSIONS,
     forget_ann_indexes,
     get_ann_index_name,
     get_cast,
+    get_mode,
 )
 from tenants.context import connection, get_current_schema, owner_rights
+from tenants.locks import get_lock_key
 
 LOCK_SPACE = 0x1DE8  # the first key of the two-key advisory locks of this module
-MAINTENANCE_WORK_MEM_MB = 512  # at most
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
 SESSION = {"statement_timeout": "0", "lock_timeout": "10min"}
+MEMORY = "SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'"
 INVALID_INDEXES = """
     SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -44,31 +44,36 @@ IS_LOCKED = """
 
 
 class AnnIndexBusyError(RuntimeError):
-    """Another session builds or drops this index right now."""
+    """Another session builds or drops this ANN index right now."""
 
 
 def build_ann_index(model: Any, space: str, index_name: str, dimensions: int, rows: int) -> None:
-    """Build the index of (space, index_name) in a table that declares none; a valid one is left as it is.
+    """Build the ANN index of (space, index_name) in a table that declares none; leave a valid one as it is.
 
-    `rows` is how many there are about; memory is asked for accordingly, up to
-    PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. What a failed build left behind is dropped, before and after.
-    Raises AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot
-    build it, for example because the vectors have several lengths.
+    Asks for memory according to `rows`, which is about how many there are, up to
+    PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. Drops what a failed build left behind, before and after. Raises
+    AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot build it,
+    for example because the vectors have several lengths.
     """
     name = get_ann_index_name(space, index_name, dimensions)
     about = {"space": space, "index_name": index_name, "dimensions": dimensions, "rows": rows}
     with _working_on(name, _get_memory(rows, dimensions)):
         _drop_invalid(name)
-        _create(name, _create_sql(model, name, space, index_name, dimensions))
+        try:
+            _create(name, _create_sql(model, name, space, index_name, dimensions))
+        except Error:
+            if not connection.in_atomic_block:
+                _drop(name)  # an invalid ANN index serves no search, but costs every write and may refuse it
+            raise
         _comment(name, about)
         # Without statistics of these two columns the planner expects a handful of rows and sorts them.
         _execute("ANALYZE {} (space, index_name, metadata)", _qualified(model._meta.db_table))
 
 
 def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
-    """Rebuild an index that a custom table declares; searches use the old one meanwhile, if it is valid.
+    """Rebuild an ANN index that a custom table declares; searches use the old one meanwhile, if it is valid.
 
-    Raises AnnIndexBusyError when another session is at it, and django.db.Error when PostgreSQL cannot.
+    Raises AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot.
     """
     with _working_on(name, _get_memory(rows, dimensions)):
         _drop_invalid(f"{name}_ccnew", f"{name}_ccold")
@@ -77,23 +82,21 @@ def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
 
 
 def drop_ann_index(name: str) -> None:
-    """Drop the index of that name, if it is there. Raises AnnIndexBusyError when another session is at it."""
+    """Drop the ANN index of that name, if there is one. Raises AnnIndexBusyError as `build_ann_index`."""
     with _working_on(name, 0):
         _drop(name)
 
 
 def is_busy(name: str) -> bool:
-    """Return whether another session builds or drops the index of that name right now."""
-    with connection.cursor() as cursor:
-        cursor.execute(IS_LOCKED, [LOCK_SPACE, _lock_key(name) % 2**32])
-        return bool(cursor.fetchone()[0])
+    """Return whether another session builds or drops the ANN index of that name right now."""
+    return bool(_read(IS_LOCKED, LOCK_SPACE, _lock_key(name) % 2**32))
 
 
 def _create_sql(model: Any, name: str, space: str, index_name: str, dimensions: int) -> sql.Composed:
-    """What find_ann_index() looks for and NearestQuerySet asks with; see vector_index.py."""
-    is_binary = dimensions > MAX_HALFVEC_DIMENSIONS
-    vector = "binary_quantize({column})" if is_binary else "{column}"
-    operators = "bit_hamming_ops" if is_binary else "halfvec_cosine_ops"
+    """The ANN index that find_ann_index() looks for and NearestQuerySet uses; see ann_index.py."""
+    vector, operators = "{column}", "halfvec_cosine_ops"
+    if get_mode(dimensions) == "binary":
+        vector, operators = "binary_quantize({column})", "bit_hamming_ops"
     return sql.SQL(
         f"CREATE INDEX{_concurrently()} IF NOT EXISTS {{name}} ON {{table}} "
         f"USING hnsw (({vector}::{get_cast(dimensions)}) {operators}) "
@@ -108,15 +111,6 @@ def _create_sql(model: Any, name: str, space: str, index_name: str, dimensions: 
 
 
 def _create(name: str, statement: sql.Composed) -> None:
-    try:
-        _execute_with_fewer_workers(name, statement)
-    except Error:
-        if not connection.in_atomic_block:
-            _drop(name)  # an invalid index serves no search, but costs every write and may refuse it
-        raise
-
-
-def _execute_with_fewer_workers(name: str, statement: sql.Composed) -> None:
     """Execute; where the parallel workers' shared memory does not suffice, once more without them.
 
     Containers often have 64 MB of it, and pgvector asks for all of maintenance_work_mem.
@@ -162,50 +156,45 @@ def _execute(statement: str | sql.Composed, *parts: sql.Composable) -> None:
         cursor.execute(composed.as_string(cursor.connection))
 
 
+def _read(statement: str, *params: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchone()[0]
+
+
 def _get_memory(rows: int, dimensions: int) -> int:
-    """Return the megabytes in which the graph fits; one that does not takes far longer to build."""
-    vector_bytes = dimensions * 2 if dimensions <= MAX_HALFVEC_DIMENSIONS else dimensions // 8
-    cap = getattr(settings, "PGVECTOR", {}).get("MAINTENANCE_WORK_MEM_MB", MAINTENANCE_WORK_MEM_MB)
-    return min(cap, ceil(rows * (vector_bytes + ROW_OVERHEAD) / 2**20))
+    """Return the megabytes in which the graph fits; one that does not fit takes far longer to build."""
+    vector_bytes = dimensions * 2 if get_mode(dimensions) == "hnsw" else dimensions // 8
+    return min(conf.MAINTENANCE_WORK_MEM_MB, ceil(rows * (vector_bytes + ROW_OVERHEAD) / 2**20))
 
 
 @contextmanager
 def _working_on(name: str, megabytes: int) -> Iterator[None]:
-    """Hold the index's lock and have the session's parameters set; afterwards look at the catalog anew.
+    """Hold the ANN index's lock, with the session's parameters set; afterwards read the catalog anew.
 
-    The lock is tried and never waited for: who waits holds a snapshot, and a concurrent build waits for that.
+    Tries the lock and never waits for it: whoever waits holds a snapshot, and a concurrent build waits for
+    that.
     """
     in_transaction = connection.in_atomic_block
-    function = "pg_try_advisory_xact_lock" if in_transaction else "pg_try_advisory_lock"
-    if not _select(function, name):
-        raise AnnIndexBusyError(f"Another session works at the index {get_current_schema()}.{name}.")
+    set_sql, lock = (
+        ("SET LOCAL", "pg_try_advisory_xact_lock") if in_transaction else ("SET", "pg_try_advisory_lock")
+    )
+    if not _read(f"SELECT {lock}(%s, %s)", LOCK_SPACE, _lock_key(name)):
+        raise AnnIndexBusyError(f"Another session works on the ANN index {get_current_schema()}.{name}.")
     try:
         with owner_rights():  # a tenant's own role owns no table
-            _configure(megabytes, "SET LOCAL" if in_transaction else "SET")
+            for parameter, value in SESSION.items():
+                _execute(f"{set_sql} {parameter} = '{value}'")
+            if megabytes > _read(MEMORY):
+                _execute(f"{set_sql} maintenance_work_mem = '{megabytes}MB'")
             yield
     finally:
         forget_ann_indexes()
         if not in_transaction and connection.is_usable():
             for parameter in (*SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"):
                 _execute(f"RESET {parameter}")
-            _select("pg_advisory_unlock", name)
-
-
-def _configure(megabytes: int, command: str) -> None:
-    for parameter, value in SESSION.items():
-        _execute(f"{command} {parameter} = '{value}'")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'")
-        current = cursor.fetchone()[0]
-    if megabytes > current:
-        _execute(f"{command} maintenance_work_mem = '{megabytes}MB'")
-
-
-def _select(function: str, name: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, _lock_key(name)])
-        return bool(cursor.fetchone()[0])
+            _read("SELECT pg_advisory_unlock(%s, %s)", LOCK_SPACE, _lock_key(name))
 
 
 def _lock_key(name: str) -> int:
-    return crc32(f"{get_current_schema()}.{name}".encode()) - 2**31
+    return get_lock_key(f"{get_current_schema()}.{name}")

@@ -1,7 +1,7 @@
-"""The vector indexes of the bound tenant: a report of what should change, and the carrying out of it.
+"""Reports what should change about the bound tenant's ANN indexes, and carries it out.
 
-A table that declares no index gets one for each (space, index) that has many rows, and loses it when they
-are few; a table that declares one keeps it, and it is rebuilt where it has become useless.
+A table that declares no ANN index gets one for each (space, index) that has many rows, and loses it when they
+become few. A table that declares one keeps it; it is rebuilt where it has become useless.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +17,7 @@ from apps.search.storage.pgvector.ann.builder import (
     drop_ann_index,
     rebuild_ann_index,
 )
-from apps.search.storage.pgvector.ann.policy import (
-    FEWER,
-    get_index_rows,
-    judge,
-    judge_declared,
-    judge_orphan,
-)
+from apps.search.storage.pgvector.ann.policy import get_fewest_rows, judge, judge_declared, judge_orphan
 from apps.search.storage.pgvector.ann.recall import measure_recall
 from apps.search.storage.pgvector.ann.status import (
     AnnIndexStatus,
@@ -40,24 +34,29 @@ USABLE = ("hnsw", "ivfflat", "binary")
 
 
 class AnnIndexError(RuntimeError):
-    """An index could not be built, rebuilt or dropped; the message is PostgreSQL's."""
+    """ANN indexes could not be built, rebuilt or dropped; the message holds PostgreSQL's."""
 
 
 def report_ann_indexes(*, index_name: str | None = None, with_recall: bool = False) -> list[AnnIndexStatus]:
-    """Return what there is in the bound tenant, a status for each index of each space of each table.
+    """Return a status for each index of each space of each table of the bound tenant.
 
-    `index_name` keeps that index only. The recall is measured where a vector index is in use, which takes
-    some sixty searches. Raises NoTenantError while no tenant is bound.
+    `index_name` keeps that index only. `with_recall` measures the recall where an ANN index is in use, which
+    takes some sixty searches each. Raises NoTenantError while no tenant is bound.
     """
     forget_ann_indexes()
     found = [status for model in list_tables() for status in _report_table(model)]
     kept = [status for status in found if index_name in (None, status.index_name)]
-    return [_with_recall(status) for status in kept] if with_recall else kept
+    return [
+        replace(each, recall=measure_recall(each.model, each.space, each.index_name))
+        if with_recall and each.mode in USABLE and each.rows
+        else each
+        for each in kept
+    ]
 
 
 def needs_report() -> bool:
-    """Return whether an index of the bound tenant may need work; cheap, for it is asked after writes."""
-    enough = get_index_rows() // FEWER
+    """Return whether an ANN index of the bound tenant may need work; cheap, because every write asks."""
+    enough = get_fewest_rows()
     return any(
         model.objects.order_by().values("pk")[:enough].count() >= enough
         or (get_declared_ann_index(model) is None and list_ann_indexes(model))
@@ -66,37 +65,29 @@ def needs_report() -> bool:
 
 
 def carry_out(
-    statuses: Iterable[AnnIndexStatus], *, progress: Callable[[AnnIndexStatus], object] = lambda status: None
+    statuses: Iterable[AnnIndexStatus],
+    *,
+    progress: Callable[[AnnIndexStatus], object] = lambda status: None,
 ) -> Iterator[tuple[AnnIndexStatus, str]]:
-    """Do what the statuses propose; yield each that has an action, with why it failed, "" when it did not.
+    """Do what the statuses propose; yield each with why it failed, "" when it did not. Harmless to repeat.
 
-    `progress` is called before each. What another session is doing already is left to it and not yielded.
+    Yields only those that have an action, and leaves out what another session is doing already. `progress` is
+    called before each.
     """
     due = {(status.schema, status.name): status for status in statuses if status.action != "none"}
     for status in due.values():
         progress(status)
         try:
-            act(status)
+            # In a caller's transaction a failure must not spoil the rest of it.
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                _act(status)
         except AnnIndexBusyError:
             continue
-        except AnnIndexError as error:
-            yield status, str(error)
+        except Error as error:
+            reason = str(error).partition("\n")[0]
+            yield status, f"{status.label}: {status.action} failed: {reason}"
         else:
             yield status, ""
-
-
-def act(status: AnnIndexStatus) -> None:
-    """Carry out a status's action; again is harmless.
-
-    Raises AnnIndexBusyError when another session is at it and AnnIndexError when PostgreSQL refuses.
-    """
-    try:
-        # In a caller's transaction a failure must not spoil the rest of it.
-        with transaction.atomic() if connection.in_atomic_block else nullcontext():
-            _act(status)
-    except Error as error:
-        reason = str(error).partition("\n")[0]
-        raise AnnIndexError(f"{status.label}: {status.action} failed: {reason}") from error
 
 
 def _act(status: AnnIndexStatus) -> None:
@@ -104,24 +95,17 @@ def _act(status: AnnIndexStatus) -> None:
         drop_ann_index(status.name)
     elif status.action == "rebuild" and get_declared_ann_index(status.model) is not None:
         rebuild_ann_index(status.name, status.table_rows, status.dimensions)
-    elif status.action in ("build", "rebuild"):
-        # Afterwards each row that still waits for its words would cost an insertion into the index.
+    else:
+        # Later, each row that still waits for its words would cost an insertion into the ANN index.
         make_pending_keywords(status.model, status.space, status.index_name)
         build_ann_index(status.model, status.space, status.index_name, status.dimensions, status.rows)
 
 
 def _report_table(model: Any) -> list[AnnIndexStatus]:
-    statuses, found = list_statuses(model), list_ann_indexes(model)
-    declared = get_declared_ann_index(model)
-    if declared is None:
-        judged = [judge(status, found.pop(status.name, None)) for status in statuses]
-        return judged + [judge_orphan(model, name, index) for name, index in found.items()]
-    if not statuses and not all(index.is_valid for index in found.values()):
+    statuses, stored = list_statuses(model), list_ann_indexes(model)
+    if get_declared_ann_index(model) is None:
+        judged = [judge(status, stored.pop(status.name, None)) for status in statuses]
+        return judged + [judge_orphan(model, name, index) for name, index in stored.items()]
+    if not statuses and not all(index.is_valid for index in stored.values()):
         statuses = [make_status(model, "", "")]
-    return [judge_declared(status, found.get(status.name)) for status in statuses]
-
-
-def _with_recall(status: AnnIndexStatus) -> AnnIndexStatus:
-    if status.mode not in USABLE or not status.rows:
-        return status
-    return replace(status, recall=measure_recall(status.model, status.space, status.index_name))
+    return [judge_declared(status, stored.get(status.name)) for status in statuses]

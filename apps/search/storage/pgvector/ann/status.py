@@ -1,4 +1,4 @@
-"""What vector indexes the bound tenant has, as the models declare them and the catalog shows them."""
+"""The ANN indexes of the bound tenant, as the models declare them and the catalog shows them."""
 
 import json
 import re
@@ -29,12 +29,12 @@ CATALOG = """
 
 @dataclass(frozen=True)
 class AnnIndexStatus:
-    """One index of one space: how it is searched, and what should change.
+    """One index of one space: how it is searched, and what should change about its ANN index.
 
-    `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid"; `size` in bytes, of the vector
-    index, which a declared one shares among all `table_rows`; `recall` is recall@10 against an exact search,
-    None where it was not measured; `action` is "none", "build", "drop" or "rebuild", and `why` its reason.
-    `name` is that of the database's index.
+    `name` and `size`, in bytes, are those of the ANN index; one that the model declares serves all
+    `table_rows`. `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid". `recall` is
+    recall@10 against an exact search, None where it was not measured. `action` is "none", "build", "drop" or
+    "rebuild", and `why` is the reason.
     """
 
     schema: str
@@ -53,13 +53,13 @@ class AnnIndexStatus:
 
     @property
     def label(self) -> str:
-        """Which one it is, for a message."""
+        """The schema, space and index, for a message."""
         return f"{self.schema}: {self.space or '?'}/{self.index_name or '?'}"
 
 
 @dataclass(frozen=True)
 class StoredAnnIndex:
-    """An index as the catalog shows it; `about` is what its builder noted down."""
+    """An ANN index as the catalog shows it; `about` is what its builder noted down."""
 
     is_valid: bool
     size: int
@@ -103,7 +103,7 @@ def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0)
 
 
 def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
-    """Return the table's indexes that are vector indexes of ours, by their names."""
+    """Return the table's ANN indexes that this app looks after, by their names."""
     declared = get_declared_ann_index(model)
     with connection.cursor() as cursor:
         cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
