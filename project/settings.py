@@ -102,7 +102,6 @@ DATABASE_ROUTERS = ["tenants.binding.routers.TenantRouter", "django_tenants.rout
 TENANT_LIMIT_SET_CALLS = True
 TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
 TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
-DELETION_GRACE_DAYS = env.float("DELETION_GRACE_DAYS", default=14)  # until a tenant that leaves is deleted
 TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
 TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
 GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from apps.search.embedders import OpenAICompatibleEmbedder
+from tenants.conf import AppSettings
 
 ROOT = settings.BASE_DIR
 ENTRY = re.compile(r"#?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
@@ -37,10 +38,11 @@ def read_settings():
 
 
 def read_elsewhere():
-    """Return what is read before there are settings, and what an embedder's option names."""
+    """Return what apps read, what is read before there are settings, and what an embedder's option names."""
     places = (ROOT / "project" / "embedded_postgres").glob("*.py")
+    of_apps = [kind.list_variables() for kind in AppSettings.__subclasses__()]
     option = inspect.signature(OpenAICompatibleEmbedder.__init__).parameters["api_key_env"]
-    return {option.default}.union(*map(read_variables, places))
+    return {option.default}.union(*of_apps, *map(read_variables, places))
 
 
 def get_lock_files():

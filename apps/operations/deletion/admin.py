@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.widgets import AdminTextInputWidget
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from apps.operations.deletion.conf import conf
 from apps.operations.deletion.deleting import delete_with_proof
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
 from tenants.admin.site import TenantAdmin, extend_tenant_admin, site
@@ -89,7 +89,7 @@ class LeavingTenantAdmin(TenantAdmin):
         form = NameForm(request.POST or None, tenant=tenant)
         if form.is_valid():
             return self._delete(request, tenant)
-        deleted_after = timezone.now() + timedelta(days=settings.DELETION_GRACE_DAYS)
+        deleted_after = timezone.now() + timedelta(days=conf.DELETION_GRACE_DAYS)
         context = {"form": form, "title": f"Delete {tenant}", "deleted_after": deleted_after}
         return self.render(request, "deletion/delete_tenant.html", tenant, context)
 

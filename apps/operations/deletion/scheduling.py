@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 
+from apps.operations.deletion.conf import conf
 from apps.operations.deletion.deleting import leave
 from apps.operations.deletion.tasks import delete_due_tenant
 from tenants.context import unbound
@@ -22,10 +22,10 @@ MOST_DAYS = 3650
 def schedule_deletion(tenant: Tenant, days: float | None = None) -> None:
     """Close the tenant now and write the task that deletes it after so many days.
 
-    Without `days` it is settings.DELETION_GRACE_DAYS. A tenant that is leaving gets the new date. Raises
+    The default is settings.DELETION_GRACE_DAYS. A tenant that is leaving already gets the new date. Raises
     ValidationError for days below 0 or above MOST_DAYS, and for a tenant that was never provisioned.
     """
-    days = settings.DELETION_GRACE_DAYS if days is None else days
+    days = conf.DELETION_GRACE_DAYS if days is None else days
     if not 0 <= days <= MOST_DAYS:
         raise ValidationError(f"The days of grace are {days}; they must be 0 to {MOST_DAYS}.")
     delete_after = timezone.now() + timedelta(days=days)
