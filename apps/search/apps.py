@@ -23,10 +23,6 @@ class SearchConfig(AppConfig):
         from apps.search import checks  # noqa: F401
         from apps.search.indexing import signals
         from apps.search.searching import fusion  # noqa: F401 - claims its OPTIONS of a space
-        from apps.search.spaces.space import register_use
-        from apps.search_switching import advancing, overview
 
         signals.connect()
         autodiscover_modules("search_indexes")
-        advancing.connect()
-        register_use(overview.describe_use)

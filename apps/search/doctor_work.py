@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from apps.operations.doctor.finding import Finding, Level
+from apps.operations.doctor.finding import Finding, Level, write_sql
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run
 from apps.search.models import IndexRun, SetAside
@@ -63,7 +63,8 @@ def _check_set_aside(schema: str) -> Iterator[Finding]:
     kinds = SetAside.objects.order_by("space").values_list("space").annotate(count=Count("pk"))
     for space, count in kinds:
         message = f"space {space!r}: {count} objects could not be embedded and are set aside."
-        fix = f"manage.py switch_space status --schema={schema} says why; save them, or rebuild_index."
+        why = write_sql("SELECT * FROM {schema}.{table};", schema=schema, table=SetAside._meta.db_table)
+        fix = f"Save them, or: manage.py rebuild_index --queue --schema={schema} --space={space}. Why: {why}"
         yield Finding(Level.WARNING, schema, message, fix)
 
 

@@ -1,53 +1,6 @@
-"""What the search remembers of its own work: runs through an index, objects set aside, switches of space."""
+"""What the search remembers of its work: runs, objects set aside, vectors, and the use of services."""
 
 from django.db import models
-from django.db.models import Q
-
-
-class SpaceSwitch(models.Model):
-    """The change of the bound tenant from one space to another; at most one is live at a time.
-
-    While it is live, what is saved goes into both spaces; up to the cut-over the tenant searches `source`,
-    from then on `target`.
-    """
-
-    class State(models.TextChoices):
-        """From the first document in the target to the last in the source."""
-
-        FILLING = "filling"  # everything is embedded into the target
-        READY = "ready"  # the target is complete and indexed
-        SWITCHED = "switched"  # the target is searched; the source is kept up to date for the way back
-        ENDED = "ended"  # the source is given up
-        CANCELLED = "cancelled"  # the target is given up
-
-    LIVE = (State.FILLING, State.READY, State.SWITCHED)
-
-    source = models.CharField(max_length=50)
-    target = models.CharField(max_length=50)
-    state = models.CharField(max_length=20, choices=State, default=State.FILLING)
-    is_automatic = models.BooleanField(default=False, help_text="Cut over as soon as the target is ready.")
-    reason = models.TextField(blank=True, help_text="Why it is not going on.")
-    comparison = models.JSONField(null=True, help_text="How alike both spaces answer.")
-    started_by = models.CharField(max_length=254, blank=True)
-    started_at = models.DateTimeField(auto_now_add=True)
-    ready_at = models.DateTimeField(null=True)
-    switched_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["-pk"]
-        constraints = [
-            models.UniqueConstraint(
-                models.Value(1),
-                name="search_one_live_switch",
-                # Not `state__in`: PostgreSQL writes that otherwise when it reads its own text, and no
-                # template of a tenant's schema could be made.
-                condition=Q(state="filling") | Q(state="ready") | Q(state="switched"),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source} to {self.target}: {self.state}"
 
 
 class IndexRun(models.Model):
@@ -67,7 +20,11 @@ class IndexRun(models.Model):
 
     index_name = models.CharField(max_length=100)
     space = models.CharField(max_length=50)
-    switch = models.ForeignKey(SpaceSwitch, models.CASCADE, null=True, related_name="runs")
+    switch_id = models.BigIntegerField(
+        null=True,
+        db_index=True,
+        help_text="The switch that it is part of, if any.",
+    )
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
     position = models.JSONField(null=True)
     total = models.PositiveBigIntegerField(default=0)
@@ -165,8 +122,3 @@ class CacheUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}: {self.hits} hits, {self.misses} misses"
-
-
-def get_live_switch() -> SpaceSwitch | None:
-    """Return the bound tenant's live switch, if there is one."""
-    return SpaceSwitch.objects.filter(state__in=SpaceSwitch.LIVE).first()

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django_tenants.utils import get_tenant_model
 
 from apps.search.embedders.openai_compatible import DEFAULT_INPUT_BYTES
-from apps.search.spaces.space import describe_uses
+from apps.search.spaces.live_spaces import describe_uses
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt, encrypt_again
 from tenants.context import get_current_schema, unbound

@@ -1,4 +1,7 @@
-"""The shadow comparison of a switch: made when its target is ready, kept with it, shown to the operator."""
+"""The shadow comparison of a switch: made when its target is ready, kept with it, shown to the operator.
+
+Imported only where apps.search_switching is installed: if you delete that app's folder, delete this file.
+"""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,11 +10,17 @@ from django.tasks import task
 
 from apps.search.embedders import EmbeddingError
 from apps.search.indexes.registry import get_index_names
-from apps.search.models import SpaceSwitch
 from apps.search_quality.comparing import Comparison, compare_spaces
+from apps.search_switching.advancing import switch_ready
+from apps.search_switching.models import SpaceSwitch
 
 MODE = "hybrid"
 SHOWN = 5  # of an index's queries, those that differ most
+
+
+def connect() -> None:
+    """Listen for switches that become ready."""
+    switch_ready.connect(ask_for_comparison, dispatch_uid="quality:switch")
 
 
 def ask_for_comparison(switch: SpaceSwitch, **kwargs: Any) -> None:

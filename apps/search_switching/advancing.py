@@ -14,11 +14,12 @@ from apps.search.indexes.sources import get_sources
 from apps.search.indexing.batches import Batch
 from apps.search.indexing.runs import run_finished
 from apps.search.indexing.set_asides import index_patiently
-from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.models import IndexRun
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search_switching.cut_over import SwitchError, cut_over
 from apps.search_switching.gaps import find_gaps, find_missing_objects
 from apps.search_switching.loose import copy_loose
+from apps.search_switching.models import SpaceSwitch
 
 switch_ready = Signal()  # switch=SpaceSwitch, in the transaction that says that its target is ready
 

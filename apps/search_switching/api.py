@@ -9,11 +9,11 @@ from typing import Any, Literal
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 
-from apps.search.models import SpaceSwitch, get_live_switch
 from apps.search.searching.refusals import ErrorsOut, refuse, require
 from apps.search.spaces.live_spaces import get_searched_space
 from apps.search_switching import steps
 from apps.search_switching.estimating import estimate_switch
+from apps.search_switching.models import SpaceSwitch, get_live_switch
 
 router = Router(tags=["spaces"])
 
@@ -83,21 +83,21 @@ REFUSALS = {401: ErrorsOut, 403: ErrorsOut, 409: ErrorsOut}
 @router.get("/space-switch", response={200: StateOut} | REFUSALS)
 def show_switch(request: HttpRequest) -> Any:
     """Show which space is searched and how far a switch is."""
-    require(request, "search.view_spaceswitch")
+    require(request, "search_switching.view_spaceswitch")
     return _describe()
 
 
 @router.get("/space-switch/estimate", response={200: EstimateOut} | REFUSALS)
 def estimate(request: HttpRequest, target: str) -> Any:
     """Tell what a switch to a space would take; a few stored texts are embedded for it."""
-    require(request, "search.add_spaceswitch")
+    require(request, "search_switching.add_spaceswitch")
     return asdict(estimate_switch(target))
 
 
 @router.post("/space-switch", response={202: StateOut} | REFUSALS)
 def begin_switch(request: HttpRequest, switch: SwitchIn) -> Any:
     """Begin to fill another space; a worker does it."""
-    require(request, "search.add_spaceswitch")
+    require(request, "search_switching.add_spaceswitch")
     by = request.user.get_username()
     try:
         steps.start_switch(switch.target, is_automatic=switch.is_automatic, started_by=by)
@@ -109,7 +109,7 @@ def begin_switch(request: HttpRequest, switch: SwitchIn) -> Any:
 @router.post("/space-switch/{step}", response={200: StateOut, 404: ErrorsOut} | REFUSALS)
 def take_step(request: HttpRequest, step: Step) -> Any:
     """Take a step of the switch that is under way."""
-    require(request, "search.change_spaceswitch")
+    require(request, "search_switching.change_spaceswitch")
     switch = get_live_switch()
     if switch is None:
         raise Http404("No switch is under way.")

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from apps.search.models import SpaceSwitch
 from apps.search.spaces.live_spaces import changing_spaces, set_searched_space
 from apps.search_switching.gaps import find_gaps
+from apps.search_switching.models import SpaceSwitch
 
 State = SpaceSwitch.State
 

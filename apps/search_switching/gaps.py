@@ -6,9 +6,10 @@ from typing import Any
 from django.db.models import F, Func, Value
 
 from apps.search.indexes.sources import parse_key
-from apps.search.models import IndexRun, SetAside, SpaceSwitch
+from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.space import get_space
 from apps.search_switching.loose import find_missing_loose
+from apps.search_switching.models import SpaceSwitch
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods
 from apps.search.indexes.registry import get_index_names
 from apps.search.indexing import runs
 from apps.search.indexing.tasks import resume_run, start_run
-from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search_switching import steps
 from apps.search_switching.estimating import estimate_switch
+from apps.search_switching.models import SpaceSwitch
 from apps.search_switching.overview import look_over
 from tenants.admin.pages import render_page
 from tenants.context import tenant_context
@@ -81,7 +82,7 @@ def _take_step(request: HttpRequest, step: str) -> str:
         return _rebuild(request.POST.get("index", ""))
     if step in RUN_STEPS:
         take_run, said = RUN_STEPS[step]
-        take_run(get_object_or_404(IndexRun, pk=request.POST.get("run") or 0, switch=None))
+        take_run(get_object_or_404(IndexRun, pk=request.POST.get("run") or 0, switch_id=None))
         return said
     if step not in STEPS:
         raise PermissionDenied

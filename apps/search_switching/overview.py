@@ -7,12 +7,13 @@ from django.utils import timezone
 
 from apps.search.indexes.registry import get_index_names
 from apps.search.indexing.batches import count_objects
-from apps.search.models import IndexRun, SetAside, SpaceSwitch, get_live_switch
+from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.embedding_cache import CacheReport, report_cache
 from apps.search.spaces.live_spaces import get_searched_space
 from apps.search.spaces.space import list_spaces
 from apps.search.storage.pgvector.ann.status import list_statuses, list_tables
 from apps.search_switching.gaps import Gaps, find_gaps
+from apps.search_switching.models import SpaceSwitch, get_live_switch
 
 SET_ASIDE_SHOWN = 20
 PAST_SHOWN = 5
@@ -93,15 +94,8 @@ def look_over() -> Overview:
     )
 
 
-def describe_use(alias: str) -> str:
-    """Say that the bound tenant's live switch needs a space, "" when it does not."""
-    switch = get_live_switch()
-    needed = switch is not None and alias in (switch.source, switch.target)
-    return f"The switch {switch} needs it; end or cancel that first." if needed else ""
-
-
 def _look_at(index_name: str) -> IndexRow:
-    runs = IndexRun.objects.filter(index_name=index_name, switch=None)
+    runs = IndexRun.objects.filter(index_name=index_name, switch_id=None)
     return IndexRow(index_name, count_objects(index_name), runs.first())
 
 

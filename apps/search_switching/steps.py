@@ -11,13 +11,14 @@ from django.utils import timezone
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexes.registry import get_index_names
 from apps.search.indexing.tasks import resume_run, start_run
-from apps.search.models import IndexRun, SpaceSwitch, get_live_switch
+from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import changing_spaces, get_searched_space, set_searched_space
 from apps.search.spaces.space import get_space
 from apps.search_switching.advancing import advance_switch
 from apps.search_switching.cut_over import SwitchError, cut_over, require, save
 from apps.search_switching.dropping import enqueue_dropping
 from apps.search_switching.loose import copy_loose_documents
+from apps.search_switching.models import SpaceSwitch, get_live_switch
 
 __all__ = [
     "SwitchError",
@@ -49,7 +50,7 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
             source=source, target=target, is_automatic=is_automatic, started_by=started_by
         )
         for index_name in get_index_names():
-            start_run(index_name, target, switch=switch)
+            start_run(index_name, target, switch_id=switch.pk)
         advance_switch.enqueue(switch.pk)
     return switch
 

@@ -58,7 +58,8 @@ def test_objects_set_aside_are_counted_and_nothing_of_them_is_told(acme, globex)
     (finding,) = examine(acme, globex)
 
     assert finding.message == "space 'default': 2 objects could not be embedded and are set aside."
-    assert "switch_space status --schema=acme" in finding.fix
+    assert "rebuild_index --queue --schema=acme --space=default" in finding.fix
+    assert finding.fix.endswith('SELECT * FROM "acme"."search_setaside";')
     assert "secret" not in f"{finding}"
 
 

@@ -8,7 +8,8 @@ from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import get_embedder, has_entry, list_aliases
 from apps.search.indexing.batches import index_objects
-from apps.search.spaces.space import get_space, list_spaces, register_use
+from apps.search.spaces import live_spaces
+from apps.search.spaces.space import get_space, list_spaces
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search_own_spaces.models import FIXED, OwnSpace, SpaceInUseError
 from tenants.context import TenantMismatchError, owner_rights, tenant_context, unbound
@@ -143,8 +144,8 @@ def test_the_active_space_cannot_be_deleted(in_acme, make_space):
 
 
 def test_a_space_that_something_else_needs_cannot_be_deleted(in_acme, make_space, monkeypatch):
-    monkeypatch.setattr("apps.search.spaces.space._uses", [])
-    register_use(lambda alias: "A switch to it is under way." if alias == "own-stub" else "")
+    monkeypatch.setattr(live_spaces, "_finders", [])
+    live_spaces.register_live_spaces(lambda: {"own-stub": "A switch to it is under way."})
     other = make_space("own-other")
 
     with pytest.raises(SpaceInUseError, match=r"own-stub cannot be deleted\. A switch to it is under way\."):

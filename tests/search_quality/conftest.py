@@ -9,6 +9,9 @@ from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
 from apps.search_quality.golden import promote
 from tenants.context import tenant_context
+from tests.search.conftest import embedder
+
+__all__ = ["embedder"]
 
 TEXTS = {
     "Tides": "The sea rises and falls because the moon pulls",

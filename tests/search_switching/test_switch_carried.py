@@ -6,7 +6,8 @@ from django_tasks_db.models import DBTaskResult
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from apps.operations.deletion.deleting import delete_with_proof
-from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.models import IndexRun
+from apps.search_switching.models import SpaceSwitch
 from apps.search_switching.steps import start_switch
 from tenants.context import connection, owner_rights, tenant_context
 from tenants.models import Tenant

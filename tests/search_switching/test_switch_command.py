@@ -2,7 +2,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.search.embedders import EmbeddingError
-from apps.search.models import SpaceSwitch
+from apps.search_switching.models import SpaceSwitch
 from tests.search_switching.work import make, run_tasks, titles
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")

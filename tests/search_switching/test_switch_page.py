@@ -3,8 +3,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 
 from apps.articles.models import Article
-from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.models import IndexRun
 from apps.search.templatetags.search_tags import duration
+from apps.search_switching.models import SpaceSwitch
 from tenants.context import owner_rights, tenant_context
 from tests.search_switching.work import make, run_tasks, titles
 

@@ -10,8 +10,8 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.articles.models import Article
 from apps.search import get_provider
-from apps.search.models import SpaceSwitch
 from apps.search.searching.results import search_objects
+from apps.search_switching.models import SpaceSwitch
 from apps.search_switching.steps import end_switch, start_switch
 from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant

@@ -4,10 +4,11 @@ from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError
-from apps.search.models import IndexRun, ServiceBudget, SetAside, SpaceSwitch
+from apps.search.models import IndexRun, ServiceBudget, SetAside
 from apps.search.searching.results import search_objects
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from apps.search_switching.models import SpaceSwitch
 from apps.search_switching.steps import (
     SwitchError,
     cancel_switch,

@@ -19,7 +19,7 @@ from apps.search.embedders import EmbeddingUnavailableError
 from apps.search.indexes.sources import get_sources
 from apps.search.indexing.batches import Batch, count_objects, delete_orphans
 from apps.search.indexing.set_asides import index_patiently
-from apps.search.models import IndexRun, SetAside, SpaceSwitch
+from apps.search.models import IndexRun, SetAside
 from apps.search.providers import get_provider
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
 
@@ -35,10 +35,10 @@ class RunError(RuntimeError):
     """A run is not in a state in which that can be done."""
 
 
-def create_run(index_name: str, space: str, *, switch: SpaceSwitch | None = None) -> IndexRun:
+def create_run(index_name: str, space: str, *, switch_id: int | None = None) -> IndexRun:
     """Write down a run; `indexing.tasks.start_run` also writes its task."""
     total = count_objects(index_name)
-    return IndexRun.objects.create(index_name=index_name, space=space, switch=switch, total=total)
+    return IndexRun.objects.create(index_name=index_name, space=space, switch_id=switch_id, total=total)
 
 
 def pause(run: IndexRun) -> None:

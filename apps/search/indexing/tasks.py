@@ -16,7 +16,7 @@ from apps.search.indexes.sources import BATCH
 from apps.search.indexing.batches import make_batches
 from apps.search.indexing.runs import create_run, unpause, work_on
 from apps.search.indexing.set_asides import index_patiently, set_aside
-from apps.search.models import IndexRun, SpaceSwitch
+from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search.storage.pgvector.ann.report import (
     AnnIndexError,
@@ -82,9 +82,12 @@ def continue_run(run_pk: int) -> int:
     return run.objects_done
 
 
-def start_run(index_name: str, space: str, *, switch: SpaceSwitch | None = None) -> IndexRun:
-    """Write down a run through an index into a space, and its task, in the current transaction."""
-    run = create_run(index_name, space, switch=switch)
+def start_run(index_name: str, space: str, *, switch_id: int | None = None) -> IndexRun:
+    """Write down a run through an index into a space, and its task, in the current transaction.
+
+    `switch_id` names what the run is a part of.
+    """
+    run = create_run(index_name, space, switch_id=switch_id)
     continue_run.enqueue(run.pk)
     return run
 

@@ -1,27 +1,39 @@
-"""Which spaces the bound tenant's documents are written to: the one it searches, and those of a live switch.
+"""Which spaces the bound tenant's documents are written to: the one it searches, and those that apps add.
 
-They change only under a lock that every write of an index holds shared, so no document goes to a space that
-was given up, or misses one that was taken up.
+They change only under a lock that every write of an index shares. So no document goes into a space that the
+tenant has given up, and none misses a space that it has taken up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from zlib import crc32
 
 from django.db import transaction
 from django_tenants.utils import get_tenant_model
 
-from apps.search.models import get_live_switch
 from tenants.context import connection, get_current_schema, get_current_tenant, unbound
 
 LOCK_SPACE = 0x5ACE  # the first key of the two-key advisory locks of this module
+
+_finders: list[Callable[[], Mapping[str, str]]] = []
+
+
+def register_live_spaces(find: Callable[[], Mapping[str, str]]) -> None:
+    """Have documents written to further spaces, from an AppConfig's `ready`.
+
+    `find()` returns the aliases for the bound tenant, each with a sentence on why the space is needed. It is
+    called with every write.
+    """
+    if find not in _finders:
+        _finders.append(find)
 
 
 def get_searched_space(*, lock: bool = False) -> str:
     """Return the alias of the space that the bound tenant searches, as the registry has it now.
 
-    A bound tenant's own attribute is as old as the request or task. `lock` keeps the tenant's row as it is
-    until the transaction ends, which whoever deletes a space of its own waits for. Raises NoTenantError.
+    The bound tenant's own attribute is as old as the request or the task. With `lock`, the tenant's row stays
+    as it is until the transaction ends: the deletion of an own space waits for that. Raises NoTenantError.
     """
     schema = get_current_schema()
     with unbound():
@@ -33,9 +45,13 @@ def get_searched_space(*, lock: bool = False) -> str:
 
 def get_written_spaces() -> list[str]:
     """Return the aliases that the bound tenant's documents are written to, the searched one first."""
-    switch = get_live_switch()
-    used = [switch.source, switch.target] if switch else []
-    return list(dict.fromkeys([get_searched_space(), *used]))
+    added = chain.from_iterable(find() for find in _finders)
+    return list(dict.fromkeys([get_searched_space(), *added]))
+
+
+def describe_uses(alias: str) -> list[str]:
+    """Return, as sentences, why apps need a space for the bound tenant; empty when none does."""
+    return [needed[alias] for find in _finders if alias in (needed := find())]
 
 
 def set_searched_space(alias: str) -> None:

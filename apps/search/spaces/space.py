@@ -3,7 +3,6 @@
 Aliases are those of settings.EMBEDDINGS, for every tenant, and those of the bound tenant's own spaces.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,7 @@ from apps.search.embedders import list_aliases as list_spaces
 if TYPE_CHECKING:
     from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
-__all__ = ["Space", "describe_uses", "get_space", "list_spaces", "register_use"]
-
-_uses: list[Callable[[str], str]] = []
+__all__ = ["Space", "get_space", "list_spaces"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,3 @@ def get_space(alias: str) -> Space:
         known = ", ".join(sorted(list_spaces())) or "none"
         raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}.")
     return Space(alias)
-
-
-def register_use(describe: Callable[[str], str]) -> None:
-    """Ask `describe(alias)` before a space of the bound tenant is deleted; "" when it does not need it."""
-    if describe not in _uses:
-        _uses.append(describe)
-
-
-def describe_uses(alias: str) -> list[str]:
-    """Return, as sentences, what the bound tenant needs a space for; empty when it may be deleted."""
-    return [sentence for describe in _uses if (sentence := describe(alias))]

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from apps.search.indexing.runs import RunError
-from apps.search.models import SpaceSwitch, get_live_switch
 from apps.search_switching.estimating import estimate_switch
+from apps.search_switching.models import SpaceSwitch, get_live_switch
 from apps.search_switching.overview import look_over
 from apps.search_switching.steps import (
     SwitchError,

@@ -1,0 +1,3 @@
+from tests.search.conftest import embedder
+
+__all__ = ["embedder"]
