@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.dispatch import Signal
 from django.tasks import task
 from django.utils import timezone
 
@@ -16,12 +15,11 @@ from apps.search.indexing.runs import run_finished
 from apps.search.indexing.set_asides import index_patiently
 from apps.search.models import IndexRun
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
+from apps.search_switching.comparing import ask_for_comparison
 from apps.search_switching.cut_over import SwitchError, cut_over
 from apps.search_switching.gaps import find_gaps, find_missing_objects
 from apps.search_switching.loose import copy_loose
 from apps.search_switching.models import SpaceSwitch
-
-switch_ready = Signal()  # switch=SpaceSwitch, in the transaction that says that its target is ready
 
 WAIT = 3  # seconds until a switch that has gaps is looked at again
 
@@ -85,7 +83,7 @@ def _make_ready(switch: SpaceSwitch) -> str:
     ready = {"state": SpaceSwitch.State.READY, "ready_at": timezone.now(), "reason": ""}
     with transaction.atomic():
         if _due().filter(pk=switch.pk).update(**ready) and was_filling:
-            switch_ready.send(SpaceSwitch, switch=switch)
+            ask_for_comparison(switch)
     switch.refresh_from_db()
     if switch.is_automatic and switch.state == SpaceSwitch.State.READY:
         _cut_over_automatically(switch)

@@ -11,8 +11,10 @@ class SearchSwitchingConfig(AppConfig):
     name = "apps.search_switching"
     verbose_name = "search switching"
     moved_tasks: ClassVar[dict[str, str]] = {
-        f"apps.search.switching.{task}": f"apps.search_switching.{task}"
-        for task in ("advancing.advance_switch", "dropping.drop_documents", "loose.copy_loose_documents")
+        "apps.search.switching.advancing.advance_switch": f"{name}.advancing.advance_switch",
+        "apps.search.switching.dropping.drop_documents": f"{name}.dropping.drop_documents",
+        "apps.search.switching.loose.copy_loose_documents": f"{name}.loose.copy_loose_documents",
+        "apps.search.quality.switch_comparing.compare_switch": f"{name}.comparing.compare_switch",
     }
 
     def ready(self) -> None:

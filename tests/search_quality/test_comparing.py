@@ -83,8 +83,8 @@ def test_comparing_notes_no_search(asked):
 
 
 def test_an_unknown_index_is_refused(in_acme):
-    with pytest.raises(UnknownIndexError, match=r"There is no index 'notes'"):
-        compare_spaces("notes", "default", "other")
+    with pytest.raises(UnknownIndexError, match=r"There is no index 'nowhere'"):
+        compare_spaces("nowhere", "default", "other")
 
 
 def test_another_tenants_searches_and_objects_have_no_part(asked, globex):

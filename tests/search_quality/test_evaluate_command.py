@@ -163,7 +163,7 @@ def test_figures_are_saved_in_their_own_tenant_only(golden, globex, run):
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ({"index": "notes"}, r"^--index: There is no index 'notes'"),
+        ({"index": "nowhere"}, r"^--index: There is no index 'nowhere'"),
         ({"space": "nowhere"}, r"^--space: EMBEDDINGS\['nowhere'\]: there is no such alias"),
         ({"schema": "nobody"}, r"^--schema: no active tenant has the schema 'nobody'"),
     ],

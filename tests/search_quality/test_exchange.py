@@ -81,7 +81,7 @@ def test_in_another_tenant_the_key_finds_the_object_whatever_its_primary_key(mak
 def test_one_index_is_exported_alone(make_golden):
     make_golden("flour", "Bread")
 
-    assert export(index="notes") == ""
+    assert export(index="nowhere") == ""
     assert export(index="articles").count("\n") == 1
 
 
@@ -115,7 +115,7 @@ def test_blank_lines_are_passed_over(acme, articles, capsys):
         ("[]", 'line 2: it must be an object with "q", "index", "filter" and a list of "answers".'),
         (as_line(answers=["bread"]), "line 2: an answer must be an object, not str."),
         (as_line(q=""), "line 2: q: Type what you are looking for: 1 to 2,000 characters."),
-        (as_line(index="notes"), "line 2: index: There is no index 'notes'."),
+        (as_line(index="nowhere"), "line 2: index: There is no index 'nowhere'."),
         (as_line(filter={"a": {"near": 1}}), "line 2: filter: a.near: "),
         (as_line(answers=[{"model": "a.poem"}]), "line 2: model 'a.poem' is no installed model."),
         (as_line(answers=[{"model": "accounts.user"}]), "line 2: model 'accounts.user' is not indexed."),

@@ -59,7 +59,7 @@ def test_an_index_is_listed_alone(site, make_golden, make_member):
     make_golden("cream", "Butter")
     make_member("view_goldenquery")
 
-    assert [site.get(API, {"index": name}).json()["count"] for name in ("articles", "notes")] == [1, 0]
+    assert [site.get(API, {"index": name}).json()["count"] for name in ("articles", "nowhere")] == [1, 0]
 
 
 def test_a_golden_query_is_deleted_with_its_answers(site, make_golden, make_member, acme):

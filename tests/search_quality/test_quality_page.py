@@ -94,7 +94,7 @@ def test_a_candidate_with_documents_stands_beside_the_tenants_space(site, acme, 
     assert "of articles in the space other</title>" in page
 
 
-@pytest.mark.parametrize("query", [{"index": "notes"}, {"space": "custom"}, {"measure": "vague"}])
+@pytest.mark.parametrize("query", [{"index": "nowhere"}, {"space": "custom"}, {"measure": "vague"}])
 def test_what_there_is_not_is_not_found(site, articles, make_member, query):
     make_member("view_goldenquery")
 

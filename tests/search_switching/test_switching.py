@@ -40,7 +40,7 @@ def test_a_switch_fills_the_target_and_waits_for_the_operator(in_acme, target):
 
     assert (switch.state, searched(in_acme)) == (State.READY, "default")
     assert titles(target) == titles("default") != []
-    run = switch.runs.get()
+    run = switch.runs.get(index_name="articles")
     assert (run.state, run.objects_done, run.total, run.documents) == ("done", 40, 40, 40)
 
 
