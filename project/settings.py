@@ -197,15 +197,6 @@ NINJA_NUM_PROXIES = 0  # how many write into X-Forwarded-For; with 0 it is not r
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     NINJA_NUM_PROXIES = 1
-RATE_LIMITS = {  # of each tenant apart; "": no limit
-    "sign_in": env("RATE_LIMIT_SIGN_IN", default="10/m"),
-    "sign_in_account": env("RATE_LIMIT_SIGN_IN_ACCOUNT", default="50/h"),
-    "password_reset": env("RATE_LIMIT_PASSWORD_RESET", default="10/h"),
-    "password_reset_account": env("RATE_LIMIT_PASSWORD_RESET_ACCOUNT", default="5/h"),
-    "api": env("RATE_LIMIT_API", default="300/m"),
-    "api_anonymous": env("RATE_LIMIT_API_ANONYMOUS", default="60/m"),
-}
-RATE_LIMITED_PAGES = ["search"]  # names of addresses that cost what a call of the API costs
 SECURE_CSP = {
     "default-src": [CSP.SELF],
     "img-src": [CSP.SELF, "data:"],

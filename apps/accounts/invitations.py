@@ -39,10 +39,15 @@ def invite(user: User, *, base_url: str) -> str:
     """
     if not user.is_active:
         raise ValueError(f"{user} is not active; only an active account can be invited.")
-    link = base_url.rstrip("/") + _set_password_path(user)
+    site = urlsplit(base_url)
+    if site.scheme not in ("http", "https") or not site.netloc:
+        raise ValueError(
+            f"base_url {base_url!r} is no site's address; http://host or https://host is allowed."
+        )
+    link = base_url.rstrip("/") + make_password_path(user)
     context = {
         "user": user,
-        "site": _host_of(base_url),
+        "site": site.netloc,
         "link": link,
         "expires": timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
     }
@@ -51,28 +56,20 @@ def invite(user: User, *, base_url: str) -> str:
     return link
 
 
+def make_password_path(user: User) -> str:
+    """Return the path, on a tenant's site, of the page on which the user sets a password; it works once."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    arguments = {"uidb64": uid, "token": default_token_generator.make_token(user)}
+    # A request to the operators' site has another URLconf, so the tenants' is named.
+    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+
+
 def get_site_host(request: HttpRequest) -> str:
     """Return the host for a link to the request's site, with the port of settings.SITE_URL.
 
-    Whoever asks for a link to be mailed to somebody else chooses what his request names beside the host's
-    name: at another port, another program would be handed the token (CWE-640).
+    The port of the request is not used: whoever asks for a link to be mailed to somebody else chooses it, and
+    a program that listens on another port would be handed the token (CWE-640).
     """
     name, _ = split_domain_port(request.get_host())
     port = urlsplit(settings.SITE_URL).port
     return f"{name}:{port}" if port else name
-
-
-def _set_password_path(user: User) -> str:
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    arguments = {"uidb64": uid, "token": default_token_generator.make_token(user)}
-    # Named, because a request to the operators' site has its own URLconf.
-    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
-
-
-def _host_of(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError(
-            f"base_url {base_url!r} is no site's address; http://host or https://host is allowed."
-        )
-    return parts.netloc

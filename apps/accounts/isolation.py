@@ -3,16 +3,14 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.test import override_settings
 from django.urls import reverse
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
 from apps.accounts.access.api_auth import MemberAuth
 from apps.accounts.access.rate_limits import count
+from apps.accounts.invitations import make_password_path
 from apps.accounts.models import ApiKey, User
 
 if TYPE_CHECKING:
@@ -33,12 +31,7 @@ def plant_key(party: "Party") -> str:
 
 def plant_reset_link(party: "Party") -> str:
     """Return the path of a link by which the member sets a password."""
-    user = party.of(plant_member)
-    arguments = {
-        "uidb64": urlsafe_base64_encode(force_bytes(user.pk)),
-        "token": default_token_generator.make_token(user),
-    }
-    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+    return make_password_path(party.of(plant_member))
 
 
 def plant_spent_limit(party: "Party") -> str:

@@ -13,9 +13,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from apps.accounts.access.tokens import bind_to_schema
 from apps.accounts.fields import LowerCaseEmailField
 from apps.accounts.managers import PREFIX_LENGTH, ApiKeyManager, UserManager, digest_key
+from tenants.context import connection
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -63,7 +63,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Django's hash covers the password only, so a signed-cookie session, or a database session that is
         # copied with its user, would be valid in another tenant.
-        value = bind_to_schema(self.password)
+        value = f"{connection.schema_name}:{self.password}"
         return salted_hmac("apps.accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
 
 

@@ -11,6 +11,7 @@ class SearchConfig(AppConfig):
 
     name = "apps.search"
     url_prefix = "search/"
+    limited_pages = ("search",)
 
     # Tasks may still wait in a queue or lie in a bundle under the paths on the left.
     moved_tasks: ClassVar[dict[str, str]] = {

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -134,7 +135,7 @@ def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings
     attacks = {"meet_others_limit": meet_others_limit}
     monkeypatch.setattr("apps.operations.isolation.run.load_attacks", lambda: attacks)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    monkeypatch.setattr(rate_limits, "bind_to_schema", str)
+    monkeypatch.setattr(rate_limits, "connection", SimpleNamespace(schema_name="any"))
 
     with pytest.raises(CommandError, match="0 attacks that are blind"):
         call_command("prove_isolation")

@@ -4,41 +4,44 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from django.conf import settings
+from django.apps import apps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from ninja.throttling import BaseThrottle
 
 from apps.accounts.access.rate_limits import count, describe_wait, get_client_address, take_back
+from apps.accounts.conf import conf
 from apps.accounts.fields import normalise_email
 
-Try = tuple[str, str]  # a scope of settings.RATE_LIMITS, and who tries
+Try = tuple[str, str]  # what has a limit (rate_limits.list_scopes), and who tries
 
 
 class LimitMiddleware(MiddlewareMixin):
     """Answers 429 with Retry-After where a page is asked for too often.
 
-    A page is known by its address' name: every form to sign in is named `login`, the admin's, too. Pages of
-    settings.RATE_LIMITED_PAGES are counted as calls of the API are.
+    A page is known by the name of its address: every form to sign in is named `login`, even the admin's.
+    Pages in an AppConfig's `limited_pages` or in RATE_LIMITED_PAGES count as calls of the API do.
     """
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
-        """Count, and refuse what is too often."""
+        """Count the request; refuse one too many."""
         keys = []
         for scope, who in _list_tries(request):
             wait, key = count(scope, who)
             if wait:
-                return _refuse(request, wait)
+                response = render(request, "429.html", {"message": describe_wait(wait)}, status=429)
+                response.headers["Retry-After"] = str(wait)
+                return response
             keys.append(key)
         request.counted_tries = [key for key in keys if key]  # type: ignore[attr-defined]
         return None
 
 
 class ApiThrottle(BaseThrottle):
-    """A django-ninja `throttle=`: so many calls for each key, member without key, or client address.
+    """A django-ninja `throttle=` for each key, each member without a key, or each client address.
 
-    django-ninja's own classes keep what they count in the object, which all threads and tenants share.
+    django-ninja's own classes keep their counts in the object, which all threads and tenants share.
     """
 
     def __init__(self) -> None:
@@ -50,12 +53,12 @@ class ApiThrottle(BaseThrottle):
         return not self._wait.get()
 
     def wait(self) -> float | None:
-        """Return for how many seconds the caller just refused is to wait."""
+        """Return how many seconds the caller that was just refused must wait."""
         return self._wait.get()
 
 
 def forgive_sign_in(request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Count no try that succeeded: a whole office may sign in from one address. For `user_logged_in`."""
+    """Uncount a sign-in that succeeded, on `user_logged_in`: a whole office may come from one address."""
     for key in getattr(request, "counted_tries", []):
         take_back(key)
 
@@ -68,8 +71,13 @@ def _list_tries(request: HttpRequest) -> Iterator[Try]:
         yield scope, get_client_address(request)
         if email := normalise_email(request.POST.get(field, "")):
             yield f"{scope}_account", email
-    elif full_name in settings.RATE_LIMITED_PAGES and request.GET:
+    elif request.GET and full_name in _list_limited_pages():
         yield _get_caller(request)
+
+
+def _list_limited_pages() -> set[str]:
+    of_apps = (name for config in apps.get_app_configs() for name in getattr(config, "limited_pages", []))
+    return {*of_apps, *conf.RATE_LIMITED_PAGES}
 
 
 def _get_caller(request: HttpRequest) -> Try:
@@ -78,9 +86,3 @@ def _get_caller(request: HttpRequest) -> Try:
     if request.user.is_authenticated:
         return "api", f"member {request.user.pk}"
     return "api_anonymous", get_client_address(request)
-
-
-def _refuse(request: HttpRequest, wait: int) -> HttpResponse:
-    response = render(request, "429.html", {"message": describe_wait(wait)}, status=429)
-    response.headers["Retry-After"] = str(wait)
-    return response

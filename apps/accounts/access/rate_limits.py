@@ -1,7 +1,7 @@
 """How often somebody may try something, counted in Django's cache and apart for each tenant.
 
-Each period of a rate has a counter of its own, which ends with it: no more than twice the rate fits into any
-time as long as the period. A cache that several processes share adds in one step, so no attempt is missed.
+Each period of a rate has a counter of its own, which ends with it: at most twice the rate fits into any time
+as long as the period. A cache that several processes share adds in one step, so no attempt is missed.
 """
 
 import math
@@ -16,8 +16,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from ninja.throttling import SimpleRateThrottle
 
-from apps.accounts.access.tokens import bind_to_schema
+from apps.accounts.conf import conf
+from tenants.context import connection
 
+PREFIX = "RATE_LIMIT_"
 IPV6_NETWORK = 64  # bits: a household or server gets as many addresses as it likes in one such network
 
 
@@ -29,12 +31,21 @@ class Rate:
     seconds: int
 
 
-def get_rate(scope: str) -> Rate | None:
-    """Return settings.RATE_LIMITS[scope], None where it is empty or "0": no limit.
+def list_scopes() -> list[str]:
+    """Return what has a limit, such as "sign_in": the setting RATE_LIMIT_SIGN_IN without its prefix."""
+    if conf.RATE_LIMITS is not None:
+        return list(conf.RATE_LIMITS)
+    return [name.removeprefix(PREFIX).lower() for name in conf.list_variables() if name.startswith(PREFIX)]
 
-    Raises ImproperlyConfigured for a rate that is none.
+
+def get_rate(scope: str) -> Rate | None:
+    """Return the rate of a scope, None where it is empty or "0": no limit.
+
+    Raises ImproperlyConfigured for a text that is not a rate.
     """
-    text = str(settings.RATE_LIMITS.get(scope) or "").strip()
+    is_listed = conf.RATE_LIMITS is not None
+    text = conf.RATE_LIMITS.get(scope) if is_listed else getattr(conf, PREFIX + scope.upper())
+    text = str(text or "").strip()
     if text in ("", "0"):
         return None
     try:
@@ -42,8 +53,9 @@ def get_rate(scope: str) -> Rate | None:
     except ValueError:
         times, seconds = None, None
     if not times or not seconds or times < 1 or seconds < 1:
+        name = f"RATE_LIMITS[{scope!r}]" if is_listed else PREFIX + scope.upper()
         raise ImproperlyConfigured(
-            f"RATE_LIMITS[{scope!r}]: {text!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
+            f"{name}: {text!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
             "and '' for no limit."
         )
     return Rate(times, seconds)
@@ -59,12 +71,19 @@ def count(scope: str, who: str) -> tuple[int, str]:
         return 0, ""
     now = time.time()
     period = int(now // rate.seconds)
-    key = _get_key(scope, f"{rate.seconds}:{period}", who)
-    return (math.ceil((period + 1) * rate.seconds - now) if _add(key, rate) > rate.times else 0), key
+    # The cache's KEY_FUNCTION names the schema, too; this holds in a cache that was set up without it.
+    person = sha256(f"{connection.schema_name}:{who}".encode(errors="replace")).hexdigest()
+    key = f"rate:{scope}:{rate.seconds}:{period}:{person}"
+    cache.add(key, 0, rate.seconds)
+    try:
+        times = cache.incr(key)
+    except ValueError:  # a full cache threw it out at once
+        times = 1
+    return (math.ceil((period + 1) * rate.seconds - now) if times > rate.times else 0), key
 
 
 def take_back(key: str) -> None:
-    """Count a try as if it had not been: it was none that a limit is for."""
+    """Uncount a try, because it is not of the kind that the limit is for."""
     try:
         cache.decr(key)
     except ValueError:  # the period is over
@@ -72,15 +91,15 @@ def take_back(key: str) -> None:
 
 
 def get_client_address(request: HttpRequest) -> str:
-    """Return the address that a request came from, of IPv6 the network.
+    """Return the address that a request came from; of an IPv6 address, the network.
 
-    X-Forwarded-For is only read where settings.NINJA_NUM_PROXIES says how many proxies of one's own write
-    into it, and counted from the end, which those write: what a client sent stands before.
+    X-Forwarded-For is read only where settings.NINJA_NUM_PROXIES says how many proxies write into it. Each
+    appends one entry, so they are counted from the end; whatever the client sent stands before them.
     """
     proxies, remote = settings.NINJA_NUM_PROXIES or 0, request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    if 0 < proxies <= len(forwarded):
-        return _normalise(forwarded[-proxies].strip()) or _normalise(remote) or remote
+    if 0 < proxies <= len(forwarded) and (address := _normalise(forwarded[-proxies].strip())):
+        return address
     return _normalise(remote) or remote
 
 
@@ -88,19 +107,6 @@ def describe_wait(seconds: int) -> str:
     """Return the sentence that asks somebody to wait."""
     number, unit = (seconds, "second") if seconds < 120 else (math.ceil(seconds / 60), "minute")
     return f"That was too often. Try again in {number} {unit}{'' if number == 1 else 's'}."
-
-
-def _add(key: str, rate: Rate) -> int:
-    cache.add(key, 0, rate.seconds)
-    try:
-        return cache.incr(key)
-    except ValueError:  # a full cache threw it out at once
-        return 1
-
-
-def _get_key(scope: str, period: str, who: str) -> str:
-    # The cache's KEY_FUNCTION names the schema, too; this holds in a cache that was set up without it.
-    return f"rate:{scope}:{period}:{sha256(bind_to_schema(who).encode(errors='replace')).hexdigest()}"
 
 
 def _normalise(text: str) -> str:
