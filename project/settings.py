@@ -93,9 +93,8 @@ DATABASES = {
         },
     }
 }
-if DATABASE_POOL := env.int(
-    "DATABASE_POOL", default=0
-):  # the most sessions that a web process has; 0: no pool
+DATABASE_POOL = env.int("DATABASE_POOL", default=0)  # the most sessions that a web process has; 0: no pool
+if DATABASE_POOL:
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps them
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
 DATABASE_ROUTERS = ["tenants.binding.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
@@ -108,23 +107,17 @@ GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 
+MINILM = "apps.search.embedders.minilm.MiniLMEmbedder"
 EMBEDDINGS = {
-    "default": {
-        "BACKEND": "apps.search.embedders.minilm.MiniLMEmbedder",
-        "MODEL": "pgvector.PgVectorEmbedding",
-        "OPTIONS": {},
-    },
+    "default": {"BACKEND": MINILM, "MODEL": "pgvector.PgVectorEmbedding"},
     "fast": {
         "BACKEND": "apps.search.embedders.wordllama.WordLlamaEmbedder",
         "MODEL": "pgvector.PgVectorEmbedding",
         "OPTIONS": {"fusion": "minmax"},  # a weak embedder's ranks are no match for words: make eval
     },
-    "custom": {
-        "BACKEND": "apps.search.embedders.minilm.MiniLMEmbedder",
-        "MODEL": "articles.ArticleEmbedding",
-        "OPTIONS": {},
-    },
 }
+if "apps.articles" in TENANT_APPS:
+    EMBEDDINGS["custom"] = {"BACKEND": MINILM, "MODEL": "articles.ArticleEmbedding"}
 if openai_url := env("OPENAI_BASE_URL", default=""):
     EMBEDDINGS["openai"] = {
         "BACKEND": "apps.search.embedders.openai_compatible.OpenAICompatibleEmbedder",
@@ -233,19 +226,13 @@ STORAGES = {
 }
 
 mail = env.email_url("EMAIL_URL", default="consolemail://")
+smtp = {"host": "HOST", "port": "PORT", "username": "HOST_USER", "password": "HOST_PASSWORD"}
+smtp |= {"use_tls": "USE_TLS", "use_ssl": "USE_SSL"}
+is_smtp = mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
 MAILERS = {
     "default": {
         "BACKEND": mail["EMAIL_BACKEND"],
-        "OPTIONS": {
-            "host": mail["EMAIL_HOST"],
-            "port": mail["EMAIL_PORT"],
-            "username": mail["EMAIL_HOST_USER"],
-            "password": mail["EMAIL_HOST_PASSWORD"],
-            "use_tls": mail.get("EMAIL_USE_TLS"),
-            "use_ssl": mail.get("EMAIL_USE_SSL"),
-        }
-        if mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
-        else {},
+        "OPTIONS": {option: mail.get(f"EMAIL_{name}") for option, name in smtp.items()} if is_smtp else {},
     }
 }
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{BASE_DOMAIN}")
