@@ -1,4 +1,4 @@
-"""What `manage.py doctor` finds of the work that a tenant's search has left undone."""
+"""What a tenant's search has left undone."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Count
+from django.tasks import Task
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
 from apps.search.indexes.sources import ModelSource, get_sources
@@ -17,16 +18,33 @@ from tenants.context import connection, tenant_context
 from tenants.queue.rows import UNDONE, find_rows
 
 
+def enqueue_in(tenant: Any, task: Task, *arguments: Any) -> str:
+    """Write a task of the tenant's, and say so."""
+    with tenant_context(tenant):
+        task.enqueue(*arguments)
+    return "a worker will do it, the task is written"
+
+
 def check_work(tenant: Any) -> Iterator[Finding]:
     """Yield, for the bound tenant, objects that are set aside and runs that no task goes on with."""
-    yield from _check_set_aside(tenant.schema_name)
-    yield from _check_runs(tenant)
+    schema = tenant.schema_name
+    counts = SetAside.objects.order_by("space").values_list("space").annotate(count=Count("pk"))
+    for space, count in counts:
+        message = f"space {space!r}: {count} objects could not be embedded and are set aside."
+        why = write_sql("SELECT * FROM {schema}.{table};", schema=schema, table=SetAside._meta.db_table)
+        fix = f"Save them, or: manage.py rebuild_index --queue --schema={schema} --space={space}. Why: {why}"
+        yield Finding(Level.WARNING, schema, message, fix)
+    for run in IndexRun.objects.filter(state=IndexRun.State.RUNNING):
+        if not find_rows(continue_run, schema=schema, args=[run.pk]).filter(status__in=UNDONE).exists():
+            message = f"the run {run.pk} through the index {run.index_name!r} stands still: its task is gone."
+            fix = f"manage.py doctor --fix --schema={schema}"
+            yield Finding(Level.WARNING, schema, message, fix, partial(_resume, tenant, run))
 
 
 def check_orphans(status: AnnIndexStatus) -> Iterator[Finding]:
     """Yield, for the bound tenant, that an index holds documents of objects that are gone.
 
-    Whoever deletes an object writes a task that removes them; past Django's signals nobody does.
+    Deleting an object writes a task that removes them, except where Django sends no signal.
     """
     sources = [source for source in get_sources(status.index_name) if isinstance(source, ModelSource)]
     if count := sum(_count_orphans(status, source) for source in sources):
@@ -38,8 +56,8 @@ def check_orphans(status: AnnIndexStatus) -> Iterator[Finding]:
             f"manage.py rebuild_index --schema={status.schema} --index={status.index_name} "
             f"--space={status.space}"
         )
-        level = Level.INFO if _waits(status.schema) else Level.WARNING
-        yield Finding(level, status.schema, message, fix)
+        is_waiting = find_rows(index_by_keys, schema=status.schema).filter(status__in=UNDONE).exists()
+        yield Finding(Level.INFO if is_waiting else Level.WARNING, status.schema, message, fix)
 
 
 def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
@@ -53,32 +71,6 @@ def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
             [status.space, status.index_name, made_of_it, *parameters],
         )
         return int(cursor.fetchone()[0])
-
-
-def _waits(schema: str) -> bool:
-    return find_rows(index_by_keys, schema=schema).filter(status__in=UNDONE).exists()
-
-
-def _check_set_aside(schema: str) -> Iterator[Finding]:
-    kinds = SetAside.objects.order_by("space").values_list("space").annotate(count=Count("pk"))
-    for space, count in kinds:
-        message = f"space {space!r}: {count} objects could not be embedded and are set aside."
-        why = write_sql("SELECT * FROM {schema}.{table};", schema=schema, table=SetAside._meta.db_table)
-        fix = f"Save them, or: manage.py rebuild_index --queue --schema={schema} --space={space}. Why: {why}"
-        yield Finding(Level.WARNING, schema, message, fix)
-
-
-def _check_runs(tenant: Any) -> Iterator[Finding]:
-    schema = tenant.schema_name
-    for run in IndexRun.objects.filter(state=IndexRun.State.RUNNING):
-        if not _has_task(run, schema):
-            message = f"the run {run.pk} through the index {run.index_name!r} stands still: its task is gone."
-            fix = f"manage.py doctor --fix --schema={schema}"
-            yield Finding(Level.WARNING, schema, message, fix, partial(_resume, tenant, run))
-
-
-def _has_task(run: IndexRun, schema: str) -> bool:
-    return find_rows(continue_run, schema=schema, args=[run.pk]).filter(status__in=UNDONE).exists()
 
 
 def _resume(tenant: Any, run: IndexRun) -> str:

@@ -1,0 +1,139 @@
+"""What may be wrong with the bound tenant's documents, their vectors and their ANN indexes."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Func, IntegerField
+from psycopg import sql
+
+from apps.operations.doctor.finding import Finding, Level, write_sql
+from apps.search.doctor.work import enqueue_in
+from apps.search.indexes.source_objects import Source
+from apps.search.indexes.sources import ModelSource, get_sources
+from apps.search.indexing.tasks import make_keywords
+from apps.search.providers import get_provider
+from apps.search.spaces.space import get_space
+from apps.search.storage.pgvector.ann.status import AnnIndexStatus
+from apps.search.storage.pgvector.keywords.pending import find_pending
+from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
+from tenants.context import connection
+
+LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
+OPERATOR_CLASS = """
+    SELECT o.opcname FROM pg_index i JOIN pg_opclass o ON o.oid = i.indclass[0]
+    WHERE i.indexrelid = to_regclass(%s)
+"""
+DELETE = "DELETE FROM {schema}.{table} WHERE space = {space} AND index_name = {index_name}"
+
+
+def check_declared(model: Any, schema: str) -> Iterator[Finding]:
+    """Compare the ANN index that a model declares with the one that the tenant's table has."""
+    declared = get_declared_ann_index(model)
+    if declared is None:
+        return
+    wanted = declared.opclasses[0] if declared.opclasses else "vector_l2_ops"
+    with connection.cursor() as cursor:
+        cursor.execute(OPERATOR_CLASS, [write_sql("{schema}.{name}", schema=schema, name=declared.name)])
+        row = cursor.fetchone()
+    if row == (wanted,):
+        return
+    statement = declared.create_sql(model, connection.schema_editor(), concurrently=True)
+    statement.parts["table"] = write_sql("{schema}.{table}", schema=schema, table=model._meta.db_table)
+    fix = f"{statement};"
+    message = f"The vector index {declared.name} is missing: every search is exact."
+    if row:
+        message = (
+            f"The vector index {declared.name} has {row[0]}; {wanted} is declared, so no search uses it."
+        )
+        fix = write_sql("DROP INDEX {schema}.{name};", schema=schema, name=declared.name) + f" {fix}"
+    yield Finding(Level.WARNING, schema, message, fix)
+
+
+def check_length(status: AnnIndexStatus) -> Iterator[Finding]:
+    """Compare the oldest and the newest vector with the embedder: all would have to be read for certainty."""
+    try:
+        wanted = get_space(status.space).embedder.dimensions
+    except ImproperlyConfigured:  # an alias that is no more, or one that check_settings() has complained of
+        return
+    rows = status.model.objects.filter(space=status.space, index_name=status.index_name).order_by("pk")
+    lengths = rows.values_list(LENGTH, flat=True)
+    if strange := {lengths.first(), lengths.last()} - {wanted, None}:
+        message = (
+            f"{_name(status)}: vectors of {', '.join(map(str, sorted(strange)))} dimensions are stored; the "
+            f"embedder makes {wanted}."
+        )
+        delete = _delete_sql(status, f" AND vector_dims(vector) <> {wanted};")
+        fix = (
+            f"Undo the change of EMBEDDINGS[{status.space!r}]; or: {delete} "
+            f"manage.py rebuild_index --schema={status.schema} --space={status.space}"
+        )
+        yield Finding(Level.ERROR, status.schema, message, fix)
+
+
+def check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
+    """Cut the oldest object of each model again: no task waits for it, so what differs was cut otherwise."""
+    for source in get_sources(status.index_name):
+        oldest = source.get_queryset().first() if isinstance(source, ModelSource) else None
+        if oldest is None:
+            continue
+        try:
+            documents = source.make_documents([oldest.pk], status.space)
+        except ImproperlyConfigured:  # check_settings() has complained of it
+            continue
+        wanted = {document.content for document in documents}
+        rows = get_provider(status.index_name, space=status.space).objects
+        rows = rows.filter(document_key__startswith=Source.of(oldest).prefix)
+        stored = set(rows.values_list("content", flat=True))
+        if stored and stored != wanted:
+            message = (
+                f"{_name(status)}: the oldest {oldest._meta.label} would be cut into other chunks today "
+                f"({len(stored)} stored, {len(wanted)} wanted): CHUNKER, the model's chunker or its text was "
+                "changed, and not all was indexed again."
+            )
+            fix = f"manage.py rebuild_index --schema={status.schema} --index={status.index_name}"
+            yield Finding(Level.WARNING, status.schema, message, fix)
+
+
+def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
+    """Yield how many documents a worker still has to make the keywords of."""
+    rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
+    if waiting := find_pending(rows).count():
+        message = (
+            f"{_name(status)}: {waiting:,} documents wait for their keywords; searches by words are slow."
+        )
+        fix = f"manage.py doctor --schema={status.schema} --fix, and a worker"
+        arguments = status.model._meta.label_lower, status.space, status.index_name
+        mend = partial(enqueue_in, tenant, make_keywords, *arguments)
+        yield Finding(Level.INFO, status.schema, message, fix, mend)
+
+
+def describe_left_over(status: AnnIndexStatus, tenant: Any) -> Finding:
+    """Say that there are documents in a space from which the tenant is not served."""
+    message = f"{_name(status)}: {status.rows:,} documents; the tenant is served from {tenant.space!r}."
+    return Finding(Level.INFO, status.schema, message, _delete_sql(status, ";"))
+
+
+def check_ann_index(status: AnnIndexStatus, care: Callable[[], object]) -> Iterator[Finding]:
+    """Yield an ANN index that should be built, rebuilt or dropped; `care` has that done."""
+    if status.action != "none":
+        level = Level.INFO if status.action == "drop" and status.mode != "invalid" else Level.WARNING
+        state = {"invalid": "invalid", "exact": "missing"}.get(status.mode, "of no use")
+        message = f"{_name(status)}: its vector index is {state}; {status.why}."
+        fix = f"manage.py vector_indexes --schema={status.schema} --apply"
+        yield Finding(level, status.schema, message, fix, care)
+
+
+def _name(status: AnnIndexStatus) -> str:
+    return f"space {status.space!r}, index {status.index_name!r}"
+
+
+def _delete_sql(status: AnnIndexStatus, rest: str) -> str:
+    return write_sql(
+        DELETE + rest,
+        schema=status.schema,
+        table=status.model._meta.db_table,
+        space=sql.Literal(status.space),
+        index_name=sql.Literal(status.index_name),
+    )
