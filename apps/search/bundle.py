@@ -1,7 +1,7 @@
 """What a bundle says of a tenant's vectors, and whether they are of use here.
 
-Vectors of another embedder cannot be compared with this one's, and
-nothing in them tells; so the spaces in use are described, and must be the same where they are imported.
+Vectors of two embedders cannot be compared, and a vector does not say which embedder made it. So a bundle
+describes the spaces that hold its documents, and they must be the same where it is imported.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,10 +13,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, Validat
 
 from apps.search.conf import conf
 from apps.search.indexing.tasks import (
-    continue_run,
-    index_by_keys,
     maintain_vector_indexes,
-    make_keywords,
 )
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.report import needs_report
@@ -37,7 +34,7 @@ class Embedder(BaseModel):
 
 
 class UsedSpace(BaseModel):
-    """A space with documents in one table; no embedder if it was in no settings there, either.
+    """A space that holds documents in one table; `embedder` is None if the settings there lacked the space.
 
     `own_model` is the table that the space searches there; a provider may have written to another one.
     """
@@ -51,26 +48,18 @@ class UsedSpace(BaseModel):
     own_model: str | None = None
 
 
-TASKS = [index_by_keys, continue_run, make_keywords]
-EXCLUDE = ["search_cachedvector", "search_cacheuse", "search_servicebudget"]
 USED_SPACES = TypeAdapter(list[UsedSpace])
 
 
 def describe() -> Any:
-    """Return the bound tenant's spaces as JSON: its own, and all others that have documents."""
+    """Return as JSON the space that the bound tenant searches, and all others that hold its documents."""
     own = get_current_tenant().space
     used = {(own, get_space(own).model._meta.label): 0}
     for model in list_tables():
         counted = model.objects.order_by("space").values_list("space").annotate(Count("pk"))
         used |= {(alias, model._meta.label): documents for alias, documents in counted}
     spaces = [
-        UsedSpace(
-            alias=alias,
-            model=label,
-            documents=documents,
-            embedder=_describe_embedder(alias),
-            own_model=_get_own_model(alias),
-        )
+        UsedSpace(alias=alias, model=label, documents=documents, **_describe(alias))
         for (alias, label), documents in used.items()
     ]
     return USED_SPACES.dump_python(spaces)
@@ -91,41 +80,37 @@ def find_faults(described: Any) -> Iterable[str]:
 
 
 def after_load(*, is_copy: bool) -> str:
-    """Have the vector indexes made that bundles do not hold: those of the default table."""
+    """Let a worker build the ANN indexes of the default table, which no bundle holds."""
     forget_ann_indexes()
     if needs_report():
         maintain_vector_indexes.enqueue()
     return ""
 
 
-def _describe_embedder(alias: str) -> Embedder | None:
+def _describe(alias: str) -> dict[str, Any]:
+    """Return the embedder and the table of a space of the settings."""
     if alias not in conf.EMBEDDINGS:
-        return None
-    embedder = get_space(alias).embedder
-    return Embedder(
-        model_id=embedder.model_id,
-        dimensions=embedder.dimensions,
-        query_prefix=embedder.query_prefix,
-        document_prefix=embedder.document_prefix,
-    )
-
-
-def _get_own_model(alias: str) -> str | None:
-    return get_space(alias).model._meta.label if alias in conf.EMBEDDINGS else None
+        return {"embedder": None, "own_model": None}
+    space = get_space(alias)
+    values = {name: getattr(space.embedder, name) for name in Embedder.model_fields}
+    return {"embedder": Embedder(**values), "own_model": space.model._meta.label}
 
 
 def _compare(space: UsedSpace) -> Iterator[str]:
-    there, here = space.embedder, _describe_embedder(space.alias)
+    here = _describe(space.alias)
+    there, embedder, table = space.embedder, here["embedder"], here["own_model"]
     where = f"EMBEDDINGS[{space.alias!r}]"
-    if there is None and here is not None:
-        yield f"{where}: it was no space where the {space.documents} documents come from: of which model?"
-    elif there is not None and here is None:
+    if there is None and embedder is not None:
+        yield (
+            f"{where}: it was in no settings where its {space.documents} documents come from, so nobody "
+            "knows which model made their vectors."
+        )
+    elif there is not None and embedder is None:
         yield f"{where}: it is missing; {space.documents} documents have vectors of {there.model_id!r}."
-    elif there is not None and here is not None:
+    elif there is not None:
         for name in Embedder.model_fields:
-            was, wanted = getattr(there, name), getattr(here, name)
+            was, wanted = getattr(there, name), getattr(embedder, name)
             if was != wanted:
                 yield f"{where}: {name} was {was!r} where the vectors were made; here it is {wanted!r}."
-        table = _get_own_model(space.alias)
         if space.own_model in (space.model, None) and space.model != table:
             yield f"{where}: its documents are in the table of {space.model}; here MODEL is {table}."

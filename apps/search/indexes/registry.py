@@ -1,7 +1,7 @@
 """Which indexes there are: the names under which models are Indexed, and those that apps register.
 
-Most indexes need no more than a model's `index_name`. One that is made of some of a model's objects, of a
-model that is in another index already, or of what is no model, is registered in an app's `search_indexes.py`:
+Most indexes need no more than a model's `index_name`. Register an index in an app's `search_indexes.py` when
+it is made of only some objects of a model, of a model that another index has already, or of texts and files:
 
     register(
         VectorIndex(
@@ -33,14 +33,14 @@ _registered: dict[str, "VectorIndex"] = {}
 
 @dataclass(frozen=True)
 class VectorIndex:
-    """A named set of documents, and what they are made from (apps.search.indexes.sources)."""
+    """A named set of documents, and what they are made from; see apps.search.indexes.sources."""
 
     name: str
     sources: "Sequence[IndexSource]"
 
 
 def register(index: VectorIndex) -> VectorIndex:
-    """Make an index known, and return it. Raises ImproperlyConfigured for a name or a label that is taken."""
+    """Add an index, and return it. Raises ImproperlyConfigured for a name or a label that is taken."""
     if index.name in _registered:
         raise ImproperlyConfigured(f"VectorIndex {index.name!r}: there is an index of that name already.")
     labels = [source.label for source in index.sources]
@@ -56,7 +56,7 @@ def unregister(name: str) -> None:
 
 
 def get_registered(name: str | None = None) -> list[VectorIndex]:
-    """Return the registered indexes, or that of a name, if there is one."""
+    """Return the registered indexes, all or the one of that name."""
     return [index for index in _registered.values() if name in (None, index.name)]
 
 
@@ -68,10 +68,8 @@ def get_indexed_models(index_name: str | None = None) -> "list[type[Indexed]]":
     if index_name is None:
         return indexed
     named = [model for model in indexed if getattr(model, "index_name", None) == index_name]
-    listed = [
-        source.model for index in get_registered(index_name) for source in index.sources if source.model
-    ]
-    return list(dict.fromkeys([*named, *listed]))
+    sources = (source for index in get_registered(index_name) for source in index.sources)
+    return list(dict.fromkeys([*named, *(source.model for source in sources if source.model)]))
 
 
 def get_index_names(model: "type[Indexed] | None" = None) -> list[str]:

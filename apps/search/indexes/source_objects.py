@@ -30,21 +30,27 @@ class Source:
 
     @classmethod
     def of(cls, obj: Model) -> "Source":
-        """Return the source that an object is."""
+        """Return what names this object."""
         return cls(obj._meta.label_lower, str(obj.pk))
 
     @classmethod
     def from_key(cls, document_key: str) -> "Source | None":
-        """Return the source that a document's key names, None for a document that has no object."""
-        label, _, rest = document_key.partition(":")
-        pk, _, number = rest.partition(":")
-        if not number.isdecimal() or label not in {m._meta.label_lower for m in get_indexed_models()}:
+        """Return the object that a document's key names, None if it names none of an indexed model."""
+        label, pk = split_key(document_key) or ("", "")
+        if label not in {model._meta.label_lower for model in get_indexed_models()}:
             return None
         try:
-            apps.get_model(label)._meta.pk.to_python(unquote(pk))
+            apps.get_model(label)._meta.pk.to_python(pk)
         except ValidationError:
             return None
-        return cls(label, unquote(pk))
+        return cls(label, pk)
+
+
+def split_key(document_key: str) -> tuple[str, str] | None:
+    """Return label and key out of `label:key:number`, None for what was not written so."""
+    label, _, rest = document_key.partition(":")
+    key, _, number = rest.partition(":")
+    return (label, unquote(key)) if number.isdecimal() else None
 
 
 def make_documents(
@@ -54,7 +60,7 @@ def make_documents(
     content: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> list[Document]:
-    """Return the documents of an object in a space: one a chunk, with keys `app.model:pk:number`.
+    """Return an object's documents in a space: one for each chunk, with keys `app.model:pk:number`.
 
     Without a space the model's own chunker cuts, which must be one that needs no embedder. `content` and
     `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker that does not fit.
@@ -68,19 +74,18 @@ def make_documents(
 
 
 def cut(prefix: str, content: str, metadata: Mapping[str, Any], chunker: Chunker) -> list[Document]:
-    """Return a text's documents: one a chunk, the prefix with a number for its key.
+    """Return a text's documents, one for each chunk; their keys are the prefix with a number.
 
-    What the text says of itself comes before what a chunk says: both may have a key such as "headings".
+    Where a chunk and the text both have a key of metadata, such as "headings", the text's counts.
     """
-    chunks = map(as_chunk, chunker.chunk(content))
     return [
         Document(f"{prefix}{number}", chunk.text, {**chunk.metadata, **metadata})
-        for number, chunk in enumerate(chunks)
+        for number, chunk in enumerate(map(as_chunk, chunker.chunk(content)))
     ]
 
 
 def get_source_objects(sources: Iterable[Source | None]) -> dict[Source, Any]:
-    """Return the objects of these sources that still exist, with one query a model."""
+    """Return those of these objects that still exist; one query for each model."""
     keys: dict[str, set[str]] = {}
     for source in filter(None, sources):
         keys.setdefault(source.model, set()).add(source.pk)

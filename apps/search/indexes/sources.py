@@ -1,4 +1,4 @@
-"""What an index is made from: objects of a model, what a function yields, files."""
+"""What an index is made from: objects of a model, texts that a function yields, files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from itertools import batched, islice
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from django.core.files.storage import Storage, default_storage
 from django.db.models import QuerySet
@@ -16,16 +16,16 @@ from apps.search.chunking import Chunker, HeadingChunker, ParagraphChunker
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_indexed_models, get_registered
-from apps.search.indexes.source_objects import Source, cut, make_documents
+from apps.search.indexes.source_objects import Source, cut, make_documents, split_key
 from apps.search.spaces.space_chunker import get_chunker
 
 BATCH = 32  # objects or texts
 
 
 class IndexSource(ABC):
-    """What gives an index some of its documents, whose keys are `label:key:number`.
+    """What some documents of an index are made from; their keys are `label:key:number`.
 
-    An item is what a batch is made of: a primary key of a model's, else a Text.
+    Batches are made of items: primary keys of a model, else Texts.
     """
 
     label: str
@@ -86,11 +86,10 @@ class ModelSource(IndexSource):
         return objects.order_by("pk")
 
     def count(self) -> int:
-        """Return how many objects there are."""
         return self.get_queryset().count()
 
     def pages(self, after: Any = None) -> Iterator[tuple[Any, list[Any]]]:
-        """Yield primary keys, each page found after the last one, so that inserts do not shift them."""
+        """Yield primary keys; each page begins after the last key, so that inserts do not shift it."""
         pks = self.get_queryset().values_list("pk", flat=True)
         page = list(pks[:BATCH] if after is None else pks.filter(pk__gt=after)[:BATCH])
         while page:
@@ -98,7 +97,6 @@ class ModelSource(IndexSource):
             page = list(pks.filter(pk__gt=page[-1])[:BATCH])
 
     def get_key(self, item: Any) -> str:
-        """Return a primary key as text."""
         return str(item)
 
     def find(self, keys: Collection[str]) -> list[Any]:
@@ -106,25 +104,23 @@ class ModelSource(IndexSource):
         return [self.model._meta.pk.to_python(key) for key in keys]
 
     def list_keys(self) -> set[str]:
-        """Return all primary keys as text."""
         return {str(pk) for pk in self.get_queryset().values_list("pk", flat=True)}
 
     def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
-        """Return the documents of the objects that exist; `lock` keeps others from changing them."""
         objects = self.get_queryset().filter(pk__in=items)
         if lock:
             objects = objects.select_for_update(of=("self",), no_key=True)
-        return [document for obj in objects for document in self._make(obj, space)]
-
-    def _make(self, obj: Any, space: str) -> list[Document]:
-        content = self._content(obj) if self._content else None
-        metadata = dict(self._metadata(obj)) if self._metadata else None
-        return make_documents(obj, space, content=content, metadata=metadata)
+        documents = []
+        for obj in objects:
+            content = self._content(obj) if self._content else None
+            metadata = dict(self._metadata(obj)) if self._metadata else None
+            documents += make_documents(obj, space, content=content, metadata=metadata)
+        return documents
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text with the key by which its source knows it. `title` and `url` in the metadata are shown."""
+    """A text with the key by which its source knows it. Results show `title` and `url` of the metadata."""
 
     key: str
     content: str
@@ -132,10 +128,10 @@ class Text:
 
 
 class CallableSource(IndexSource):
-    """What a function yields: Texts, in an order that stays.
+    """Texts that a function yields, always in the same order.
 
-    Nobody tells when they change: `rebuild_index` looks. `label` names them in their documents' keys; it
-    must not hold a dot or a colon, so that it is no model's.
+    Only `rebuild_index` notices that they changed. `label` stands in the keys of their documents; it must not
+    hold a dot or a colon, so that it is no model's.
     """
 
     def __init__(
@@ -148,7 +144,6 @@ class CallableSource(IndexSource):
         self.chunker = chunker or ParagraphChunker(limit=180, overlap=30)
 
     def count(self) -> int:
-        """Return how many texts there are, by reading them all."""
         return sum(1 for _ in self._function())
 
     def pages(self, after: Any = None) -> Iterator[tuple[Any, list[Any]]]:
@@ -159,31 +154,28 @@ class CallableSource(IndexSource):
             yield done, list(page)
 
     def get_key(self, item: Any) -> str:
-        """Return a text's key."""
         return item.key
 
     def find(self, keys: Collection[str]) -> list[Any]:
-        """Return the texts of these keys, by reading them all."""
         return [text for text in self._function() if text.key in keys]
 
     def list_keys(self) -> set[str]:
-        """Return the keys of all texts."""
         return {text.key for text in self._function()}
 
     def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
-        """Return the documents of these texts."""
         chunker = get_chunker(self.chunker, f"the chunker of {self.label!r}", space)
-        return [document for text in items for document in self._cut(text, chunker)]
-
-    def _cut(self, text: Text, chunker: Chunker) -> list[Document]:
-        return cut(self.get_prefix(text.key), text.content, text.metadata, chunker)
+        return [
+            document
+            for text in items
+            for document in cut(self.get_prefix(text.key), text.content, text.metadata, chunker)
+        ]
 
 
 class FileSource(CallableSource):
     """Text files of a storage, by default those of the tenant's media folder; the key is the path.
 
-    `pattern` is matched with the path, `*` also over slashes. Bytes that are not UTF-8 are passed over.
-    Markdown and HTML are cut at their headings. The metadata say `path` and `title`.
+    `pattern` is matched with the path, `*` also over slashes. Bytes that are not UTF-8 are left out. Markdown
+    and HTML are cut at their headings. The metadata have `path` and `title`.
     """
 
     def __init__(
@@ -194,19 +186,16 @@ class FileSource(CallableSource):
         self.storage = storage or default_storage
 
     def list_keys(self) -> set[str]:
-        """Return the paths."""
         return set(self._walk(""))
 
     def count(self) -> int:
-        """Return how many files there are."""
         return len(self.list_keys())
 
     def find(self, keys: Collection[str]) -> list[Any]:
-        """Return the files of these paths that there are."""
         return [self._open(path) for path in sorted(self.list_keys() & set(keys))]
 
     def _read(self) -> Iterator[Text]:
-        return map(self._open, sorted(self._walk("")))
+        return map(self._open, sorted(self.list_keys()))
 
     def _open(self, path: str) -> Text:
         with self.storage.open(path, "rb") as file:
@@ -218,9 +207,7 @@ class FileSource(CallableSource):
             folders, files = self.storage.listdir(folder)
         except FileNotFoundError:  # a tenant that has stored nothing yet
             return
-        for name in files:
-            if fnmatch(path := f"{folder}{name}", self.pattern):
-                yield path
+        yield from (path for name in files if fnmatch(path := f"{folder}{name}", self.pattern))
         for name in folders:
             yield from self._walk(f"{folder}{name}/")
 
@@ -242,9 +229,8 @@ def parse_key(document_key: str) -> tuple[str, str] | None:
     """Return the label and the key of what a document was made from, None where it was written by hand."""
     if source := Source.from_key(document_key):
         return source.model, source.pk
-    label, _, rest = document_key.partition(":")
-    key, _, number = rest.partition(":")
-    return (label, unquote(key)) if number.isdecimal() and label in _list_text_labels() else None
+    found = split_key(document_key)
+    return found if found and found[0] in _list_text_labels() else None
 
 
 def _list_text_labels() -> set[str]:

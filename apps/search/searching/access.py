@@ -12,12 +12,12 @@ from tenants.context import get_current_tenant
 
 
 def may_search(request: HttpRequest) -> bool:
-    """Return whether the bound tenant's search is open to this request: to anyone, or to members."""
+    """Return whether this visitor may search the bound tenant: members may, and anyone if it is public."""
     return get_current_tenant().search_is_public or request.user.is_authenticated
 
 
 def search_access_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Send whoever may not search to the sign-in page."""
+    """Send visitors who may not search to the sign-in page."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

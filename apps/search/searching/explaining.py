@@ -42,12 +42,12 @@ class Explanation:
 
 
 def may_explain(request: HttpRequest) -> bool:
-    """Return whether the member may see explanations: whoever may view the embeddings themselves."""
+    """Return whether the member may see explanations, for which one must be allowed to view embeddings."""
     return request.user.has_perm(PERMISSION)
 
 
 def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None = None) -> Explanation:
-    """Search by meaning and by words once more, whatever the mode was, and return what was seen.
+    """Search by meaning and by words once more, whatever the mode was, and return how that went.
 
     Raises what the searches raise.
     """
@@ -59,19 +59,21 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
     with _timed(explanation, "semantic"):
         rows = provider.nearest(vector)
         nearest = (rows.filter(condition) if condition else rows)[:WINDOW]
-        distances = {row.pk: row.distance for row in nearest}
+        semantic = {row.pk: (rank, row.distance) for rank, row in enumerate(nearest, 1)}
     with _timed(explanation, "keyword"):
-        words = search_keywords(provider, text, filter_q=condition)[:WINDOW]
-        scores = {row.pk: row.score for row in words}
+        worded = search_keywords(provider, text, filter_q=condition)[:WINDOW]
+        keyword = {row.pk: (rank, row.score) for rank, row in enumerate(worded, 1)}
     explanation.plan, explanation.matches = nearest.plan.mode, nearest.plan.matches
-    explanation.places = _places(distances, scores)
+    missing = (None, None)
+    for pk in semantic | keyword:
+        explanation.places[pk] = Place(*semantic.get(pk, missing), *keyword.get(pk, missing))
     return explanation
 
 
 def explain_if_possible(
     text: str, index_name: str, filter: Mapping[str, Any] | None = None
 ) -> Explanation | None:
-    """As explain_search, but None where the embedder fails: the results are there already."""
+    """Do as explain_search, but return None when the embedder fails: the results are there already."""
     try:
         with in_a_hurry():
             return explain_search(text, index_name, filter)
@@ -84,12 +86,3 @@ def _timed(explanation: Explanation, stage: str) -> Iterator[None]:
     begin = time.perf_counter()
     yield
     explanation.milliseconds[stage] = round(1000 * (time.perf_counter() - begin), 2)
-
-
-def _places(distances: dict[int, float], scores: dict[int, float]) -> dict[int, Place]:
-    nearest = {pk: rank for rank, pk in enumerate(distances, 1)}
-    worded = {pk: rank for rank, pk in enumerate(scores, 1)}
-    return {
-        pk: Place(nearest.get(pk), distances.get(pk), worded.get(pk), scores.get(pk))
-        for pk in nearest | worded
-    }

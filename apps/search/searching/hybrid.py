@@ -20,9 +20,9 @@ def search_by_mode(
 ) -> QuerySet:
     """Return the documents that fit a text, the best first, with `score`; `fusion` is for hybrid only.
 
-    Semantic finds by meaning, and always finds something; keyword finds what holds a word of the text; hybrid
-    is both, fused. Scores of different modes cannot be compared. Raises ValueError for an unknown mode and
-    what the mode's own function raises.
+    Semantic finds by meaning, and always finds something; keyword finds documents that hold a word of the
+    text; hybrid fuses both. Scores of different modes cannot be compared. Raises ValueError for an unknown
+    mode and what the mode's own function raises.
     """
     if mode == "hybrid":
         return search_hybrid(provider, text, filter_q=filter_q, **fusion)
@@ -39,7 +39,7 @@ def search_semantic(provider: PgVectorProvider, text: str, *, filter_q: Q | None
     Raises InvalidTextError for a text that cannot be embedded, EmbeddingError when the embedder fails.
     """
     rows = provider.nearest(provider.embedder.embed_query(text))
-    return rows.filter(filter_q) if filter_q else rows  # one that was not filtered stays quick
+    return rows.filter(filter_q) if filter_q else rows  # an unfiltered search is planned more quickly
 
 
 def search_keywords(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> QuerySet:
@@ -64,10 +64,9 @@ def search_hybrid(
 ) -> QuerySet:
     """Return what both searches find, fused: at most `window` documents of each, the best first.
 
-    `method` is "rrf" (reciprocal ranks) or "minmax" (scores brought to 0 to 1), `weights` is what meaning and
-    words count; what is not given is the space's (OPTIONS: fusion, fusion_weights), else rrf and 1 each.
-    Reads both rankings at once and returns a lazy queryset. Raises ValueError for a bad argument and what the
-    two searches raise.
+    `method` is one of FUSIONS; `weights` say how much meaning and words count. By default both are the
+    space's (OPTIONS: fusion, fusion_weights), else "rrf" and 1 each. Reads both rankings at once and returns
+    a lazy queryset. Raises ValueError for a bad argument and what the two searches raise.
     """
     with provider.switched():
         options = options_of_fusion.read(provider.space) if has_entry(provider.space) else {}
@@ -78,9 +77,5 @@ def search_hybrid(
     if window < 1:
         raise ValueError(f"window is {window!r}; it must be 1 or more.")
     halves = [search(provider, text, filter_q=filter_q) for search in (search_semantic, search_keywords)]
-    rankings = [_read(rows[:window]) for rows in halves]
+    rankings: list[Ranking] = [list(rows[:window].values_list("pk", "score")) for rows in halves]
     return in_fused_order(provider.objects, FUSIONS[method](rankings, weights=weights))
-
-
-def _read(rows: QuerySet) -> Ranking:
-    return list(rows.values_list("pk", "score"))

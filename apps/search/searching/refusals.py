@@ -1,4 +1,4 @@
-"""How the JSON API refuses: one form for every fault, and who is let in."""
+"""How the JSON API refuses: with one form for every fault."""
 
 from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
@@ -24,10 +24,10 @@ def refuse_form(form: BaseForm) -> Status:
 
 
 def require(request: HttpRequest, permission: str) -> None:
-    """Let a member with the permission pass, such as "quality.view_goldenquery".
+    """Do nothing for a member with the permission, such as "quality.view_goldenquery".
 
-    Raises AuthenticationError for a visitor, who may be let in where the search is public, and
-    PermissionDenied for any other member; the API answers them with 401 and 403.
+    Raises AuthenticationError for a visitor, whom a public search lets into the API, and PermissionDenied for
+    any other member; the API answers with 401 and 403.
     """
     if not request.user.is_authenticated:
         raise AuthenticationError

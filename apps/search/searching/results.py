@@ -79,7 +79,7 @@ def search_documents(
     filter: Mapping[str, Any] | None = None,
     mode: str = "semantic",
 ) -> list[Result]:
-    """Return the best documents, each with its object; a few queries and one more for each model.
+    """Return the best documents, each with its object; a few queries, and one more for each model.
 
     `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
     `apps.search.searching.hybrid`. Raises InvalidFilterError.
@@ -155,9 +155,9 @@ def find_best_documents(
 def count_values(
     keys: Iterable[str], index_name: str, filter: Mapping[str, Any] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return for each key of the metadata how many of the documents that the filter leaves have each value.
+    """Return, for each key of the metadata, its 20 most frequent values, as {"value", "count"}.
 
-    The 20 most frequent values, as {"value", "count"}; one query a key. Raises InvalidFilterError.
+    Counts the documents that fit the filter; one query for each key. Raises InvalidFilterError.
     """
     rows = get_provider(index_name).objects.filter(compile_filter(filter))
     return {
@@ -166,9 +166,9 @@ def count_values(
 
 
 def find_similar(obj: Indexed, limit: int) -> list[Result]:
-    """Return the objects of the same index whose documents are nearest to the mean of the object's own.
+    """Return the objects of the same index that are nearest to this one, by the mean of its documents.
 
-    Nothing is embedded; an object that is not indexed yet has none.
+    Nothing is embedded; for an object that is not indexed yet the list is empty.
     """
     provider = get_provider(obj.index_name)
     hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
@@ -187,7 +187,7 @@ def _with_sources(documents: list[Any], text: str) -> list[Result]:
     return [
         _make_result(document, objects[source] if source else None, text)
         for document, source in zip(documents, sources, strict=True)
-        # A document whose object was deleted a moment ago is about to be removed by a worker.
+        # A worker is about to remove the documents of an object that was deleted a moment ago.
         if source is None or source in objects
     ]
 

@@ -20,7 +20,7 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     text = " ".join(content.split())
     if len(text) <= length:
         return text
-    start = _best_start(text, _words(query), length)
+    start = _find_start(text, {_fold(word) for word in WORD.findall(query) if len(word) > 2}, length)
     end = start + length
     if end < len(text):
         # Chinese, Japanese and long addresses have no space to cut at.
@@ -45,8 +45,8 @@ def mark_words(text: str, words: Iterable[str]) -> SafeString:
     return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
 
 
-def _best_start(text: str, words: set[str], length: int) -> int:
-    """Where to begin so that most words of the query are shown, at the beginning of a word."""
+def _find_start(text: str, words: set[str], length: int) -> int:
+    """Return the beginning of a word from which on most words of the query are shown."""
     hits = [match.start() for match in WORD.finditer(text) if _is_wanted(_fold(match.group()), words)]
     if not hits:
         return 0
@@ -56,10 +56,6 @@ def _best_start(text: str, words: set[str], length: int) -> int:
         return 0
     space = text.rfind(" ", best - length // 2, best - lead)
     return space + 1 if space >= 0 else best - lead
-
-
-def _words(query: str) -> set[str]:
-    return {_fold(word) for word in WORD.findall(query) if len(word) > 2}
 
 
 def _fold(word: str) -> str:

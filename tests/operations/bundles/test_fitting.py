@@ -148,7 +148,8 @@ def test_documents_of_a_space_that_is_nobodys_come_along_unless_it_is_one_here(
     settings.EMBEDDINGS["custom"] = entry
 
     assert faults_of(tmp_path / "unknown.tar.gz") == [
-        "EMBEDDINGS['custom']: it was no space where the 3 documents come from: of which model?"
+        "EMBEDDINGS['custom']: it was in no settings where its 3 documents come from, so nobody knows "
+        "which model made their vectors."
     ]
 
 
