@@ -6,12 +6,12 @@ a ranking the first counts, and equal scores are ordered by id, so equal input g
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from django.db.models import BooleanField, F, FloatField, Func, QuerySet, Value
 
 from apps.search.embedders import OptionGroup
 from apps.search.options.values import is_number
+from apps.search.storage.pgvector.ranking.by_key import ValueByKey
 
 type Ranking = Sequence[tuple[int, float]]
 
@@ -45,22 +45,6 @@ def fuse_scores(
     return _add([_to_unit(dict(reversed(ranking))) for ranking in rankings], weights)
 
 
-class FusedScore(Func):
-    """The score of a row, found by its primary key among the ids given; NULL for one that is not there."""
-
-    template = "(%s::float8[])[array_position(%s::bigint[], {})]"
-    output_field = FloatField()
-
-    def __init__(self, ids: Sequence[int], scores: Sequence[float]) -> None:
-        super().__init__(F("pk"))
-        self.arrays = [list(scores), list(ids)]
-
-    def as_sql(self, compiler: Any, *args: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
-        """Send both lists as one parameter each, however long they are."""
-        key, params = compiler.compile(self.get_source_expressions()[0])
-        return self.template.format(key), (*self.arrays, *params)
-
-
 class AmongIds(Func):
     """Whether a row's primary key is one of those given, sent as one parameter."""
 
@@ -75,7 +59,8 @@ class AmongIds(Func):
 def in_fused_order(rows: QuerySet, fused: Ranking) -> QuerySet:
     """Return the rows of these ids with `score`, the best first: lazily, in one query."""
     ids, scores = [pk for pk, _ in fused], [score for _, score in fused]
-    return rows.filter(AmongIds(ids)).annotate(score=FusedScore(ids, scores)).order_by("-score", "pk")
+    score = ValueByKey(ids, scores, FloatField())
+    return rows.filter(AmongIds(ids)).annotate(score=score).order_by("-score", "pk")
 
 
 def _add(parts: Sequence[dict[int, float]], weights: Sequence[float] | None) -> list[tuple[int, float]]:

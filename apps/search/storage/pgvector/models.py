@@ -16,42 +16,38 @@ from tenants.context import connection
 KEY_FIELDS = ["space", "index_name", "document_key"]
 
 
-def _indexes(stem: str) -> list[GinIndex]:
-    return [
-        GinIndex(fields=["keywords"], name=f"{stem}_kw"),
-        GinIndex(fields=["metadata"], opclasses=["jsonb_path_ops"], name=f"{stem}_md"),
-    ]
-
-
-def _stem(name: str, meta: type, attrs: dict[str, Any]) -> str:
-    # Django allows an index's name 30 characters; those of app and class may need more.
-    config = apps.get_containing_app_config(attrs["__module__"])
-    label = getattr(meta, "app_label", None) or (config.label if config else attrs["__module__"])
-    digest = hashlib.sha256(f"{label}.{name}".lower().encode()).hexdigest()
-    return f"{name.lower()[:20]}_{digest[:6]}"
-
-
 class EmbeddingModelBase(ModelBase):
-    """Gives every embedding table what writing and searching need, whatever its own Meta says.
+    """Adds to every embedding table what writing and searching need, whatever its own Meta says.
 
-    The constraint that an upsert needs, the index of its words, the index of its metadata.
+    That is the constraint for upserts and the indexes of its keywords and metadata.
     """
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> type:
         """Add the constraint and the indexes to a concrete model's Meta."""
         meta = attrs.get("Meta", type("Meta", (), {}))
         if not getattr(meta, "abstract", False):
-            key = models.UniqueConstraint(fields=KEY_FIELDS, name="%(app_label)s_%(class)s_key")
+            # Django allows an index's name 30 characters; those of app and class may need more.
+            config = apps.get_containing_app_config(attrs["__module__"])
+            label = getattr(meta, "app_label", None) or (config.label if config else attrs["__module__"])
+            digest = hashlib.sha256(f"{label}.{name}".lower().encode()).hexdigest()
+            stem = f"{name.lower()[:20]}_{digest[:6]}"
             added = {
-                "constraints": [*getattr(meta, "constraints", []), key],
-                "indexes": [*getattr(meta, "indexes", []), *_indexes(_stem(name, meta, attrs))],
+                "constraints": [
+                    *getattr(meta, "constraints", []),
+                    models.UniqueConstraint(fields=KEY_FIELDS, name="%(app_label)s_%(class)s_key"),
+                ],
+                "indexes": [
+                    *getattr(meta, "indexes", []),
+                    GinIndex(fields=["keywords"], name=f"{stem}_kw"),
+                    GinIndex(fields=["metadata"], opclasses=["jsonb_path_ops"], name=f"{stem}_md"),
+                ],
             }
             attrs["Meta"] = type("Meta", (meta,), added)
         return super().__new__(cls, name, bases, attrs, **kwargs)
 
 
 class EmbeddingManager(models.Manager.from_queryset(EmbeddingQuerySet)):  # type: ignore[misc]
-    """The manager of embedding tables. It leaves `keywords` out: large, and of use to PostgreSQL only."""
+    """The manager of embedding tables. It defers `keywords`: large, and of use to PostgreSQL only."""
 
     def get_queryset(self) -> EmbeddingQuerySet:
         """Return all rows, without `keywords`."""
@@ -59,7 +55,7 @@ class EmbeddingManager(models.Manager.from_queryset(EmbeddingQuerySet)):  # type
 
 
 class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
-    """What every embedding table has. A custom table adds its vector field and an index for it:
+    """What every embedding table has. A custom table adds its vector field and an ANN index for it:
 
         class CustomPgVectorEmbedding(BasePgVectorEmbedding):
             vector = VectorField(dimensions=512)
@@ -69,9 +65,8 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
                     HnswIndex(name="custom_hnsw", fields=["vector"], opclasses=["vector_cosine_ops"])
                 ]
 
-    The distance of its queries follows the operator class of the index. `keywords` holds the words of the
-    content for the keyword search and `keyword_recipe` how they were made (see recipe.py); both are the
-    writer's.
+    The distance of its queries follows the operator class of the ANN index. Only the writer sets `keywords`,
+    the words of the content for the keyword search, and `keyword_recipe`, how they were made (see recipe.py).
     """
 
     space = models.CharField(max_length=50, db_collation="C")
@@ -96,7 +91,7 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
         return f"{self.index_name}:{self.document_key}"
 
     def belongs_to(self, schema_name: str | None, tenant: Any) -> None:
-        """Remember where the row was read; `tenant` is bound by itself when the row is read again."""
+        """Remember where the row was read; a `tenant` is bound whenever the row is read or written again."""
         self._schema_name, self._tenant = schema_name, tenant
         self._state.schema_name = schema_name  # type: ignore[attr-defined]  # tenants.binding.routers goes by it
 

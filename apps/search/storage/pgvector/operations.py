@@ -9,11 +9,11 @@ HALF_A_PAGE = 4080  # bytes; PostgreSQL's default is a quarter, beyond which it 
 
 
 class KeepVectorsInRows(Operation):
-    """Let rows of an embedding table stay whole up to half a page: the parameter toast_tuple_target.
+    """Keep rows of an embedding table whole up to half a page, by the parameter toast_tuple_target.
 
-    Every distance needs the vector, and to fetch one that was moved out costs more than to compare it. Rows
-    that are there already stay as they are until they are written again. Source: PostgreSQL's manual, CREATE
-    TABLE, "Storage Parameters".
+    Every distance needs the vector, and fetching one that was moved out costs more than comparing it.
+    Existing rows stay as they are until they are written again. Source: PostgreSQL's manual, CREATE TABLE,
+    "Storage Parameters".
     """
 
     reversible = True
@@ -34,7 +34,7 @@ class KeepVectorsInRows(Operation):
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
-        """Take PostgreSQL's default again."""
+        """Return to PostgreSQL's default."""
         model = from_state.apps.get_model(app_label, self.model_name)
         self._alter(schema_editor, model, "RESET (toast_tuple_target)")
 

@@ -1,4 +1,4 @@
-"""Rows to PostgreSQL by COPY in its binary format, the fastest way in.
+"""Sends rows to PostgreSQL by COPY in its binary format, the fastest way in.
 
 The format: PostgreSQL's manual, "COPY", section "Binary Format"; that of a vector: pgvector's `vector_recv`.
 """
@@ -19,9 +19,9 @@ DOCUMENT_HEADER, JSONB_HEADER = struct.Struct(">hiii"), struct.Struct(">iB")
 def copy_rows(cursor: CursorWrapper, table: str, columns: str, batches: Iterable[Iterable[bytes]]) -> int:
     """Copy encoded rows into a table and return how many; `table` and `columns` are trusted SQL.
 
-    One COPY for each batch, so that none is open while the next batch is made: that may take queries on the
-    same connection, which would wait for the COPY for ever. Where a batch's rows are lazy, PostgreSQL takes
-    in the first ones while the others are made.
+    Runs one COPY for each batch, so that none is open while the next batch is made: that may need queries on
+    the same connection, which would wait for the COPY for ever. Where a batch's rows are lazy, PostgreSQL
+    takes in the first ones while the others are made.
     """
     copied = 0
     for rows in batches:

@@ -1,10 +1,7 @@
-"""Documents into documents with vectors, a batch at a time."""
+"""Gives documents their vectors, a batch at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
-from typing import Any
-
-import numpy as np
 
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError, embed
 from apps.search.embedders import BaseEmbedder, InvalidTextError
@@ -15,10 +12,10 @@ BATCH = 256  # documents held at once
 def embed_batches(
     documents: Iterable[Document], get_embedder: Callable[[], BaseEmbedder]
 ) -> Iterator[EmbeddedDocument]:
-    """Yield the documents with their vectors; those that have theirs come as they are.
+    """Yield the documents with their vectors; an EmbeddedDocument comes as it is.
 
-    The embedder is asked for when there is something to embed. Raises InvalidDocumentError for a content that
-    cannot be embedded, EmbeddingError when the embedder fails, and TypeError for what is no Document.
+    Calls `get_embedder` only when there is something to embed. Raises InvalidDocumentError for a content that
+    cannot be embedded, EmbeddingError when the embedder fails, and TypeError for anything but a Document.
     """
     for batch in batched(documents, BATCH):
         plain = [document for document in batch if not isinstance(document, EmbeddedDocument)]
@@ -27,14 +24,10 @@ def embed_batches(
         if not plain:
             yield from batch  # type: ignore[misc]  # none of them is plain
             continue
-        vectors: Iterator[Any] = iter(_embed_all(plain, get_embedder()))
+        try:
+            vectors = iter(get_embedder().embed_documents(document.content for document in plain))
+        except InvalidTextError as error:
+            key = plain[error.position].document_key
+            raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error
         for document in batch:
             yield document if isinstance(document, EmbeddedDocument) else embed(document, next(vectors))
-
-
-def _embed_all(documents: Sequence[Document], embedder: BaseEmbedder) -> Iterable[np.ndarray]:
-    try:
-        return embedder.embed_documents(document.content for document in documents)
-    except InvalidTextError as error:
-        key = documents[error.position].document_key
-        raise InvalidDocumentError(f"Document {key!r}: content {error.reason}.") from error

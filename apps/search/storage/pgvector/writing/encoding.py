@@ -1,4 +1,4 @@
-"""Documents to the rows of a COPY, checked on the way."""
+"""Checks documents and encodes them as the rows of a COPY."""
 
 from collections.abc import Iterable, Iterator
 from itertools import count, repeat
@@ -23,9 +23,9 @@ OVERHEAD = 1_500  # bytes of a document beside its content: its vector, its meta
 def encode_documents(
     documents: Iterable[EmbeddedDocument], to_vector: VectorCheck
 ) -> Iterator[Iterable[bytes]]:
-    """Yield batches of rows of COLUMNS, with the documents' positions; lazy rows run no foreign code.
+    """Yield batches of rows of COLUMNS. A batch is lazy where making its rows runs no foreign code.
 
-    Raises InvalidDocumentError, also from a row, for a document that cannot be stored.
+    Raises InvalidDocumentError for a document that cannot be stored, also while a batch is read.
     """
     positions = count()
     for batch in _batches(documents):
@@ -44,7 +44,7 @@ def encode_documents(
 
 
 def encode_key(key: Any) -> bytes:
-    """Return the key in UTF-8. Raises InvalidDocumentError for what can be no key."""
+    """Return the key in UTF-8. Raises InvalidDocumentError for a value that cannot be a key."""
     try:
         encoded = encode_text(key, "document_key")
     except ValueError as error:
@@ -58,7 +58,7 @@ def encode_key(key: Any) -> bytes:
 
 
 def _batches(documents: Iterable[EmbeddedDocument]) -> Iterator[list[EmbeddedDocument]]:
-    """Yield the documents in batches so large that waiting for PostgreSQL after each counts little."""
+    """Yield the documents in batches so large that waiting for PostgreSQL after each hardly counts."""
     batch, size = [], 0
     for document in documents:
         batch.append(document)
@@ -91,5 +91,5 @@ def _encode(
 
 
 def _is_plain(document: EmbeddedDocument) -> bool:
-    """Whether to read what is left of a document runs no query, as a lazy one's might."""
+    """Whether reading the document's other fields runs no query, as a lazy document's might."""
     return type(document) is EmbeddedDocument and type(document.content) is str

@@ -1,4 +1,4 @@
-"""Writing one index of one space: everything through a temporary table and one statement."""
+"""Writes one index of one space: everything through a temporary table and one statement."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -47,13 +47,13 @@ class Writer:
     ) -> int:
         """Write the documents and return how many rows changed; see PgVectorProvider.add for the policies.
 
-        Rows that would not change are not written again: each write costs an insertion into the vector
-        index.
-        Raises InvalidDocumentError, and writes nothing, when any of them cannot be stored.
+        Does not write rows that would not change, because each write costs an insertion into the ANN index.
+        Raises InvalidDocumentError, and writes nothing, when any document cannot be stored.
         """
         with transaction.atomic(), connection.cursor() as cursor:
             staged = self._stage(cursor, COLUMNS, encode_documents(documents, self.to_vector))
-            waits = not keywords_at_once and self._may_wait(staged)
+            dimensions = self.to_vector.dimensions
+            waits = not keywords_at_once and may_wait(self.model, *self.key, dimensions, staged)
             changed = self._insert(cursor, on_conflict, waits)
             cursor.execute(f"DROP TABLE {STAGE}")
             if waits and changed:
@@ -104,48 +104,41 @@ class Writer:
             cursor.execute(f"DROP TABLE {STAGE}")
         return deleted
 
-    def _may_wait(self, rows: int) -> bool:
-        space, index_name = self.key
-        return may_wait(self.model, space, index_name, self.to_vector.dimensions, rows)
-
     def _stage(self, cursor: CursorWrapper, columns: str, batches: Iterable[Iterable[bytes]]) -> int:
         names = ", ".join(column.split()[0] for column in columns.split(", "))
         cursor.execute(
             f"CREATE TEMPORARY TABLE {STAGE.removeprefix('pg_temp.')} ({columns}) "
-            "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # what is large is put aside once, not twice
+            "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # large values are moved out once, not twice
         )
         return copying.copy_rows(cursor, STAGE, names, batches)
 
     def _insert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
+        recipe = PENDING if waits else get_recipe()
+        sql, params = self._insert_sql(recipe, on_conflict), [*self.key, recipe.language, str(recipe)]
         if waits and on_conflict != "error" and not self._has_rows(cursor):
             # Another transaction may write one of the keys meanwhile; then it is an upsert after all.
             with suppress(IntegrityError), transaction.atomic():
-                cursor.execute(self._insert_sql(PENDING, on_conflict), self._names(PENDING))
+                cursor.execute(sql, params)
                 return cursor.rowcount
-        return self._upsert(cursor, on_conflict, waits)
-
-    def _upsert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
-        recipe = PENDING if waits else get_recipe()
-        sql, names = self._insert_sql(recipe, on_conflict), self._names(recipe)
         if on_conflict == "update":
             # Words that are there already, or will be made, need not be made again.
             good: Any = [str(get_recipe()), str(PENDING)] if waits else [str(recipe)]
-            cursor.execute(f"{sql} {self._update_sql()}", [*names, *self.key, good, good])
+            cursor.execute(f"{sql} {self._update_sql()}", [*params, *self.key, good, good])
             return cursor.rowcount
         sql = f"{sql} ON CONFLICT (space, index_name, document_key) DO NOTHING"
-        if on_conflict == "skip":
-            cursor.execute(sql, names)
-            return cursor.rowcount
-        return self._insert_all(cursor, sql, names)
+        if on_conflict == "error":
+            return self._insert_all(cursor, sql, params)
+        cursor.execute(sql, params)
+        return cursor.rowcount
 
-    def _insert_all(self, cursor: CursorWrapper, sql: str, names: list[str]) -> int:
+    def _insert_all(self, cursor: CursorWrapper, sql: str, params: list[str]) -> int:
         # What was not inserted was there before, even if another transaction committed it only now.
         cursor.execute(
             f"WITH inserted AS ({sql} RETURNING document_key) "
             f"SELECT document_key FROM {STAGE} LEFT JOIN inserted USING (document_key) GROUP BY document_key "
             f"HAVING count(*) > 1 OR count(inserted.document_key) = 0 "
             f'ORDER BY document_key COLLATE "C" LIMIT {MAX_KEYS_NAMED + 1}',
-            names,
+            params,
         )
         if duplicates := [key for (key,) in cursor.fetchall()]:
             raise DuplicateDocumentError(duplicates)
@@ -157,9 +150,6 @@ class Writer:
             f"SELECT EXISTS (SELECT FROM {self.table} WHERE space = %s AND index_name = %s)", self.key
         )
         return cursor.fetchone()[0]
-
-    def _names(self, recipe: KeywordRecipe) -> list[str]:
-        return [*self.key, recipe.language, str(recipe)]
 
     def _insert_sql(self, recipe: KeywordRecipe, on_conflict: str) -> str:
         """The INSERT; of equal keys the last one wins where rows are updated, else the first."""
@@ -176,8 +166,8 @@ class Writer:
     def _update_sql(self) -> str:
         """What makes the INSERT an upsert of the rows that change.
 
-        Rows that do not are left out before their keywords are made, which takes longest. The upsert compares
-        once more, since another transaction may have changed a row in between.
+        It leaves out the others before it makes keywords, which takes longest. The upsert compares once more,
+        since another transaction may have changed a row in between.
         """
         staged = f"stage.content, stage.metadata, stage.vector::{self.vector_type}"
         written = (*self.compared, "keywords", "keyword_recipe")

@@ -1,6 +1,5 @@
 """manage.py vector_indexes"""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,11 +13,11 @@ ROW = "{:<20} {:<12} {:<16} {:>10} {:<8} {:>9} {:>9} {:<7} {}"
 
 
 class Command(BaseCommand):
-    """Show the vector indexes and what should change about them; with --apply, change it."""
+    """Show the ANN indexes and what should change about them; with --apply, change it."""
 
     help = (
-        "List each index with its rows, how it is searched, its size, its recall@10 against an exact search, "
-        "and what would change about it and why. --apply does it; workers do it by themselves, too."
+        "List each index with its rows, how it is searched, the size and recall@10 (against an exact search) of "
+        "its ANN index, and what should change and why. --apply changes it; workers do so by themselves, too."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,17 +35,11 @@ class Command(BaseCommand):
             statuses = report_ann_indexes(index_name=options["index"], with_recall=not options["no_recall"])
             for status in statuses:
                 self.stdout.write(_format(status))
-            if options["apply"]:
-                faults += self._apply(statuses)
+            for status, fault in carry_out(statuses if options["apply"] else (), progress=self._announce):
+                self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
+                faults += [fault] if fault else []
         if faults:
             raise CommandError("\n".join(faults))
-
-    def _apply(self, statuses: Iterable[AnnIndexStatus]) -> list[str]:
-        outcomes = []
-        for status, fault in carry_out(statuses, progress=self._announce):
-            self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
-            outcomes.append(fault)
-        return [fault for fault in outcomes if fault]
 
     def _announce(self, status: AnnIndexStatus) -> None:
         self.stdout.write(f"{status.label}: {status.action} of {status.name}, {status.table_rows:,} rows ...")
