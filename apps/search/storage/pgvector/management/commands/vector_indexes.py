@@ -16,8 +16,8 @@ class Command(BaseCommand):
     """Show the ANN indexes and what should change about them; with --apply, change it."""
 
     help = (
-        "List each index with its rows, how it is searched, the size and recall@10 (against an exact search) of "
-        "its ANN index, and what should change and why. --apply changes it; workers do so by themselves, too."
+        "List each index with its rows, how it is searched, the size of its ANN index, its recall@10 against "
+        "an exact search, and what should change and why. --apply does it; workers do it by themselves, too."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
