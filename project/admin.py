@@ -25,7 +25,7 @@ class MembersAdminSite(AdminSite):
         default site; a tenant's superuser must not see them.
         """
         models: Any = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
-        has_tenant_tables = import_string("tenants.postgresql.compiler.has_tenant_tables")
+        has_tenant_tables = import_string("tenants.placement.has_tenant_tables")
         own = [model for model in models if has_tenant_tables(model._meta.app_label)]
         super().register(own, admin_class, **options)
 

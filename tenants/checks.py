@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import OperationalError, connections
 from psycopg_pool import ConnectionPool
 
-from tenants.postgresql.compiler import has_shared_tables, has_tenant_tables
+from tenants.placement import has_shared_tables, has_tenant_tables
 
 MINIMUM_POSTGRESQL = 150_000
 MINIMUM_PGVECTOR = (0, 8)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 from django import db
 from django_tenants.utils import get_public_schema_name, get_tenant_model, schema_context, tenant_context
 
-from tenants.postgresql.bound import owner_rights
-from tenants.postgresql.compiler import is_tenant_app
+from tenants.placement import is_tenant_app
+from tenants.postgresql.bound import NoTenantError, TenantMismatchError, owner_rights
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -26,14 +26,6 @@ __all__ = [
 
 # Django's own default connection, for type checkers known to be the tenants' engine.
 connection = cast("DatabaseWrapper", db.connection)
-
-
-class NoTenantError(RuntimeError):
-    """Something that belongs to a tenant was asked for while none was bound."""
-
-
-class TenantMismatchError(RuntimeError):
-    """Something of one tenant was used while another one, or none, was bound."""
 
 
 def unbound() -> schema_context:

@@ -9,8 +9,8 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import post_init
 
 from tenants.context import TenantMismatchError, connection
+from tenants.placement import has_tenant_tables
 from tenants.postgresql.bound import current_binding
-from tenants.postgresql.compiler import has_tenant_tables
 
 UNBOUND = "public"
 

@@ -1,9 +1,20 @@
-"""What the present context is bound to. It knows nothing of databases, so anything may import it early."""
+"""What the present context is bound to, and the errors where that is wrong.
+
+It knows nothing of databases or apps, so anything may import it early.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
+
+
+class NoTenantError(RuntimeError):
+    """Something that belongs to a tenant was asked for while none was bound."""
+
+
+class TenantMismatchError(RuntimeError):
+    """Something of one tenant was used while another one, or none, was bound."""
 
 
 class Binding(NamedTuple):

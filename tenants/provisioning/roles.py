@@ -13,10 +13,10 @@ from django_tasks_db.models import DBTaskResult
 from psycopg import sql
 
 from tenants.context import connection, owner_rights
+from tenants.locks import Lock, take
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
 
-LOCK_SPACE = 0x7201  # the first key of the two-key advisory locks of this module
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 SEQUENCE_RIGHTS = "USAGE, SELECT, UPDATE"
 # The one function by which a query changes its session's role, without a second statement. Whoever connects
@@ -48,7 +48,7 @@ def create_role(tenant: Tenant) -> None:
     role, group = get_role_name(database, tenant.schema_name), get_group_name(database)
     with owner_rights(), transaction.atomic(), connection.cursor() as cursor:
         # Concurrent changes of the same rights fail, and the first tenants would all make the group.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK_SPACE])
+        take(Lock.ROLES, until_commit=True)
         _reserve_set_config(cursor)
         _ensure_group(cursor, group)
         _create(cursor, role)

@@ -17,12 +17,11 @@ from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from tenants.locks import find_held, get_lock_key
+from tenants.locks import Lock, find_held, take
 from tenants.queue.unserved import hold
 
 logger = logging.getLogger(__name__)
 
-LOCK_SPACE = 0x7A5C  # the first key of the two-key advisory locks of this module
 INTERVAL = 15  # seconds between two looks for orphaned tasks
 PAUSE = 2  # seconds before a worker that lost its session asks for a new one
 MAX_ATTEMPTS = 3
@@ -85,7 +84,7 @@ def recover_orphans(own_id: str = "") -> int:
 def find_orphans(tasks: Any) -> list[DBTaskResult]:
     """Return those of a queryset of tasks that run at workers who are dead."""
     running = list(tasks.running().only("pk", "worker_ids"))
-    alive = find_held(LOCK_SPACE, {_get_worker(task) for task in running})
+    alive = find_held(Lock.WORKER, {_get_worker(task) for task in running})
     return [task for task in running if _get_worker(task) not in alive]
 
 
@@ -97,7 +96,7 @@ def _recover(task: DBTaskResult) -> bool:
     worker_id = _get_worker(task)
     with transaction.atomic():
         locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
-        if locked is None or not _take_lock("pg_try_advisory_xact_lock", worker_id):
+        if locked is None or not take(Lock.WORKER, worker_id, wait=False, until_commit=True):
             return False
         if len(locked.worker_ids) >= MAX_ATTEMPTS:
             locked.set_failed(
@@ -116,7 +115,7 @@ def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -
         try:
             connection.ensure_connection()
             if locked_session is not connection.connection:
-                _take_lock("pg_advisory_lock", worker_id)
+                take(Lock.WORKER, worker_id)
                 locked_session = connection.connection
             recover_orphans(worker_id)
             ready.set()
@@ -125,9 +124,3 @@ def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -
             connection.close()
         stop.wait(INTERVAL)
     connection.close()
-
-
-def _take_lock(function: str, worker_id: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, get_lock_key(worker_id)])
-        return bool(cursor.fetchone()[0])

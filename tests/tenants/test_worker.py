@@ -7,7 +7,7 @@ from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import tenant_context
-from tenants.locks import get_lock_key
+from tenants.locks import Lock, take
 from tenants.queue import worker
 from tenants.queue.worker import recover_orphans
 from tests.workers import PATIENCE, wait_until
@@ -54,7 +54,7 @@ def count_held_locks():
         cursor.execute(
             "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
             " WHERE locktype = 'advisory' AND datname = current_database() AND classid = %s",
-            [worker.LOCK_SPACE],
+            [Lock.WORKER],
         )
         return cursor.fetchone()[0]
 
@@ -113,9 +113,7 @@ def test_a_worker_does_not_take_its_own_task_for_an_orphan(start_task):
 
 
 def test_a_worker_is_dead_when_its_session_is_gone(start_task, other_session):
-    other_session.cursor().execute(
-        "SELECT pg_advisory_lock(%s, %s)", [worker.LOCK_SPACE, get_lock_key("alive")]
-    )
+    take(Lock.WORKER, "alive", session=other_session)
     row = start_task("alive")
     before = recover_orphans("own")
 
@@ -160,11 +158,11 @@ def test_a_watch_that_loses_its_session_goes_on_with_a_new_one(column, live_work
     monkeypatch.setattr(worker, "INTERVAL", 0.05)
     live_worker("alive")
     holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
-    (pid,) = column(holder, worker.LOCK_SPACE)
+    (pid,) = column(holder, Lock.WORKER)
 
     column("SELECT pg_terminate_backend(%s, 10000)", pid)
 
-    wait_until(lambda: column(holder, worker.LOCK_SPACE) not in ([], [pid]))
+    wait_until(lambda: column(holder, Lock.WORKER) not in ([], [pid]))
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import Manifest, Registration
-from tenants.locks import LIFE_CYCLE, find_held, hold_life_cycle
+from tenants.locks import Lock, find_held, hold_life_cycle
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import choose_schema_name
 from tenants.validators import validate_subdomain
@@ -56,7 +56,7 @@ def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
     """Yield why the registry does not take the row; it is given a schema name if it takes it."""
     for name in sorted(manifest.tenant.fields.keys() - _list_fields()):
         yield f"tenant, {name}: a tenant here has no such field."
-    if row.schema_name and find_held(LIFE_CYCLE, [row.schema_name]):
+    if row.schema_name and find_held(Lock.LIFE_CYCLE, [row.schema_name]):
         yield f"tenant, subdomain: {row.subdomain!r} is being imported or provisioned right now."
     try:
         row.full_clean(exclude=["schema_name"])

@@ -8,12 +8,11 @@ from typing import Any
 from django_tenants.utils import quote_schema_name
 
 from tenants.context import connection, unbound
-from tenants.locks import session_lock
+from tenants.locks import Lock, session_lock
 from tenants.models import Tenant
 from tenants.provisioning.template import create_schema
 from tenants.validators import SCRATCH_SCHEMA
 
-LOCK_SPACE = 0x7E4D  # the first key of the two-key advisory locks of this module
 GENERATED = " GENERATED"  # what the type of a column ends with that COPY neither reads nor writes
 
 COLUMNS = """
@@ -81,7 +80,7 @@ def read_schema(schema: str) -> Schema:
 
 def read_fresh_schema() -> Schema:
     """Return what a new tenant's schema has here and now; one is made for it, and dropped."""
-    with unbound(), session_lock(LOCK_SPACE, SCRATCH_SCHEMA):
+    with unbound(), session_lock(Lock.SCRATCH, SCRATCH_SCHEMA):
         drop_schema(SCRATCH_SCHEMA)
         try:
             create_schema(Tenant(schema_name=SCRATCH_SCHEMA))

@@ -10,9 +10,8 @@ from django_tasks_db.models import DBTaskResult
 from psycopg import sql
 
 from apps.operations.deletion.look import Gone, Look, Verdict, judge
-from apps.operations.fleet.locks import MIGRATION
 from tenants.context import connection
-from tenants.locks import LIFE_CYCLE, find_held
+from tenants.locks import Lock, find_held
 from tenants.models import Tenant
 from tenants.postgresql.role_names import get_group_name
 from tenants.provisioning.sessions import find_sessions
@@ -64,7 +63,7 @@ def look_for_tasks(gone: Gone) -> Iterable[Look]:
 
 def look_for_locks(gone: Gone) -> Iterable[Look]:
     """In pg_locks: whoever holds one is at work on the tenant."""
-    found = sum(len(find_held(space, [gone.schema])) for space in (LIFE_CYCLE, MIGRATION))
+    found = sum(len(find_held(lock, [gone.schema])) for lock in (Lock.LIFE_CYCLE, Lock.MIGRATION))
     fix = f"Let that process end; then: {AGAIN.format(schema=gone.schema)}"
     yield judge("locks", "pg_locks, of its life cycle and its migration", found, fix)
 

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from apps.operations.doctor.finding import PATIENCE, Finding, Level, Scope, write_sql
 from tenants.context import connection
-from tenants.locks import LIFE_CYCLE, find_held
+from tenants.locks import Lock, find_held
 from tenants.models import Domain, Tenant
 from tenants.provisioning.schemas import list_schemas
 from tenants.validators import RESERVED_SCHEMAS
@@ -49,7 +49,7 @@ def _check_orphans(schemas: dict[str, bool]) -> Iterator[Finding]:
 
 
 def _check_unprovisioned(scope: Scope) -> Iterator[Finding]:
-    at_work = find_held(LIFE_CYCLE, scope.schemas)
+    at_work = find_held(Lock.LIFE_CYCLE, scope.schemas)
     for tenant in scope.tenants:
         if tenant.schema_name in at_work:
             continue

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django_tasks_db.models import get_date_max
 
 from apps.operations.doctor.finding import Finding, Level, Scope
-from tenants.locks import count_held
+from tenants.locks import Lock, count_held
 from tenants.queue.rows import find_rows
-from tenants.queue.worker import LOCK_SPACE, find_orphans, recover_orphans
+from tenants.queue.worker import find_orphans, recover_orphans
 
 PATIENCE = timedelta(minutes=5)  # for a ready task to be begun
 FAILURES = timedelta(days=1)
@@ -38,7 +38,7 @@ def _check_waiting(tasks: Any) -> Iterator[Finding]:
     if count:
         message = (
             f"{count} ready for more than 5 minutes, since {oldest:%Y-%m-%d %H:%M} UTC; "
-            f"workers at work: {count_held(LOCK_SPACE)}."
+            f"workers at work: {count_held(Lock.WORKER)}."
         )
         yield Finding(Level.WARNING, "tasks", message, WORKER)
 

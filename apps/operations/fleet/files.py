@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError
 from django.core.management.commands import migrate
@@ -18,6 +17,8 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import AmbiguityError, MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+
+from tenants.placement import list_labels
 
 Key = tuple[str, str]  # app label and name of a migration
 Plan = tuple[tuple[Migration, bool], ...]  # each with whether it is unapplied
@@ -184,7 +185,7 @@ class Planner:
 
     def _find_targets(self, loader: MigrationLoader) -> list[Any]:
         if self._app_label is None:
-            labels = get_tenant_labels()
+            labels = list_labels(settings.TENANT_APPS)
             return [key for key in loader.graph.leaf_nodes() if key[0] in labels]
         if self._app_label not in loader.migrated_apps:
             raise CommandError(f"App {self._app_label!r} is not installed or does not have migrations.")
@@ -206,13 +207,3 @@ class Planner:
         if key not in loader.graph.nodes and key in loader.replacements:
             return loader.replacements[key].replaces[-1][1]  # a squashed one that is applied in part
         return name
-
-
-def get_tenant_labels() -> set[str]:
-    """Return the labels of the apps in settings.TENANT_APPS, which names their modules or their configs."""
-    return {
-        config.label
-        for config in apps.get_app_configs()
-        if config.name in settings.TENANT_APPS
-        or f"{type(config).__module__}.{type(config).__qualname__}" in settings.TENANT_APPS
-    }

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from zlib import crc32
 
-FLEET = 0x7E4B  # the first keys of two-key advisory locks
-MIGRATION = 0x7E4C
+from tenants.locks import Lock, give_back, take
 
 
 class BusyError(RuntimeError):
@@ -21,7 +19,7 @@ def hold_fleet(connection: Any) -> Iterator[None]:
     """
     session = connection.copy()
     try:
-        if not _take(session, FLEET, 0):
+        if not take(Lock.FLEET, session=session, wait=False):
             raise BusyError(
                 "Another migrate_schemas is at work on this database. Wait for it to end; "
                 "running this again then does what it left."
@@ -32,35 +30,21 @@ def hold_fleet(connection: Any) -> Iterator[None]:
 
 
 @contextmanager
-def hold_tenant(connection: Any, schema: str, *spaces: int) -> Iterator[None]:
-    """Hold a tenant's locks of these spaces in the connection's own session.
+def hold_tenant(connection: Any, schema: str, *locks: Lock) -> Iterator[None]:
+    """Hold a tenant's locks of these kinds in the connection's own session.
 
     Raises BusyError when another session holds one of them.
     """
-    key = crc32(schema.encode()) - 2**31
     held = []
     try:
-        for space in spaces:
-            if not _take(connection, space, key):
+        for lock in locks:
+            if not take(lock, schema, session=connection, wait=False):
                 raise BusyError(
                     f"The tenant {schema!r} is being created, deleted or migrated by another process. "
                     "Run this again afterwards."
                 )
-            held.append(space)
+            held.append(lock)
         yield
     finally:
-        for space in held:
-            _give_back(connection, space, key)
-
-
-def _take(connection: Any, space: int, key: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [space, key])
-        return bool(cursor.fetchone()[0])
-
-
-def _give_back(connection: Any, space: int, key: int) -> None:
-    if connection.connection is None or not connection.is_usable():
-        return  # the lock went with its session
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [space, key])
+        for lock in held:
+            give_back(lock, schema, session=connection)

@@ -20,8 +20,8 @@ from django_tenants.utils import get_tenant_base_migrate_command_class, schema_e
 from apps.operations.fleet.failures import describe, is_transient
 from apps.operations.fleet.files import MigrationFiles, Sharing, current_migration, sharing
 from apps.operations.fleet.introspection import FleetIntrospection
-from apps.operations.fleet.locks import MIGRATION, BusyError, hold_tenant
-from tenants.locks import LIFE_CYCLE
+from apps.operations.fleet.locks import BusyError, hold_tenant
+from tenants.locks import Lock
 
 BACK_OFF = 1.0  # seconds before the first retry; doubled before each further one
 TENANTS_OF_A_CONNECTION = 50  # a session remembers every table it has touched, and grows
@@ -105,7 +105,7 @@ class TenantMigrator:
         connection = self._get_connection()
         with ExitStack() as stack:
             stack.enter_context(prepared(connection, self._sharing))
-            stack.enter_context(hold_tenant(connection, schema, LIFE_CYCLE, MIGRATION))
+            stack.enter_context(hold_tenant(connection, schema, Lock.LIFE_CYCLE, Lock.MIGRATION))
             if self._in_transaction:
                 stack.enter_context(transaction.atomic(connection.alias))
             # With the schema gone, the tables would be made in the next one of the search_path: public.

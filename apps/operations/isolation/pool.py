@@ -8,11 +8,11 @@ from psycopg import sql
 
 from apps.operations.isolation.party import Party
 from tenants.context import connection
+from tenants.locks import Lock, take
 
 ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that everybody gets the same session
 
 LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SET isolation.canary = {token}")
-LOCK = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 FIND = """
     SELECT current_user <> session_user OR %(schema)s = ANY(current_schemas(false))
     OR current_setting('isolation.canary', true) = %(token)s
@@ -62,7 +62,7 @@ def query_returned_session(victim: Party, attacker: Party) -> bool:
 def _leave_traces(pooled: Any, victim: Party) -> None:
     with pooled.cursor() as cursor:
         cursor.execute(LEAVE.format(name=sql.Identifier(victim.word), token=sql.Literal(victim.token)))
-        cursor.execute(LOCK, [victim.token])
+    take(Lock.ISOLATION, victim.token, session=pooled)
 
 
 ATTACKS = [read_returned_session, query_returned_session]

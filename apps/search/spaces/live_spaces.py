@@ -7,14 +7,12 @@ tenant has given up, and none misses a space that it has taken up.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
-from zlib import crc32
 
 from django.db import transaction
 from django_tenants.utils import get_tenant_model
 
-from tenants.context import connection, get_current_schema, get_current_tenant, unbound
-
-LOCK_SPACE = 0x5ACE  # the first key of the two-key advisory locks of this module
+from tenants.context import get_current_schema, get_current_tenant, unbound
+from tenants.locks import Lock, take
 
 _finders: list[Callable[[], Mapping[str, str]]] = []
 
@@ -68,17 +66,11 @@ def set_searched_space(alias: str) -> None:
 def changing_spaces() -> Iterator[None]:
     """Run a block in a transaction while no document is being written."""
     with transaction.atomic():
-        _lock("pg_advisory_xact_lock")
+        take(Lock.SPACES, get_current_schema(), until_commit=True)
         yield
 
 
 def is_written(space: str) -> bool:
     """Return whether documents go to a space, and keep that so until the present transaction ends."""
-    _lock("pg_advisory_xact_lock_shared")
+    take(Lock.SPACES, get_current_schema(), until_commit=True, shared=True)
     return space in get_written_spaces()
-
-
-def _lock(function: str) -> None:
-    key = crc32(get_current_schema().encode()) - 2**31  # PostgreSQL's keys are signed
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, key])

@@ -13,7 +13,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from django_tenants.utils import quote_schema_name
 
 from tenants.context import connection
-from tenants.locks import session_lock
+from tenants.locks import Lock, session_lock
 from tenants.models import ProvisioningTemplate, Tenant
 from tenants.provisioning.template.catalog import read_statements
 from tenants.provisioning.template.census import digest, read_objects, read_properties
@@ -23,7 +23,6 @@ from tenants.validators import TEMPLATE_COPY_SCHEMA, TEMPLATE_SCHEMA
 
 logger = logging.getLogger(__name__)
 
-LOCK_SPACE = 0x7E4B  # the first key of the two-key advisory locks of this package
 SEPARATOR = ";\n"
 SHOWN_LINES = 10  # of the difference between a template and its copy
 
@@ -63,7 +62,7 @@ def get_template() -> ProvisioningTemplate:
     fingerprint = get_fingerprint()
     template = _find(fingerprint)
     if template is None:
-        with session_lock(LOCK_SPACE, TEMPLATE_SCHEMA):
+        with session_lock(Lock.TEMPLATE, TEMPLATE_SCHEMA):
             template = _find(fingerprint) or _make(fingerprint)
     if template.fault:
         raise TemplateError(template.fault)

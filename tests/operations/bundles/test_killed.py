@@ -17,9 +17,9 @@ from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from apps.operations.doctor.examining import examine
 from tenants.context import tenant_context
+from tenants.locks import Lock
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
-from tenants.provisioning.roles import LOCK_SPACE as ROLES
 from tenants.provisioning.roles import list_roles
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill
@@ -161,7 +161,7 @@ def wait_until_blocked(cursor, process):
     while True:
         cursor.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted",
-            [ROLES],
+            [Lock.ROLES],
         )
         if cursor.fetchone()[0]:
             return
@@ -174,7 +174,7 @@ def test_an_import_that_is_killed_is_not_served_and_the_next_one_takes_over(
     exported, start_import, other_session, committed, schemas, client
 ):
     with closing(other_session), other_session.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, 0)", [ROLES])  # which the import needs near its end
+        cursor.execute("SELECT pg_advisory_lock(%s, 0)", [Lock.ROLES])  # which the import needs near its end
         process = start_import(str(exported), "--subdomain=copy")
         wait_until_blocked(cursor, process)
         os.kill(process.pid, signal.SIGKILL)

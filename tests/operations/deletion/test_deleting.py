@@ -14,11 +14,10 @@ from apps.operations.deletion.tasks import delete_due_tenant
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context
-from tenants.locks import session_lock
+from tenants.locks import Lock, session_lock
 from tenants.models import DeletionReport, Domain, Tenant
 from tenants.provisioning.life_cycle import choose_schema_name, register_tenant
 from tenants.provisioning.roles import list_roles
-from tenants.queue.worker import LOCK_SPACE as WORKERS
 from tenants.tasks import provision_tenant
 from tests.tenants import tasks
 
@@ -183,7 +182,7 @@ def test_a_running_task_is_not_overtaken(acme, start_task, schemas):
     start_task(acme, "alive")
 
     with (
-        session_lock(WORKERS, "alive"),
+        session_lock(Lock.WORKER, "alive"),
         pytest.raises(BusyTenantError, match="Workers are at 1 tasks of the schema 'acme'"),
     ):
         delete_with_proof(acme)
@@ -204,7 +203,7 @@ def test_the_deletion_tries_again_while_a_task_is_running(acme, start_task, run_
     start_task(acme, "alive")
     schedule_deletion(acme, 0)
 
-    with session_lock(WORKERS, "alive"):
+    with session_lock(Lock.WORKER, "alive"):
         run_tasks()
 
     waiting = DBTaskResult.objects.get(task_path=delete_due_tenant.module_path, status="READY")

@@ -14,7 +14,7 @@ from django.db import connection
 
 from apps.operations.deletion.deleting import delete_due, delete_with_proof
 from apps.operations.deletion.scheduling import schedule_deletion
-from tenants.locks import LIFE_CYCLE, find_held
+from tenants.locks import Lock, find_held
 from tenants.models import DeletionReport, Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tests.workers import get_test_database_url
@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_leaves_a_deletion_that_another_finishes(commit
             "initech" in schemas(),
             DeletionReport.objects.get(tenant_pk=tenant.pk).proved_at,
             (own_media / "initech" / "plan.txt").exists(),
-            find_held(LIFE_CYCLE, ["initech"]),
+            find_held(Lock.LIFE_CYCLE, ["initech"]),
         )
 
         (report,) = committed(delete_due, tenant.pk)
@@ -148,7 +148,7 @@ def kill_among_the_files(media, pk):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    while find_held(LIFE_CYCLE, ["initech"]):  # the server notices it a moment later
+    while find_held(Lock.LIFE_CYCLE, ["initech"]):  # the server notices it a moment later
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

@@ -12,7 +12,7 @@ from django_tenants.utils import schema_context
 from apps.operations.deletion.deleting import delete_with_proof, finish_deletion, prove
 from apps.operations.deletion.look import Gone
 from apps.operations.deletion.outside import look_for_cached, look_for_files
-from tenants.locks import LIFE_CYCLE, session_lock
+from tenants.locks import Lock, session_lock
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.caches import list_cached
 from tenants.tasks import provision_tenant
@@ -112,7 +112,7 @@ def test_what_is_left_is_found_with_what_to_do_and_a_second_run_removes_it(delet
 
 
 def test_a_process_that_is_at_work_on_the_tenant_is_found(deleted):
-    with session_lock(LIFE_CYCLE, "acme"):
+    with session_lock(Lock.LIFE_CYCLE, "acme"):
         held = list_left(prove(deleted))
 
     assert [(look["place"], look["found"]) for look in held] == [("locks", 1)]

@@ -15,11 +15,10 @@ from apps.articles.models import Article
 from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level, name_some
 from tenants.context import tenant_context
-from tenants.locks import LIFE_CYCLE, session_lock
+from tenants.locks import Lock, session_lock
 from tenants.models import Domain, Tenant
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.roles import list_roles
-from tenants.queue.worker import LOCK_SPACE as WORKERS
 from tests.tenants import tasks
 from tests.tenants.pooler import Pooler
 
@@ -188,7 +187,7 @@ def test_a_provisioning_that_takes_long_is_found_unless_somebody_is_at_it(make_t
     Tenant.objects.filter(pk=tenant.pk).update(created_at=LONG_AGO)
 
     stuck = find_only("initech")
-    with session_lock(LIFE_CYCLE, "initech"):
+    with session_lock(Lock.LIFE_CYCLE, "initech"):
         at_work = find("initech")
 
     assert (fresh, at_work) == ([], [])
@@ -392,7 +391,7 @@ def test_tasks_of_dead_workers_are_found_and_ready_again(acme, run):
 def test_tasks_of_live_workers_are_let_be(acme):
     write_task(acme, status=TaskResultStatus.RUNNING, worker_ids=["dead", "alive"])
 
-    with session_lock(WORKERS, "alive"):
+    with session_lock(Lock.WORKER, "alive"):
         assert find("tasks") == []
 
 

@@ -6,9 +6,8 @@ from django.db import connection
 
 from apps.operations.fleet import tenant as fleet_tenant
 from apps.operations.fleet.files import MigrationFiles
-from apps.operations.fleet.locks import FLEET
 from apps.operations.fleet.tenant import TenantMigrator
-from tenants.locks import LIFE_CYCLE, session_lock
+from tenants.locks import Lock, session_lock
 
 EXISTS = 'articles.0001_initial: ProgrammingError (42P07): relation "articles_article" already exists'
 
@@ -115,7 +114,7 @@ def test_a_second_run_is_turned_away(fleet):
     fleet.unapply("f1")
 
     with fleet.connect() as session:
-        session.execute("SELECT pg_advisory_lock(%s, 0)", [FLEET])
+        session.execute("SELECT pg_advisory_lock(%s, 0)", [Lock.FLEET])
         error, _ = fail(fleet)
 
     assert str(error).startswith("Another migrate_schemas is at work on this database.")
@@ -125,7 +124,7 @@ def test_a_second_run_is_turned_away(fleet):
 def test_a_tenant_that_is_being_deleted_is_not_touched(fleet):
     fleet.unapply("f1")
 
-    _, lines = fleet.call(hold, fleet, LIFE_CYCLE, "f1")
+    _, lines = fleet.call(hold, fleet, Lock.LIFE_CYCLE, "f1")
 
     assert lines[1].startswith("  f1: BusyError: The tenant 'f1' is being created, deleted or migrated")
     assert "f1" not in fleet.migrated()

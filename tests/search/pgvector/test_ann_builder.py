@@ -21,6 +21,7 @@ from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.tables import ann_index
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
+from tenants.locks import Lock, take
 from tenants.models import Tenant
 from tests.search.pgvector.filling import fill, make_vectors
 
@@ -265,9 +266,7 @@ def test_two_sessions_never_build_the_same_index(in_scratch):
         name = get_ann_index_name(provider.space, provider.index_name, 8)
         other = connection.copy()
         try:
-            with other.cursor() as cursor:
-                keys = [builder.LOCK_SPACE, builder._lock_key(name)]
-                cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
+            take(Lock.ANN_INDEX, builder.get_lock_name(name), session=other)
             busy = is_busy(name)
             with pytest.raises(AnnIndexBusyError, match=rf"works on the ANN index {SCRATCH}\.{name}\."):
                 build(provider, 8)

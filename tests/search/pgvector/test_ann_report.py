@@ -3,11 +3,12 @@ from django.db import connection
 
 from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError
-from apps.search.storage.pgvector.ann.builder import LOCK_SPACE, _lock_key, drop_ann_index
+from apps.search.storage.pgvector.ann.builder import drop_ann_index, get_lock_name
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
+from tenants.locks import Lock, take
 from tests.search.pgvector.filling import fill, spoil
 from tests.tables_app.models import IvfflatEmbedding
 
@@ -170,8 +171,7 @@ def test_an_index_that_another_session_builds_is_left_to_it(in_acme, carry_out_a
     due = report_ann_indexes()
     other = connection.copy()
     try:
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_SPACE, _lock_key(name)])
+        take(Lock.ANN_INDEX, get_lock_name(name), session=other)
         (status,) = report_ann_indexes()
         done = list(carry_out(due))
     finally:

@@ -17,11 +17,12 @@ from psycopg.errors import InsufficientPrivilege
 
 from apps.operations.fleet.failures import is_transient
 from apps.operations.fleet.files import MigrationFiles, Planner, Sharing
-from apps.operations.fleet.locks import MIGRATION, BusyError, hold_fleet, hold_tenant
+from apps.operations.fleet.locks import BusyError, hold_fleet, hold_tenant
 from apps.operations.fleet.report import Report, describe_lag, describe_passed_over, describe_plan, summarize
 from apps.operations.fleet.run import FleetRun, stop_on_signals
 from apps.operations.fleet.survey import Survey, survey_fleet
 from apps.operations.fleet.tenant import TenantMigrator, get_pause, prepared
+from tenants.locks import Lock
 from tenants.postgresql.pool import without_pool
 
 BUDGET_SHARE, LEAST_BUDGET = 0.1, 3
@@ -112,7 +113,7 @@ class Command(stock.MigrateSchemasCommand):
         shared = Sharing(MigrationFiles(), self.options["lock_timeout"])
         session = self._connection.copy()  # for the lock: migrating closes the connection
         try:
-            with hold_tenant(session, schema, MIGRATION):
+            with hold_tenant(session, schema, Lock.MIGRATION):
                 for attempt in range(1, self.options["retries"] + 2):
                     try:
                         with prepared(self._connection, shared):

@@ -22,9 +22,8 @@ from apps.search.storage.pgvector.tables.ann_index import (
     get_mode,
 )
 from tenants.context import connection, get_current_schema, owner_rights
-from tenants.locks import get_lock_key
+from tenants.locks import Lock, find_held, give_back, take
 
-LOCK_SPACE = 0x1DE8  # the first key of the two-key advisory locks of this module
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
 SESSION = {"statement_timeout": "0", "lock_timeout": "10min"}
@@ -33,13 +32,6 @@ INVALID_INDEXES = """
     SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND NOT i.indisvalid AND c.relname = ANY(%s)
-"""
-IS_LOCKED = """
-    SELECT EXISTS (
-        SELECT FROM pg_locks
-        WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND pid <> pg_backend_pid()
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    )
 """
 
 
@@ -89,7 +81,7 @@ def drop_ann_index(name: str) -> None:
 
 def is_busy(name: str) -> bool:
     """Return whether another session builds or drops the ANN index of that name right now."""
-    return bool(_read(IS_LOCKED, LOCK_SPACE, _lock_key(name) % 2**32))
+    return bool(find_held(Lock.ANN_INDEX, [get_lock_name(name)], by_others=True))
 
 
 def _create_sql(model: Any, name: str, space: str, index_name: str, dimensions: int) -> sql.Composed:
@@ -176,10 +168,8 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
     that.
     """
     in_transaction = connection.in_atomic_block
-    set_sql, lock = (
-        ("SET LOCAL", "pg_try_advisory_xact_lock") if in_transaction else ("SET", "pg_try_advisory_lock")
-    )
-    if not _read(f"SELECT {lock}(%s, %s)", LOCK_SPACE, _lock_key(name)):
+    set_sql = "SET LOCAL" if in_transaction else "SET"
+    if not take(Lock.ANN_INDEX, get_lock_name(name), wait=False, until_commit=in_transaction):
         raise AnnIndexBusyError(f"Another session works on the ANN index {get_current_schema()}.{name}.")
     try:
         with owner_rights():  # a tenant's own role owns no table
@@ -193,8 +183,9 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
         if not in_transaction and connection.is_usable():
             for parameter in (*SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"):
                 _execute(f"RESET {parameter}")
-            _read("SELECT pg_advisory_unlock(%s, %s)", LOCK_SPACE, _lock_key(name))
+            give_back(Lock.ANN_INDEX, get_lock_name(name))
 
 
-def _lock_key(name: str) -> int:
-    return get_lock_key(f"{get_current_schema()}.{name}")
+def get_lock_name(name: str) -> str:
+    """Return the name of the lock on an ANN index of the bound tenant."""
+    return f"{get_current_schema()}.{name}"
