@@ -67,17 +67,17 @@ def test_tasks_of_many_objects_are_batched():
 
 
 def test_a_model_of_newer_code_is_left_to_a_worker_that_has_it():
-    index_by_keys.call("notes.note", [1], **{SCHEMA_KEY: "acme"})
+    index_by_keys.call("newer.note", [1], **{SCHEMA_KEY: "acme"})
 
     task = DBTaskResult.objects.get()
-    assert task.args_kwargs["args"] == ["notes.note", [1], "", 2]
+    assert task.args_kwargs["args"] == ["newer.note", [1], "", 2]
     assert task.args_kwargs["kwargs"] == {SCHEMA_KEY: "acme"}
     assert task.run_after > task.enqueued_at
 
 
 def test_a_model_that_nobody_knows_fails_in_the_end():
-    with pytest.raises(LookupError, match="No installed app with label 'notes'"):
-        index_by_keys.call("notes.note", [1], "", MAX_ATTEMPTS, **{SCHEMA_KEY: "acme"})
+    with pytest.raises(LookupError, match="No installed app with label 'newer'"):
+        index_by_keys.call("newer.note", [1], "", MAX_ATTEMPTS, **{SCHEMA_KEY: "acme"})
 
     assert not DBTaskResult.objects.exists()
 

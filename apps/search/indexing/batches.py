@@ -75,8 +75,8 @@ def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool
 
     Objects that no longer exist lose their documents; chunks that an object no longer has are deleted.
     Texts that did not change are not embedded again. No transaction is open while the embedder works.
-    Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's;
-    with `only_if_written` nothing is written to a space that the tenant has given up meanwhile.
+    Running it twice, or at the same time as another, is harmless. `space` overrides the tenant's; with
+    `only_if_written` nothing is written to a space that the tenant has given up meanwhile.
     """
     provider = get_provider(batch.index_name, space=space)
     for _ in range(ATTEMPTS):
@@ -86,8 +86,8 @@ def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool
         with transaction.atomic():
             if only_if_written and not is_written(provider.space):
                 return 0
-            # Embedding takes long. Whoever saved or deleted an object meanwhile may have indexed it, too, and
-            # must not be overwritten with what was read before; the locks keep others out until the commit.
+            # Embedding takes long. An object that was saved or deleted meanwhile may have been indexed, too,
+            # and this older reading must not replace it. The locks keep others out until the commit.
             if batch.make_documents(provider.space, lock=True) == documents:
                 removed = batch.find_stored(provider).exclude(document_key__in=kept).delete()[0]
                 return provider.add(embedded, keywords_at_once=True) + removed
@@ -103,9 +103,9 @@ def rebuild_index(
 ) -> int:
     """Bring a whole index up to date and return how many rows changed.
 
-    Goes through its sources in batches, in the order of their keys, and calls `progress` with the number of
-    items of each; stopped and started again it skips what is up to date. Last, it deletes the documents
-    whose object is gone, and refreshes the keywords of those that were made in another language.
+    Works in batches, in the order of the keys, and calls `progress` with the number of items of each. Stopped
+    and started again, it skips what is up to date. Last, it deletes the documents whose object is gone, and
+    makes the keywords anew that were made in another language.
     """
     changed = 0
     for source in get_sources(index_name):
@@ -122,7 +122,7 @@ def count_objects(index_name: str) -> int:
 
 
 def delete_changed(batch: Batch, *, space: str) -> int:
-    """Delete those documents of these items that no longer say what the item says; return how many."""
+    """Delete the documents of these items whose content is out of date; return how many there were."""
     provider = get_provider(batch.index_name, space=space)
     said = {document.document_key: document.content for document in batch.make_documents(space)}
     stored = batch.find_stored(provider).values_list("document_key", "content")
@@ -135,49 +135,34 @@ def delete_orphans(index_name: str, space: str | None = None) -> int:
     # Keys first: an object that is saved and indexed in between must be alive when its key is judged.
     keys = list(provider.objects.values_list("document_key", flat=True))
     alive = {source.label: source.list_keys() for source in get_sources(index_name)}
-    return provider.delete([key for key in keys if _is_orphan(key, alive)])
+    made_from = {key: found for key in keys if (found := parse_key(key))}
+    return provider.delete(
+        [key for key, (label, own_key) in made_from.items() if own_key not in alive.get(label, ())]
+    )
 
 
 def _embed_changed(provider: PgVectorProvider, documents: list[Document]) -> list[EmbeddedDocument]:
     """Return the documents that are not stored as they are, each with its vector."""
-    stored = _stored(provider, documents)
-    changed = [document for document in documents if stored.get(document.document_key) != _value(document)]
-    same = [document for document in changed if _has_same_content(document, stored)]
-    vectors = _stored_vectors(provider, same)
+    rows = provider.objects.filter(document_key__in=_keys(documents))
+    stored = {key: value for key, *value in rows.values_list("document_key", "content", "metadata")}
+    changed = [
+        document
+        for document in documents
+        if stored.get(document.document_key) != [document.content, dict(document.metadata)]
+    ]
+    # Where only the metadata changed, the stored vector is still right.
+    same = {
+        document.document_key: document.content
+        for document in changed
+        if stored.get(document.document_key, [None])[0] == document.content
+    }
+    rows = provider.objects.filter(document_key__in=same).values_list("document_key", "content", "vector")
+    vectors = {key: vector for key, content, vector in rows if content == same[key]}
     new = [document for document in changed if document.document_key not in vectors]
     made = embed_documents(provider.space, provider.embedder, [document.content for document in new])
     vectors |= zip(_keys(new), made, strict=True)
     return [embed(document, vectors[document.document_key]) for document in changed]
 
 
-def _stored(provider: PgVectorProvider, documents: list[Document]) -> dict[str, tuple[str, Any]]:
-    rows = provider.objects.filter(document_key__in=_keys(documents))
-    return {key: (content, metadata) for key, content, metadata in _values(rows)}
-
-
-def _stored_vectors(provider: PgVectorProvider, documents: list[Document]) -> dict[str, Any]:
-    contents = {document.document_key: document.content for document in documents}
-    rows = provider.objects.filter(document_key__in=contents)
-    stored = rows.values_list("document_key", "content", "vector")
-    return {key: vector for key, content, vector in stored if content == contents[key]}
-
-
-def _values(rows: Any) -> Any:
-    return rows.values_list("document_key", "content", "metadata")
-
-
-def _value(document: Document) -> tuple[str, Any]:
-    return document.content, dict(document.metadata)
-
-
-def _has_same_content(document: Document, stored: dict[str, tuple[str, Any]]) -> bool:
-    return stored.get(document.document_key, (None,))[0] == document.content
-
-
 def _keys(documents: list[Document]) -> list[str]:
     return [document.document_key for document in documents]
-
-
-def _is_orphan(key: str, alive: dict[str, set[str]]) -> bool:
-    made_from = parse_key(key)
-    return made_from is not None and made_from[1] not in alive.get(made_from[0], set())

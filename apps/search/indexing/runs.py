@@ -1,8 +1,8 @@
-"""Runs: one way through all objects of an index, in slices, that can be stopped and goes on where it stopped.
+"""Runs: one way through all objects of an index, in slices; it can be stopped and goes on where it stopped.
 
-A run belongs to no worker. Each slice is a task of its own; it notes the position after every batch, and
-whoever finds that somebody else has gone on gives way. So a run survives the death of its
-worker, and two workers on one run do no harm.
+A run belongs to no worker. Each slice is a task of its own, which saves the position after every batch and
+gives up when another worker has moved it. So a run survives the death of its worker, and two workers on one
+run do no harm.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ WAIT = 30  # seconds until an embedder that does not answer is asked again, when
 
 
 class RunError(RuntimeError):
-    """A run is not in a state in which that can be done."""
+    """The state of a run does not allow this."""
 
 
 def create_run(index_name: str, space: str, *, switch_id: int | None = None) -> IndexRun:
@@ -47,7 +47,7 @@ def pause(run: IndexRun) -> None:
 
 
 def cancel(run: IndexRun) -> None:
-    """Stop for good after the present batch; what is written stays. Raises RunError when it has ended."""
+    """Stop for good after the present batch; written documents stay. Raises RunError when it has ended."""
     _change(run, (State.RUNNING, State.PAUSED), State.CANCELLED)
 
 
@@ -68,15 +68,20 @@ def work_on(run: IndexRun, *, seconds: float = SLICE) -> datetime | None:
                 return None
             if monotonic() >= until:
                 return timezone.now()
-        _retry_set_aside(run)
+        for source in get_sources(run.index_name):  # those whose fault was the service's, and not their own
+            waiting = SetAside.objects.filter(space=run.space, model_label=source.label, is_lasting=False)
+            for item in source.find(set(waiting.values_list("object_pk", flat=True))):
+                index_patiently(Batch(run.index_name, source, [item]), run.space)
     except EmbeddingUnavailableError as error:
-        return _wait(run, str(error), error.retry_after or WAIT)
+        resumes_at = timezone.now() + timedelta(seconds=error.retry_after or WAIT)
+        IndexRun.objects.filter(pk=run.pk).update(reason=str(error), resumes_at=resumes_at)
+        return resumes_at
     _finish(run)
     return None
 
 
 def _batches(run: IndexRun) -> Iterator[tuple[list[Any], Batch]]:
-    """What is not done yet: the sources in their order, each from where the run stands."""
+    """Yield what is left to do, from the run's position on."""
     sources = get_sources(run.index_name)
     label, after = run.position or (None, None)
     labels = [source.label for source in sources]
@@ -88,12 +93,12 @@ def _batches(run: IndexRun) -> Iterator[tuple[list[Any], Batch]]:
 
 
 def _do_batch(run: IndexRun, position: list[Any], batch: Batch) -> bool:
-    """Index a batch and note it down; return whether the run is still ours."""
+    """Index a batch and save the position; return whether the run is still ours."""
     if not IndexRun.objects.filter(pk=run.pk, state=State.RUNNING).exists():
         return False
     started = monotonic()
     documents = index_patiently(batch, run.space)
-    # Another worker on the same run would have counted on.
+    # Another worker on the same run would have counted further.
     ours = IndexRun.objects.filter(pk=run.pk, state=State.RUNNING, objects_done=run.objects_done)
     moved = ours.update(
         position=position,
@@ -105,20 +110,6 @@ def _do_batch(run: IndexRun, position: list[Any], batch: Batch) -> bool:
     )
     run.position, run.objects_done = position, run.objects_done + len(batch.items)
     return bool(moved)
-
-
-def _retry_set_aside(run: IndexRun) -> None:
-    """Try those again whose fault was the service's, and not their own."""
-    for source in get_sources(run.index_name):
-        waiting = SetAside.objects.filter(space=run.space, model_label=source.label, is_lasting=False)
-        for item in source.find(set(waiting.values_list("object_pk", flat=True))):
-            index_patiently(Batch(run.index_name, source, [item]), run.space)
-
-
-def _wait(run: IndexRun, reason: str, seconds: float) -> datetime:
-    resumes_at = timezone.now() + timedelta(seconds=seconds)
-    IndexRun.objects.filter(pk=run.pk).update(reason=reason, resumes_at=resumes_at)
-    return resumes_at
 
 
 def _finish(run: IndexRun) -> None:

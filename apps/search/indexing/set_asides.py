@@ -1,4 +1,4 @@
-"""Indexing that one bad object does not stop: it is set aside with the reason, the others are indexed."""
+"""Indexing that no bad object stops: it is set aside with the reason, and the others are indexed."""
 
 from collections.abc import Collection, Sequence
 
@@ -22,8 +22,8 @@ FAULTS = (EmbeddingError, InvalidTextError, InvalidDocumentError)
 def index_patiently(batch: Batch, space: str) -> int:
     """Bring the documents of these items up to date in one written space; return how many rows changed.
 
-    An item that cannot be embedded is set aside, and loses those documents that no longer say what it says.
-    Raises EmbeddingUnavailableError where no text can be embedded just now: nothing is set aside then.
+    An item that cannot be embedded is set aside, and loses the documents whose content is out of date. Raises
+    EmbeddingUnavailableError when no text can be embedded just now, and sets nothing aside then.
     """
     try:
         changed = index_batch(batch, space=space, only_if_written=True)
@@ -63,7 +63,7 @@ def _find(label: str, keys: Collection[str], space: str) -> QuerySet:
 
 
 def _check_embedder(embedder: BaseEmbedder) -> None:
-    """Tell a bad text from an embedder that embeds none. Raises EmbeddingUnavailableError."""
+    """Raise EmbeddingUnavailableError if the embedder embeds no text, so that the fault is not the item's."""
     try:
         embedder.embed_documents([PROBE])
     except EmbeddingUnavailableError:

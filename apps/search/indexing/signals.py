@@ -1,4 +1,4 @@
-"""Writes that leave work behind write its task: a save or a delete of an indexed object, and a bulk `add`."""
+"""Writes the tasks for what saves and deletes of indexed objects, and bulk writes, leave to do."""
 
 from typing import Any
 

@@ -36,9 +36,9 @@ MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tena
 def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: int = 1) -> int:
     """Bring the documents of these objects up to date in the tenant's spaces; return how many rows changed.
 
-    Where no text can be embedded just now, the objects are noted as set aside and a task for that space
-    alone tries again later. `space` leaves out the others. A model that this worker's code does not know yet
-    is left to one with newer code. Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS.
+    When a space can embed no text just now, the objects are set aside and a task for that `space` alone tries
+    again later. A task for a model that this worker's code does not know is tried again, too: another worker
+    may run newer code. Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS.
     """
     try:
         model = apps.get_model(model_label)
@@ -93,7 +93,7 @@ def start_run(index_name: str, space: str, *, switch_id: int | None = None) -> I
 
 
 def resume_run(run: IndexRun) -> None:
-    """Let a run go on that was paused, or that nobody works on. Raises RunError when it has ended."""
+    """Let a run go on that was paused or that has lost its task. Raises RunError when it has ended."""
     unpause(run)
     continue_run.enqueue(run.pk)
 
@@ -112,7 +112,7 @@ def maintain_vector_indexes() -> int:
 
 @task
 def make_keywords(model_label: str, space: str, index_name: str) -> int:
-    """Make the words of documents that were written without them; return how many there were."""
+    """Make the keywords of documents that were written without them; return how many there were."""
     made = make_pending_keywords(apps.get_model(model_label), space, index_name)
     enqueue_maintenance()
     return made
@@ -134,8 +134,5 @@ def enqueue_maintenance() -> None:
 def enqueue_indexing(model: type[Indexed], pks: Iterable[Any]) -> None:
     """Write the tasks that index these objects, in the current transaction, for the bound tenant."""
     for batch in batched(pks, BATCH):
-        index_by_keys.enqueue(model._meta.label_lower, [_as_json(pk) for pk in batch])
-
-
-def _as_json(pk: Any) -> Any:
-    return pk if isinstance(pk, int) else str(pk)
+        keys = [pk if isinstance(pk, int) else str(pk) for pk in batch]  # as JSON can hold them
+        index_by_keys.enqueue(model._meta.label_lower, keys)

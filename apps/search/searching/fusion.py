@@ -1,7 +1,7 @@
 """One ranking out of several.
 
-A ranking is a list of (id, score), the best first; what comes out is one, too. Of an id that stands twice in
-a ranking the first counts, and equal scores are ordered by id, so equal input gives equal output.
+A ranking is a list of (id, score), the best first. When an id stands in a ranking twice, the first counts.
+Equal scores are ordered by id, so that equal input gives equal output.
 """
 
 import math
@@ -19,7 +19,7 @@ type Ranking = Sequence[tuple[int, float]]
 def fuse_ranks(
     rankings: Sequence[Ranking], k: int = 60, weights: Sequence[float] | None = None
 ) -> list[tuple[int, float]]:
-    """Return the reciprocal rank fusion: each ranking gives weight / (k + rank) to what it holds.
+    """Return the reciprocal rank fusion: each ranking gives its ids weight / (k + rank).
 
     Ranks count from 1; the scores given are not used, only their order. Cormack, Clarke and Büttcher,
     "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", 2009. Raises
@@ -39,8 +39,8 @@ def fuse_scores(
 ) -> list[tuple[int, float]]:
     """Return the weighted sum of scores, each ranking's brought to 0 (its last) up to 1 (its first).
 
-    What a ranking does not hold gets 0 from it; where all its scores are equal, each is 1. Raises ValueError
-    for weights that do not fit.
+    An id that a ranking lacks gets 0 from it; when all scores of a ranking are equal, each becomes 1. Raises
+    ValueError for weights that do not fit.
     """
     return _add([_to_unit(dict(reversed(ranking))) for ranking in rankings], weights)
 

@@ -1,4 +1,4 @@
-"""What the bound tenant may ask of an embedding service: so much a minute, and nothing while it says wait.
+"""How much the bound tenant may ask of an embedding service in a minute, and that it waits when told to.
 
 All workers count in one row of the database for each space. A space's LIMITS (`requests_per_minute`,
 `tokens_per_minute`) hold for each tenant by itself.
@@ -27,7 +27,8 @@ def spend(space: str, texts: Sequence[str]) -> None:
     with transaction.atomic():
         budget = ServiceBudget.objects.select_for_update().get_or_create(space=space)[0]
         _refuse_held(budget)
-        _begin_minute(budget)
+        if budget.minute is None or timezone.now() - budget.minute >= MINUTE:
+            budget.minute, budget.requests, budget.tokens = timezone.now(), 0, 0
         _take(budget, "requests", 1, requests)
         _take(budget, "tokens", sum(map(estimate_count, texts)), tokens)
         budget.save()
@@ -35,7 +36,7 @@ def spend(space: str, texts: Sequence[str]) -> None:
 
 
 def hold(space: str, error: EmbeddingUnavailableError) -> None:
-    """Keep all workers from asking a service that has said how long to wait."""
+    """Keep all workers from asking the service for as long as the error says, if it does."""
     if error.retry_after:
         held_until = timezone.now() + timedelta(seconds=error.retry_after)
         values = {"held_until": held_until, "reason": str(error)}
@@ -47,14 +48,9 @@ def _refuse_held(budget: ServiceBudget) -> None:
         raise EmbeddingUnavailableError(budget.reason, left)
 
 
-def _begin_minute(budget: ServiceBudget) -> None:
-    if budget.minute is None or timezone.now() - budget.minute >= MINUTE:
-        budget.minute, budget.requests, budget.tokens = timezone.now(), 0, 0
-
-
 def _take(budget: ServiceBudget, what: str, amount: int, limit: int | None) -> None:
     used = getattr(budget, what)
-    # A single request above the limit must pass some time: with the first of a minute it does.
+    # A request that is above the limit by itself passes as the first of a minute.
     if limit is not None and used and used + amount > limit:
         message = f"The limit of {limit:,} {what} a minute of the space {budget.space!r} is used up."
         left = _seconds_to((budget.minute or timezone.now()) + MINUTE)

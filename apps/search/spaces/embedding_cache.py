@@ -1,8 +1,8 @@
-"""Vectors of texts that the bound tenant had embedded before.
+"""Vectors of texts that were embedded for the bound tenant before.
 
-A vector is found by what it was made of: the model with its dimensions, the prefix, the text. It serves every
-space and index of the tenant, and no other tenant: the table is in the tenant's schema. The rows used longest
-ago go first when there are more than settings.EMBEDDING_CACHE["ROWS"].
+A vector is found by what it was made from: the model with its dimensions, the prefix, the text. It serves
+every space and index of the tenant, and no other tenant: the table is in the tenant's schema. When there are
+more rows than settings.EMBEDDING_CACHE["ROWS"], those used longest ago go first.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ COUNT = """
 
 @dataclass(frozen=True)
 class CacheReport:
-    """How many vectors the bound tenant's cache holds, and what it was good for in the last days."""
+    """How many vectors the bound tenant's cache holds, and how often it helped in the last 30 days."""
 
     rows: int
     limit: int
@@ -58,10 +58,10 @@ def get_rows() -> int:
 
 
 def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> Vectors:
-    """Return the texts' vectors as the space's `embedder.embed_documents` does, those known from the cache.
+    """Return the texts' vectors as the space's `embedder.embed_documents` does, from the cache where it can.
 
-    Each text that is not known is embedded once, however often it is given, a request at a time and within
-    the space's limits. Raises what the embedder raises; what was embedded before that is kept.
+    Other texts are embedded once, however often they are given, a request at a time and within the space's
+    limits. Raises what the embedder raises; what was embedded before that is kept.
     """
     if not texts or not embedder.is_worth_caching or not get_rows():
         parts = [_embed(space, embedder, part, texts) for part in batched(texts, embedder.batch_size)]
@@ -69,7 +69,9 @@ def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) ->
     keys = [_make_key(embedder, text) for text in texts]
     vectors = _find(keys, embedder.dimensions)
     unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
-    _count(len(texts) - len(unknown), len(unknown))
+    statement = COUNT.format(table=connection.ops.quote_name(CacheUse._meta.db_table))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [timezone.localdate(), len(texts) - len(unknown), len(unknown)])
     for part in batched(unknown, embedder.batch_size):
         made = _embed(space, embedder, [unknown[key] for key in part], texts)
         vectors |= zip(part, made, strict=True)
@@ -78,14 +80,14 @@ def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) ->
 
 
 def report_cache() -> CacheReport:
-    """Return what the bound tenant's cache holds and was good for."""
+    """Return how full the bound tenant's cache is, and how often it helped."""
     since = timezone.localdate() - timedelta(days=DAYS_SHOWN)
     used = CacheUse.objects.filter(day__gt=since).aggregate(hits=Sum("hits"), misses=Sum("misses"))
     return CacheReport(CachedVector.objects.count(), get_rows(), used["hits"] or 0, used["misses"] or 0)
 
 
 def trim_cache() -> int:
-    """Delete what was used longest ago, down to the allowed number of rows; return how many went."""
+    """Delete the vectors used longest ago, down to the allowed number of rows; return how many went."""
     surplus = CachedVector.objects.count() - get_rows()
     if surplus <= 0:
         return 0
@@ -128,21 +130,15 @@ def _find(keys: Sequence[bytes], dimensions: int) -> dict[bytes, Any]:
 
 
 def _unlocked(rows: QuerySet) -> QuerySet:
-    """Those of the rows that nobody else is changing, for a statement that waits for nobody."""
+    """Return those of the rows that no other transaction has locked, so that nothing waits."""
     locked = rows.select_for_update(skip_locked=True).values("pk")
     return CachedVector.objects.filter(pk__in=locked)
 
 
 def _store(made: dict[bytes, Any]) -> None:
     today = timezone.localdate()
-    # In one order for all: two workers that store the same vectors would wait for each other for ever.
+    # Sorted: two workers that store the same vectors in different orders would wait for each other for ever.
     rows = [CachedVector(key=key, vector=made[key].tobytes(), used_on=today) for key in sorted(made)]
     CachedVector.objects.bulk_create(rows, ignore_conflicts=True)
     if rows and cache.add(TRIM_KEY, True, TRIM_INTERVAL):
         trim_cache()
-
-
-def _count(hits: int, misses: int) -> None:
-    statement = COUNT.format(table=connection.ops.quote_name(CacheUse._meta.db_table))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [timezone.localdate(), hits, misses])

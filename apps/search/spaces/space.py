@@ -20,7 +20,7 @@ __all__ = ["Space", "get_space", "list_spaces"]
 
 @dataclass(frozen=True)
 class Space:
-    """One entry. What it is made of is read at each call, for the tenant that is bound then."""
+    """One alias. Its parts are read at each call, for the tenant that is bound then."""
 
     alias: str
 
@@ -36,7 +36,7 @@ class Space:
 
     @property
     def model(self) -> "type[BasePgVectorEmbedding]":
-        """The embedding table. Raises ImproperlyConfigured for a MODEL that is none."""
+        """The embedding table. Raises ImproperlyConfigured for an unusable MODEL."""
         from apps.search.storage.pgvector.models import BasePgVectorEmbedding  # not before the apps are ready
 
         label = get_entry(self.alias).get("MODEL")

@@ -7,7 +7,7 @@ from apps.search.embedders import get_embedder, get_entry
 
 
 def get_chunker(own: object, name: str, alias: str) -> Chunker:
-    """Return the chunker that a space names as CHUNKER, else `own`, called `name`, fit for its embedder.
+    """Return the chunker of a space, fit for its embedder: its CHUNKER, else `own`, which errors call `name`.
 
     Raises ImproperlyConfigured, which begins with `EMBEDDINGS['alias']:`, for an unusable one.
     """
@@ -15,16 +15,12 @@ def get_chunker(own: object, name: str, alias: str) -> Chunker:
     embedder = get_embedder(alias)
     name = "CHUNKER" if entry is not None else name
     try:
-        chunker = _check_own(own) if entry is None else make_chunker(entry, name)
+        chunker = own if entry is None else make_chunker(entry, name)
+        if not isinstance(chunker, Chunker):
+            raise ValueError(
+                f"it must be an instance of a subclass of apps.search.chunking.Chunker, not {chunker!r}."
+            )
         return chunker.fit(embedder)
     except ValueError as error:
         reason = str(error).removeprefix(f"{name}: ")
         raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: {name}: {reason}") from error
-
-
-def _check_own(chunker: object) -> Chunker:
-    if isinstance(chunker, Chunker):
-        return chunker
-    raise ValueError(
-        f"it must be an instance of a subclass of apps.search.chunking.Chunker, not {chunker!r}."
-    )
