@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.articles.extract import extract_html, extract_markdown
-from apps.articles.readers import Record, Rejected, count_bytes, read_paths, read_records
-from apps.articles.records import reject
+from apps.articles.importing.extract import extract_html, extract_markdown
+from apps.articles.importing.readers import Record, Rejected, count_bytes, read_paths, read_records
+from apps.articles.importing.records import reject
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from apps.articles.importing import import_records
-from apps.articles.readers import count_bytes, read_paths
-from apps.articles.records import Record, Rejected
+from apps.articles.importing.readers import count_bytes, read_paths
+from apps.articles.importing.records import Record, Rejected
+from apps.articles.importing.saving import import_records
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 

@@ -1,13 +1,13 @@
 """Records into articles: an upsert by key, with the indexing tasks in the same transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import batched
 
 from django.db import transaction
 
+from apps.articles.importing.records import FIELDS, Record
 from apps.articles.models import Article
-from apps.articles.records import Record
 from apps.search.indexing.tasks import enqueue_indexing
 
 BATCH = 200
@@ -30,28 +30,22 @@ def import_records(records: Iterable[Record]) -> Summary:
     """
     summary = Summary()
     for batch in batched(records, BATCH):
-        _import_batch({record.key: record for record in batch}, summary)
+        _import_batch({record.key: asdict(record) for record in batch}, summary)
     return summary
 
 
-def _import_batch(records: dict[str, Record], summary: Summary) -> None:
+def _import_batch(records: dict[str, dict[str, str]], summary: Summary) -> None:
     with transaction.atomic():
-        stored = {article.key: article for article in Article.objects.filter(key__in=records)}
-        changed = [record for record in records.values() if not _is_same(record, stored.get(record.key))]
+        stored = {row["key"]: row for row in Article.objects.filter(key__in=records).values(*FIELDS)}
+        changed = [record for key, record in records.items() if record != stored.get(key)]
         articles = Article.objects.bulk_create(
-            [Article(key=r.key, title=r.title, body=r.body, source=r.source) for r in changed],
+            [Article(**record) for record in changed],
             update_conflicts=True,
             unique_fields=["key"],
-            update_fields=["title", "body", "source", "updated_at"],
+            update_fields=[*FIELDS[1:], "updated_at"],
         )
         enqueue_indexing(Article, [article.pk for article in articles])
-    updated = sum(record.key in stored for record in changed)
+    updated = sum(record["key"] in stored for record in changed)
     summary.updated += updated
     summary.created += len(changed) - updated
     summary.unchanged += len(records) - len(changed)
-
-
-def _is_same(record: Record, article: Article | None) -> bool:
-    if article is None:
-        return False
-    return (article.title, article.body, article.source) == (record.title, record.body, record.source)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from apps.articles.formats import READERS
-from apps.articles.records import Record, Rejected, reject
+from apps.articles.importing.formats import READERS
+from apps.articles.importing.records import Record, Rejected, reject
 
 __all__ = ["Record", "Rejected", "count_bytes", "read_paths", "read_records"]
 

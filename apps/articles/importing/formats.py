@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import BinaryIO, TextIO
 
-from apps.articles.extract import Extract, extract_html, extract_markdown
-from apps.articles.records import Record, Rejected, make_record, reject
+from apps.articles.importing.extract import Extract, extract_html, extract_markdown
+from apps.articles.importing.records import Record, Rejected, make_record, reject
 
 LONGEST_RECORD = 32_000_000  # bytes held for one record: the longest body, all in \uXXXX escapes, and more
 
