@@ -129,13 +129,6 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
         },
     }
 
-SEARCH_LOG = env.int("SEARCH_LOG", default=200)  # recent searches that each tenant keeps; 0: none
-# What encrypts the keys of the tenants' own endpoints (apps.search_own_spaces): the first; SECRET_KEY where
-# there is none. All of them decrypt.
-ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
-# True lets tenants name endpoints in private networks, such as an Ollama beside this server.
-EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES = env.bool("EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES", default=False)
-
 # --- Requests --------------------------------------------------------------------------------------------
 
 MIDDLEWARE = [

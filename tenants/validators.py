@@ -21,7 +21,8 @@ RESERVED_SCHEMAS = frozenset(
 )
 SCHEMA_NAME = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,47}")
 SUBDOMAIN = re.compile(r"[a-z]([a-z0-9-]{0,46}[a-z0-9])?")
-OWN_SPACE = re.compile(r"own-[a-z0-9]+(-[a-z0-9]+)*")
+OWN_SPACE_PREFIX = "own-"
+OWN_SPACE = re.compile(rf"{OWN_SPACE_PREFIX}[a-z0-9]+(-[a-z0-9]+)*")
 HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 

@@ -9,7 +9,7 @@ judged: a second look-up could give another answer.
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-from django.conf import settings
+from apps.search_own_spaces.conf import conf
 
 type Address = IPv4Address | IPv6Address
 
@@ -46,7 +46,7 @@ def check_address(host: str, text: str) -> None:
     shown = host if host in (text, str(address)) else f"{host} ({address})"
     if _is_never_asked(address):
         raise RefusedAddressError(f"{shown} cannot be the address of an embedding service")
-    if not settings.EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES:
+    if not conf.EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES:
         raise RefusedAddressError(f"{shown} is not a public address, and no other is allowed here")
 
 

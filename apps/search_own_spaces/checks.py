@@ -5,8 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from apps.search_own_spaces.conf import conf
 from apps.search_own_spaces.encryption import MIN_LENGTH
-from apps.search_own_spaces.models import PREFIX
+from tenants.validators import OWN_SPACE_PREFIX
 
 
 @register()
@@ -19,7 +20,7 @@ def check_encryption_keys(**kwargs: Any) -> list[CheckMessage]:
             hint=hint,
             id="own_spaces.E001",
         )
-        for number, key in enumerate(settings.ENCRYPTION_KEYS, 1)
+        for number, key in enumerate(conf.ENCRYPTION_KEYS, 1)
         if len(key) < MIN_LENGTH
     ]
 
@@ -29,10 +30,10 @@ def check_aliases(**kwargs: Any) -> list[CheckMessage]:
     """E002: an alias of the settings that a tenant may have given to a space of its own."""
     return [
         Error(
-            f"EMBEDDINGS[{alias!r}]: only a tenant's own space may have a name that begins with {PREFIX!r}.",
+            f"EMBEDDINGS[{alias!r}]: only a tenant's own space may have a name that begins with 'own-'.",
             hint="Give it another name.",
             id="own_spaces.E002",
         )
         for alias in settings.EMBEDDINGS
-        if str(alias).startswith(PREFIX)
+        if str(alias).startswith(OWN_SPACE_PREFIX)
     ]

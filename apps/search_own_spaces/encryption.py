@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from apps.search_own_spaces.conf import conf
+
 MIN_LENGTH = 32  # characters of a key in settings.ENCRYPTION_KEYS
 
 
@@ -46,7 +48,7 @@ def encrypt_again(token: str, *purpose: str) -> str:
 
 def list_keys() -> list[str]:
     """Return the installation's secrets, the one that encrypts first; all of them decrypt."""
-    return [*settings.ENCRYPTION_KEYS, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [*conf.ENCRYPTION_KEYS, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 def _make_box(purpose: tuple[str, ...]) -> MultiFernet:

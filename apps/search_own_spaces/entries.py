@@ -9,8 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from apps.search_own_spaces.models import PREFIX, OwnSpace
+from apps.search_own_spaces.models import OwnSpace
 from tenants.context import NoTenantError, get_current_schema
+from tenants.validators import OWN_SPACE_PREFIX
 
 SECONDS = 5.0  # for so long another process believes what was true
 MAX_ENTRIES = 1_000  # of all tenants
@@ -24,7 +25,7 @@ def find_entry(alias: str) -> dict[str, Any] | None:
 
     Raises NoTenantError for an alias that only a tenant can have, while none is bound.
     """
-    if not alias.startswith(PREFIX):
+    if not alias.startswith(OWN_SPACE_PREFIX):
         return None
     key = (get_current_schema(), alias)
     with _lock:

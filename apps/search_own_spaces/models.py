@@ -14,8 +14,8 @@ from apps.search.spaces.live_spaces import describe_uses
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt, encrypt_again
 from tenants.context import get_current_schema, unbound
+from tenants.validators import OWN_SPACE
 
-PREFIX = "own-"
 BACKEND = f"{OwnEndpointEmbedder.__module__}.{OwnEndpointEmbedder.__qualname__}"
 TABLE = "pgvector.PgVectorEmbedding"
 MAX_DIMENSIONS = 16_000  # of pgvector's type vector
@@ -45,11 +45,11 @@ class OwnSpace(models.Model):
         unique=True,
         validators=[
             RegexValidator(
-                rf"^{PREFIX}[a-z0-9]+(-[a-z0-9]+)*\Z",
-                f"Begin with {PREFIX!r} and go on with lower-case letters, digits and single hyphens.",
+                rf"^{OWN_SPACE.pattern}\Z",
+                "Begin with 'own-' and go on with lower-case letters, digits and single hyphens.",
             )
         ],
-        help_text=f"What this space is called, beginning with {PREFIX!r}.",
+        help_text="What this space is called, beginning with 'own-'.",
     )
     base_url = models.CharField(
         "address",

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+from apps.search_quality.conf import conf
 
 
 @register()
 def check_search_log(**kwargs: Any) -> list[CheckMessage]:
     """Return quality.E001 for a SEARCH_LOG that is no number of rows."""
-    rows = getattr(settings, "SEARCH_LOG", 0)
+    rows = conf.SEARCH_LOG
     if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0:
         return []
     return [

@@ -3,10 +3,10 @@
 import logging
 from contextlib import nullcontext
 
-from django.conf import settings
 from django.db import Error, transaction
 from django.utils import timezone
 
+from apps.search_quality.conf import conf
 from apps.search_quality.models import RecentQuery, make_digest
 from tenants.context import connection
 
@@ -32,10 +32,10 @@ def note_search(index_name: str, query: str, mode: str) -> None:
 
     One statement. A database that refuses it is logged, without the query: the search has its answer.
     """
-    if settings.SEARCH_LOG < 1:
+    if conf.SEARCH_LOG < 1:
         return
     values = {"index_name": index_name, "query": query, "mode": mode, "last_at": timezone.now()}
-    values |= {"digest": make_digest(index_name, query, mode), "others": settings.SEARCH_LOG - 1}
+    values |= {"digest": make_digest(index_name, query, mode), "others": conf.SEARCH_LOG - 1}
     table = connection.ops.quote_name(RecentQuery._meta.db_table)
     # Inside a transaction, a failure without a savepoint would fail all that follows.
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
@@ -48,7 +48,7 @@ def note_search(index_name: str, query: str, mode: str) -> None:
 
 def list_recent(index_name: str, limit: int | None = None) -> list[RecentQuery]:
     """Return an index's recent searches, the latest first: none while settings.SEARCH_LOG is 0."""
-    kept = settings.SEARCH_LOG if limit is None else min(limit, settings.SEARCH_LOG)
+    kept = conf.SEARCH_LOG if limit is None else min(limit, conf.SEARCH_LOG)
     return list(RecentQuery.objects.filter(index_name=index_name)[:kept])
 
 

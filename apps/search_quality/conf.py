@@ -1,0 +1,12 @@
+"""The settings of search quality."""
+
+from tenants.conf import AppSettings
+
+
+class QualitySettings(AppSettings):
+    """Each with its default."""
+
+    SEARCH_LOG: int = 200  # recent searches that each tenant keeps; 0: none
+
+
+conf = QualitySettings()
