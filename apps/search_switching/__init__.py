@@ -1,1 +1,1 @@
-"""From one space to another without downtime. Begin with `start_switch`."""
+"""Moves a tenant from one space to another without downtime. Begin with `steps.start_switch`."""

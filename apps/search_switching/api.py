@@ -1,6 +1,5 @@
-"""/api/space-switch: which space the tenant is searched by, and the way to another one."""
+"""/api/space-switch: the space that the tenant searches, and the switch to another one."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -11,25 +10,17 @@ from ninja import Field, Router, Schema, Status
 
 from apps.search.searching.refusals import ErrorsOut, refuse, require
 from apps.search.spaces.live_spaces import get_searched_space
-from apps.search_switching import steps
 from apps.search_switching.estimating import estimate_switch
-from apps.search_switching.models import SpaceSwitch, get_live_switch
+from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
+from apps.search_switching.steps import STEPS, start_switch
 
 router = Router(tags=["spaces"])
 
-STEPS: dict[str, Callable[[SpaceSwitch], None]] = {
-    "pause": steps.pause_switch,
-    "resume": steps.resume_switch,
-    "cut-over": steps.cut_over,
-    "roll-back": steps.roll_back,
-    "end": steps.end_switch,
-    "cancel": steps.cancel_switch,
-}
 type Step = Literal["pause", "resume", "cut-over", "roll-back", "end", "cancel"]
 
 
 class RunOut(Schema):
-    """How far an index is filled."""
+    """How far the target is filled for one index."""
 
     index_name: str
     state: str
@@ -60,14 +51,14 @@ class StateOut(Schema):
 
 
 class SwitchIn(Schema):
-    """Where to."""
+    """The switch to begin."""
 
     target: str = Field(description="The alias of a space; GET /api/spaces lists them.")
     is_automatic: bool = Field(False, description="Search it as soon as it is complete.")
 
 
 class EstimateOut(Schema):
-    """What filling a space would take; `fault` says why nobody knows."""
+    """What it would take to fill a space; `fault` says why that is unknown."""
 
     objects: int
     documents: int
@@ -82,26 +73,26 @@ REFUSALS = {401: ErrorsOut, 403: ErrorsOut, 409: ErrorsOut}
 
 @router.get("/space-switch", response={200: StateOut} | REFUSALS)
 def show_switch(request: HttpRequest) -> Any:
-    """Show which space is searched and how far a switch is."""
+    """Show the space that is searched, and how far a switch has come."""
     require(request, "search_switching.view_spaceswitch")
     return _describe()
 
 
 @router.get("/space-switch/estimate", response={200: EstimateOut} | REFUSALS)
 def estimate(request: HttpRequest, target: str) -> Any:
-    """Tell what a switch to a space would take; a few stored texts are embedded for it."""
+    """Estimate what a switch to a space would take; embeds a few stored texts in it."""
     require(request, "search_switching.add_spaceswitch")
     return asdict(estimate_switch(target))
 
 
 @router.post("/space-switch", response={202: StateOut} | REFUSALS)
 def begin_switch(request: HttpRequest, switch: SwitchIn) -> Any:
-    """Begin to fill another space; a worker does it."""
+    """Begin to fill another space, which a worker does."""
     require(request, "search_switching.add_spaceswitch")
     by = request.user.get_username()
     try:
-        steps.start_switch(switch.target, is_automatic=switch.is_automatic, started_by=by)
-    except steps.SwitchError as error:
+        start_switch(switch.target, is_automatic=switch.is_automatic, started_by=by)
+    except SwitchError as error:
         return refuse(409, target=str(error))
     return Status(202, _describe())
 
@@ -115,7 +106,7 @@ def take_step(request: HttpRequest, step: Step) -> Any:
         raise Http404("No switch is under way.")
     try:
         STEPS[step](switch)
-    except steps.SwitchError as error:
+    except SwitchError as error:
         return refuse(409, step=str(error))
     return _describe()
 
@@ -126,5 +117,6 @@ def _describe() -> dict[str, Any]:
 
 
 def _describe_switch(switch: SpaceSwitch) -> dict[str, Any]:
-    fields = ("source", "target", "state", "is_automatic", "reason", "started_at", "comparison")
-    return {name: getattr(switch, name) for name in fields} | {"runs": list(switch.runs.order_by("pk"))}
+    fields = ("target", "state", "is_automatic", "reason", "started_at", "comparison")
+    shown = {name: getattr(switch, name) for name in fields}
+    return shown | {"source": switch.origin, "runs": list(switch.runs.order_by("pk"))}

@@ -13,7 +13,7 @@ class SearchSwitchingConfig(AppConfig):
     moved_tasks: ClassVar[dict[str, str]] = {
         "apps.search.switching.advancing.advance_switch": f"{name}.advancing.advance_switch",
         "apps.search.switching.dropping.drop_documents": f"{name}.dropping.drop_documents",
-        "apps.search.switching.loose.copy_loose_documents": f"{name}.loose.copy_loose_documents",
+        "apps.search.switching.loose.copy_loose_documents": f"{name}.handwritten.copy_loose_documents",
         "apps.search.quality.switch_comparing.compare_switch": f"{name}.comparing.compare_switch",
     }
 

@@ -2,6 +2,6 @@
 
 from apps.search_switching.advancing import advance_switch
 from apps.search_switching.dropping import drop_documents
-from apps.search_switching.loose import copy_loose_documents
+from apps.search_switching.handwritten import copy_loose_documents
 
 TASKS = [advance_switch, drop_documents, copy_loose_documents]

@@ -19,7 +19,7 @@ def compare_switch(switch_pk: int) -> int:
     if switch is None:
         return 0
     asked = 0
-    for _, comparison in comparison_wanted.send(SpaceSwitch, current=switch.source, candidate=switch.target):
+    for _, comparison in comparison_wanted.send(SpaceSwitch, current=switch.origin, candidate=switch.target):
         SpaceSwitch.objects.filter(pk=switch.pk).update(comparison=comparison)
         asked += sum(index["queries"] for index in comparison["indexes"])
     return asked

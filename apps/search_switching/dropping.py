@@ -13,13 +13,12 @@ from apps.search.spaces.live_spaces import is_written
 from apps.search.storage.pgvector.ann.status import list_tables
 
 BATCH = 1_000  # documents
-# Another process may remember for some seconds which space the tenant searched.
-DELAY = 60  # seconds
+DELAY = 60  # seconds; another process may remember for some of them which space the tenant searched
 
 
 @task
 def drop_documents(space: str) -> int:
-    """Delete a space's documents and return how many; stops when the tenant has taken it up again."""
+    """Delete a space's documents and return how many; stop when the tenant has taken the space up again."""
     deleted = sum(_drop(model, space) for model in list_tables())
     with transaction.atomic():
         if not is_written(space):
@@ -29,7 +28,7 @@ def drop_documents(space: str) -> int:
 
 
 def enqueue_dropping(space: str) -> None:
-    """Write the task, in the current transaction, for when nobody reads the documents any more."""
+    """Write the task, in the current transaction, to run once no process reads the documents any more."""
     run_after = timezone.now() + timedelta(seconds=DELAY)
     drop_documents.using(run_after=run_after).enqueue(space)
 

@@ -1,4 +1,4 @@
-"""What a switch will take: read from the space that is searched, and tried with a few texts in the target."""
+"""What a switch will take: counted in the searched space, and tried in the target with a few texts."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +21,7 @@ SAMPLE = 16  # texts that are embedded to see how long it takes
 
 @dataclass(frozen=True)
 class Estimate:
-    """A forecast. `seconds` and `cost` are None where there is nothing to go by; `fault` says why not."""
+    """A forecast. `seconds` and `cost` are None where nobody knows; `fault` says why."""
 
     objects: int
     documents: int
@@ -34,10 +34,11 @@ class Estimate:
 def estimate_switch(target: str) -> Estimate:
     """Return what it takes to fill a space with what the bound tenant searches now.
 
-    Embeds up to SAMPLE stored texts in the target, which costs as much as a few searches. The number of
-    chunks is taken to stay as it is.
+    Embeds up to SAMPLE stored texts in the target, which costs as much as a few searches. Supposes that the
+    number of chunks stays the same.
     """
-    rows: Any = get_space(source := get_searched_space()).model.objects.filter(space=source)
+    searched = get_searched_space()
+    rows: Any = get_space(searched).model.objects.filter(space=searched)
     documents = rows.count()
     characters = rows.aggregate(total=Sum(Length("content")))["total"] or 0
     objects = sum(count_objects(index_name) for index_name in get_index_names())

@@ -1,30 +1,36 @@
 """The change of a tenant from one space to another."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from apps.search.models import IndexRun
 
 
+class SwitchError(RuntimeError):
+    """A step is not possible; the message says why, and what is."""
+
+
 class SpaceSwitch(models.Model):
     """The change of the bound tenant from one space to another; at most one is live at a time.
 
-    While it is live, what is saved goes into both spaces; up to the cut-over the tenant searches `source`,
+    While it is live, what is saved goes into both spaces. Up to the cut-over the tenant searches `origin`,
     from then on `target`.
     """
 
     class State(models.TextChoices):
-        """From the first document in the target to the last in the source."""
+        """From the first document in the target to the last in the origin."""
 
         FILLING = "filling"  # everything is embedded into the target
         READY = "ready"  # the target is complete and indexed
-        SWITCHED = "switched"  # the target is searched; the source is kept up to date for the way back
-        ENDED = "ended"  # the source is given up
+        SWITCHED = "switched"  # the target is searched; the origin is kept up to date for the way back
+        ENDED = "ended"  # the origin is given up
         CANCELLED = "cancelled"  # the target is given up
 
     LIVE = (State.FILLING, State.READY, State.SWITCHED)
 
-    source = models.CharField(max_length=50)
+    origin = models.CharField(max_length=50, db_column="source")
     target = models.CharField(max_length=50)
     state = models.CharField(max_length=20, choices=State, default=State.FILLING)
     is_automatic = models.BooleanField(default=False, help_text="Cut over as soon as the target is ready.")
@@ -50,12 +56,25 @@ class SpaceSwitch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} to {self.target}: {self.state}"
+        return f"{self.origin} to {self.target}: {self.state}"
 
     @property
     def runs(self) -> "models.QuerySet[IndexRun]":
         """The runs that fill the target, one for each index."""
         return IndexRun.objects.filter(switch_id=self.pk)
+
+    def require(self, *states: str) -> None:
+        """Read the row again, within `changing_spaces`. Raises SwitchError in any other state."""
+        self.refresh_from_db()
+        if self.state not in states:
+            allowed = " or ".join(states)
+            raise SwitchError(f"The switch {self} would have to be {allowed} for that.")
+
+    def change(self, **values: Any) -> None:
+        """Write some fields."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.save(update_fields=[*values])
 
 
 def get_live_switch() -> SpaceSwitch | None:
@@ -69,5 +88,5 @@ def list_live_spaces() -> dict[str, str]:
     if switch is None:
         return {}
     return dict.fromkeys(
-        (switch.source, switch.target), f"The switch {switch} needs it; end or cancel that first."
+        (switch.origin, switch.target), f"The switch {switch} needs it; end or cancel that first."
     )

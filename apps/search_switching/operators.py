@@ -15,28 +15,22 @@ from apps.search.indexing import runs
 from apps.search.indexing.tasks import resume_run, start_run
 from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import get_written_spaces
-from apps.search_switching import steps
 from apps.search_switching.estimating import estimate_switch
-from apps.search_switching.models import SpaceSwitch
-from apps.search_switching.overview import look_over
+from apps.search_switching.models import SpaceSwitch, SwitchError
+from apps.search_switching.status import get_status
+from apps.search_switching.steps import STEPS, start_switch
 from tenants.admin.pages import render_page
 from tenants.context import tenant_context
 from tenants.links import Link
 from tenants.models import Tenant
 
-STEPS: dict[str, tuple[Callable[[SpaceSwitch], None], str]] = {
-    "pause": (steps.pause_switch, "The filling stops after the present batch."),
-    "resume": (steps.resume_switch, "A worker goes on with the filling."),
-    "cut_over": (
-        steps.cut_over,
-        "The new space is searched now. The old one is kept up to date until you end the switch.",
-    ),
-    "roll_back": (steps.roll_back, "The old space is searched again. The new one is kept up to date."),
-    "end": (steps.end_switch, "The switch is over. A worker deletes the documents of the old space."),
-    "cancel": (
-        steps.cancel_switch,
-        "The switch is cancelled. A worker deletes the documents of the new space.",
-    ),
+DONE = {
+    "pause": "The filling stops after the present batch.",
+    "resume": "A worker goes on with the filling.",
+    "cut-over": "The new space is searched now. The old one is kept up to date until you end the switch.",
+    "roll-back": "The old space is searched again. The new one is kept up to date.",
+    "end": "The switch is over. A worker deletes the documents of the old space.",
+    "cancel": "The switch is cancelled. A worker deletes the documents of the new space.",
 }
 RUN_STEPS: dict[str, tuple[Callable[[IndexRun], None], str]] = {
     "pause_run": (runs.pause, "It stops after the present batch."),
@@ -59,12 +53,12 @@ def space_switch(request: HttpRequest, schema: str) -> HttpResponse:
             with tenant_context(tenant):
                 said = _take_step(request, request.POST.get("step", ""))
             messages.success(request, said)
-        except (steps.SwitchError, runs.RunError) as error:
+        except (SwitchError, runs.RunError) as error:
             messages.error(request, str(error))
         return redirect("space_switch", schema=schema)
     context: dict[str, Any] = {"tenant": tenant, "asked": request.GET.get("ask", "")}
     with tenant_context(tenant):
-        context["overview"] = look_over()
+        context["status"] = get_status()
         if target := request.GET.get("estimate", ""):
             context |= {"target": target, "estimate": estimate_switch(target)}
     title = f"Search space of {tenant}"
@@ -76,7 +70,7 @@ def _take_step(request: HttpRequest, step: str) -> str:
     if step == "start":
         target = request.POST.get("target", "")
         by = request.user.get_username()
-        steps.start_switch(target, is_automatic="automatic" in request.POST, started_by=by)
+        start_switch(target, is_automatic="automatic" in request.POST, started_by=by)
         return f"A worker fills the space {target}. What is saved goes into both; searches use the old one."
     if step == "rebuild":
         return _rebuild(request.POST.get("index", ""))
@@ -86,10 +80,9 @@ def _take_step(request: HttpRequest, step: str) -> str:
         return said
     if step not in STEPS:
         raise PermissionDenied
-    take, said = STEPS[step]
     # Of the switch that the page showed, and of no other.
-    take(get_object_or_404(SpaceSwitch, pk=request.POST.get("switch") or 0))
-    return said
+    STEPS[step](get_object_or_404(SpaceSwitch, pk=request.POST.get("switch") or 0))
+    return DONE[step]
 
 
 def _rebuild(index_name: str) -> str:

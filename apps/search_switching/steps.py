@@ -1,9 +1,11 @@
-"""What an operator decides about a switch. Each step is one transaction, in which no document is written.
+"""The steps of a switch that an operator takes. Each is one transaction, in which no document is written.
 
 start_switch --> filling --> ready <--> switched --> ended
                     |          |     roll_back
                     +----------+--> cancelled
 """
+
+from collections.abc import Callable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
@@ -14,22 +16,10 @@ from apps.search.indexing.tasks import resume_run, start_run
 from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import changing_spaces, get_searched_space, set_searched_space
 from apps.search.spaces.space import get_space
-from apps.search_switching.advancing import advance_switch
-from apps.search_switching.cut_over import SwitchError, cut_over, require, save
+from apps.search_switching.advancing import advance_switch, cut_over
 from apps.search_switching.dropping import enqueue_dropping
-from apps.search_switching.loose import copy_loose_documents
-from apps.search_switching.models import SpaceSwitch, get_live_switch
-
-__all__ = [
-    "SwitchError",
-    "cancel_switch",
-    "cut_over",
-    "end_switch",
-    "pause_switch",
-    "resume_switch",
-    "roll_back",
-    "start_switch",
-]
+from apps.search_switching.handwritten import copy_loose_documents
+from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
 
 State = SpaceSwitch.State
 
@@ -39,15 +29,20 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
 
     Raises SwitchError when it is the tenant's space already, cannot be used, or another switch is live.
     """
-    _check_target(target)
+    try:
+        space = get_space(target)
+        validate_embedding_settings(target)
+        space.model  # noqa: B018 - raises where there is none
+    except ImproperlyConfigured as error:
+        raise SwitchError(str(error)) from error
     with changing_spaces():
-        source = get_searched_space(lock=True)
+        origin = get_searched_space(lock=True)
         if live := get_live_switch():
             raise SwitchError(f"The switch {live} is not over. End or cancel it first.")
-        if source == target:
+        if origin == target:
             raise SwitchError(f"The tenant searches the space {target!r} already.")
         switch = SpaceSwitch.objects.create(
-            source=source, target=target, is_automatic=is_automatic, started_by=started_by
+            origin=origin, target=target, is_automatic=is_automatic, started_by=started_by
         )
         for index_name in get_index_names():
             start_run(index_name, target, switch_id=switch.pk)
@@ -56,27 +51,27 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
 
 
 def roll_back(switch: SpaceSwitch) -> None:
-    """Let the tenant search the source again; the target stays complete. Raises SwitchError."""
+    """Let the tenant search the old space again; the target stays complete. Raises SwitchError."""
     with changing_spaces():
-        require(switch, State.SWITCHED)
-        set_searched_space(switch.source)
-        save(switch, state=State.READY, is_automatic=False, switched_at=None)
-        copy_loose_documents.enqueue(switch.target, switch.source)
+        switch.require(State.SWITCHED)
+        set_searched_space(switch.origin)
+        switch.change(state=State.READY, is_automatic=False, switched_at=None)
+        copy_loose_documents.enqueue(switch.target, switch.origin)
 
 
 def end_switch(switch: SpaceSwitch) -> None:
-    """Give up the source, and with it the way back: a task deletes its documents. Raises SwitchError."""
+    """Give up the old space, and with it the way back: a task deletes its documents. Raises SwitchError."""
     with changing_spaces():
-        require(switch, State.SWITCHED)
-        save(switch, state=State.ENDED, ended_at=timezone.now())
-        enqueue_dropping(switch.source)
+        switch.require(State.SWITCHED)
+        switch.change(state=State.ENDED, ended_at=timezone.now())
+        enqueue_dropping(switch.origin)
 
 
 def cancel_switch(switch: SpaceSwitch) -> None:
     """Give up the target: its documents are deleted by a task. Raises SwitchError after the cut-over."""
     with changing_spaces():
-        require(switch, State.FILLING, State.READY)
-        save(switch, state=State.CANCELLED, ended_at=timezone.now())
+        switch.require(State.FILLING, State.READY)
+        switch.change(state=State.CANCELLED, ended_at=timezone.now())
         unfinished = switch.runs.filter(state__in=[IndexRun.State.RUNNING, IndexRun.State.PAUSED])
         unfinished.update(state=IndexRun.State.CANCELLED, finished_at=timezone.now())
         enqueue_dropping(switch.target)
@@ -85,23 +80,24 @@ def cancel_switch(switch: SpaceSwitch) -> None:
 def pause_switch(switch: SpaceSwitch) -> None:
     """Stop filling the target after the present batch. Raises SwitchError unless it is being filled."""
     with changing_spaces():
-        require(switch, State.FILLING)
+        switch.require(State.FILLING)
         switch.runs.filter(state=IndexRun.State.RUNNING).update(state=IndexRun.State.PAUSED)
 
 
 def resume_switch(switch: SpaceSwitch) -> None:
     """Go on filling the target, also where a worker was lost with its task. Raises SwitchError."""
     with changing_spaces():
-        require(switch, State.FILLING)
+        switch.require(State.FILLING)
         for run in switch.runs.filter(state__in=[IndexRun.State.RUNNING, IndexRun.State.PAUSED]):
             resume_run(run)
         advance_switch.enqueue(switch.pk)
 
 
-def _check_target(target: str) -> None:
-    try:
-        space = get_space(target)
-        validate_embedding_settings(target)
-        space.model  # noqa: B018 - raises where it is none
-    except ImproperlyConfigured as error:
-        raise SwitchError(str(error)) from error
+STEPS: dict[str, Callable[[SpaceSwitch], None]] = {
+    "pause": pause_switch,
+    "resume": resume_switch,
+    "cut-over": cut_over,
+    "roll-back": roll_back,
+    "end": end_switch,
+    "cancel": cancel_switch,
+}

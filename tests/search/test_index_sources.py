@@ -15,7 +15,7 @@ from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun
 from apps.search.searching.results import search_objects
-from apps.search_switching.cut_over import cut_over
+from apps.search_switching.advancing import cut_over
 from apps.search_switching.models import SpaceSwitch
 from tenants.context import tenant_context
 from tests.search_switching.work import run_tasks, switch_to

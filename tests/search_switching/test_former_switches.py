@@ -8,8 +8,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from apps.search.models import IndexRun
+from apps.search_switching.advancing import cut_over
 from apps.search_switching.models import SpaceSwitch
-from apps.search_switching.steps import cut_over, start_switch
+from apps.search_switching.steps import start_switch
 from tenants.context import owner_rights, tenant_context
 from tests.search_switching.work import make, run_tasks, titles
 

@@ -49,10 +49,10 @@ def test_an_operator_takes_a_tenant_to_another_space_and_back(operator, acme):
     assert "Search other from now on" in page
     assert "style=" not in page
 
-    assert "new space is searched now" in take(operator, "cut_over", switch=switch)
+    assert "new space is searched now" in take(operator, "cut-over", switch=switch)
     acme.refresh_from_db()
     assert acme.space == "other"
-    assert "old space is searched again" in take(operator, "roll_back", switch=switch)
+    assert "old space is searched again" in take(operator, "roll-back", switch=switch)
     acme.refresh_from_db()
     assert acme.space == "default"
     assert "is cancelled" in take(operator, "cancel", switch=switch)
@@ -126,7 +126,7 @@ def test_what_is_not_possible_is_said(operator, acme):
         switch = SpaceSwitch.objects.get().pk
 
     assert "is not over. End or cancel it first" in take(operator, "start", target="custom")
-    assert "would have to be ready for that" in take(operator, "cut_over", switch=switch)
+    assert "would have to be ready for that" in take(operator, "cut-over", switch=switch)
 
 
 @pytest.mark.parametrize("path", ["/admin/search-space/nobody/", "/admin/search-space/public/"])

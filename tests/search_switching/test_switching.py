@@ -8,15 +8,9 @@ from apps.search.models import IndexRun, ServiceBudget, SetAside
 from apps.search.searching.results import search_objects
 from apps.search.spaces.live_spaces import get_written_spaces
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from apps.search_switching.models import SpaceSwitch
-from apps.search_switching.steps import (
-    SwitchError,
-    cancel_switch,
-    cut_over,
-    end_switch,
-    roll_back,
-    start_switch,
-)
+from apps.search_switching.advancing import cut_over
+from apps.search_switching.models import SpaceSwitch, SwitchError
+from apps.search_switching.steps import cancel_switch, end_switch, roll_back, start_switch
 from tenants.context import tenant_context
 from tests.search_switching.work import make, run_tasks, switch_to, titles
 

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                                 auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                             ),
                         ),
-                        ("source", models.CharField(max_length=50)),
+                        ("origin", models.CharField(db_column="source", max_length=50)),
                         ("target", models.CharField(max_length=50)),
                         (
                             "state",

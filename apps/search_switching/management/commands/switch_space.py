@@ -1,6 +1,5 @@
 """manage.py switch_space"""
 
-from collections.abc import Callable
 from time import sleep
 from typing import Any
 
@@ -9,30 +8,12 @@ from tqdm import tqdm
 
 from apps.search.indexing.runs import RunError
 from apps.search_switching.estimating import estimate_switch
-from apps.search_switching.models import SpaceSwitch, get_live_switch
-from apps.search_switching.overview import look_over
-from apps.search_switching.steps import (
-    SwitchError,
-    cancel_switch,
-    cut_over,
-    end_switch,
-    pause_switch,
-    resume_switch,
-    roll_back,
-    start_switch,
-)
+from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
+from apps.search_switching.status import get_status
+from apps.search_switching.steps import STEPS, start_switch
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 LOOK = 1  # seconds between two looks at a switch
-
-STEPS: dict[str, Callable[[SpaceSwitch], None]] = {
-    "pause": pause_switch,
-    "resume": resume_switch,
-    "cut-over": cut_over,
-    "roll-back": roll_back,
-    "end": end_switch,
-    "cancel": cancel_switch,
-}
 
 
 class Command(BaseCommand):
@@ -88,21 +69,21 @@ class Command(BaseCommand):
             raise CommandError(estimate.fault)
 
     def _show(self) -> None:
-        overview = look_over()
-        for space in overview.spaces:
+        status = get_status()
+        for space in status.spaces:
             mark = "*" if space.is_searched else " "
             self.stdout.write(f"{mark} {space.alias}: {space.documents:,} documents")
-        cache = overview.cache
+        cache = status.cache
         known = "" if cache.hit_rate is None else f", {cache.hit_rate:.0%} of the last texts were known"
         self.stdout.write(f"cache: {cache.rows:,} of at most {cache.limit:,} vectors{known}")
-        if overview.switch is None:
+        if status.switch is None:
             return self.stdout.write("No switch is under way.")
-        self.stdout.write(f"{overview.switch}{_because(overview.switch)}")
-        for run in overview.runs:
+        self.stdout.write(f"{status.switch}{_because(status.switch)}")
+        for run in status.runs:
             self.stdout.write(f"  {run.index_name}: {run.state}, {run.percent} %{_because(run)}")
-        if overview.gaps:
-            self.stdout.write(f"  missing: {overview.gaps}")
-        for lost in overview.set_aside:
+        if status.gaps:
+            self.stdout.write(f"  missing: {status.gaps}")
+        for lost in status.set_aside:
             self.stdout.write(f"  set aside: {lost}: {lost.reason}")
         return None
 
@@ -116,7 +97,7 @@ def _get_live() -> SpaceSwitch:
 def _watch(switch: SpaceSwitch) -> None:
     """Show a bar until the target is filled; the worker goes on when this is stopped."""
     total = sum(run.total for run in switch.runs.all())
-    with tqdm(total=total, desc=f"{switch.source} to {switch.target}", unit=" objects") as bar:
+    with tqdm(total=total, desc=f"{switch.origin} to {switch.target}", unit=" objects") as bar:
         while switch.state == SpaceSwitch.State.FILLING:
             bar.update(sum(run.objects_done for run in switch.runs.all()) - bar.n)
             sleep(LOOK)

@@ -1,4 +1,4 @@
-"""Documents that no object stands behind: written by hand with a provider, so nobody can make them again."""
+"""Documents that were written with a provider: no object stands behind them from which to make them again."""
 
 import re
 from itertools import batched
@@ -19,31 +19,35 @@ BATCH = 64  # documents
 LABEL = "document"  # of what is set aside, in place of a model's
 
 
-def find_missing_loose(source: str, target: str) -> QuerySet:
-    """Return the rows of a space whose like another one lacks."""
-    set_aside = SetAside.objects.filter(space=target, model_label=LABEL, object_pk=OuterRef("document_key"))
-    same = _loose(target).filter(**_outer("index_name", "document_key", "content", "metadata"))
-    return _loose(source).exclude(Exists(same)).exclude(Exists(set_aside))
+def find_missing_documents(origin: str, target: str) -> QuerySet:
+    """Return the handwritten documents that one space has, and another lacks or holds in another version.
 
-
-def copy_loose(source: str, target: str) -> int:
-    """Bring the loose documents of a space into another one and return how many rows changed.
-
-    One that cannot be embedded there is set aside. Raises EmbeddingUnavailableError when none can be.
+    Those that are set aside in the target are left out.
     """
-    changed = 0
-    rows = find_missing_loose(source, target).order_by("pk")
+    set_aside = SetAside.objects.filter(space=target, model_label=LABEL, object_pk=OuterRef("document_key"))
+    same = _list_documents(target).filter(**_outer("index_name", "document_key", "content", "metadata"))
+    return _list_documents(origin).exclude(Exists(same)).exclude(Exists(set_aside))
+
+
+def copy_documents(origin: str, target: str) -> int:
+    """Make the handwritten documents of one space those of another; return how many rows changed.
+
+    A document that cannot be embedded is set aside. Raises EmbeddingUnavailableError when none can be.
+    """
+    rows = find_missing_documents(origin, target).order_by("pk")
     keyed = rows.values_list("index_name", "document_key", "content", "metadata")
-    for batch in batched(list(keyed.values_list("pk", flat=True)), BATCH):
-        for index_name, *values in keyed.filter(pk__in=batch):
+    changed = 0
+    for pks in batched(list(rows.values_list("pk", flat=True)), BATCH):
+        for index_name, *values in keyed.filter(pk__in=pks):
             changed += _copy(Document(*values), index_name, target)
-    return changed + _delete_surplus(source, target)
+    kept = _list_documents(origin).filter(**_outer("index_name", "document_key"))
+    return changed + _list_documents(target).exclude(Exists(kept)).delete()[0]
 
 
 @task
-def copy_loose_documents(source: str, target: str) -> int:
-    """As `copy_loose`, by a worker."""
-    return copy_loose(source, target)
+def copy_loose_documents(origin: str, target: str) -> int:
+    """As `copy_documents`, by a worker. It keeps its name for tasks that wait."""
+    return copy_documents(origin, target)
 
 
 def _copy(document: Document, index_name: str, target: str) -> int:
@@ -66,12 +70,7 @@ def _copy(document: Document, index_name: str, target: str) -> int:
         return 0
 
 
-def _delete_surplus(source: str, target: str) -> int:
-    here = _loose(source).filter(**_outer("index_name", "document_key"))
-    return _loose(target).exclude(Exists(here)).delete()[0]
-
-
-def _loose(space: str) -> QuerySet:
+def _list_documents(space: str) -> QuerySet:
     labels = "|".join(re.escape(label) for label in list_labels())
     rows: Any = get_space(space).model.objects.filter(space=space)
     return rows.exclude(document_key__regex=rf"^({labels}):[^:]+:[0-9]+$")

@@ -1,4 +1,4 @@
-"""What an operator sees of the bound tenant's spaces and of the change from one to another."""
+"""The state of the bound tenant's spaces, indexes and switches, for the operators' page and the command."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,17 +12,17 @@ from apps.search.spaces.embedding_cache import CacheReport, report_cache
 from apps.search.spaces.live_spaces import get_searched_space
 from apps.search.spaces.space import list_spaces
 from apps.search.storage.pgvector.ann.status import list_statuses, list_tables
-from apps.search_switching.gaps import Gaps, find_gaps
+from apps.search_switching.missing import Gaps, find_gaps
 from apps.search_switching.models import SpaceSwitch, get_live_switch
 
 SET_ASIDE_SHOWN = 20
 PAST_SHOWN = 5
-COMPARING = timedelta(seconds=30)
+COMPARING = timedelta(seconds=30)  # for which a ready switch may be compared still
 
 
 @dataclass(frozen=True)
 class SpaceRow:
-    """A space: how many documents it holds, and whether it is the one that is searched."""
+    """A space, how many documents it holds, and whether the tenant searches it."""
 
     alias: str
     documents: int
@@ -31,7 +31,7 @@ class SpaceRow:
 
 @dataclass(frozen=True)
 class IndexRow:
-    """An index: of how many objects it is made, and the last run through it that belongs to no switch."""
+    """An index, how many objects it is made of, and the last run through it that is not part of a switch."""
 
     name: str
     objects: int
@@ -39,8 +39,8 @@ class IndexRow:
 
 
 @dataclass(frozen=True)
-class Overview:
-    """All of it. `switch` is the live one, with its runs and gaps; `past` are those before it."""
+class Status:
+    """`switch` is the live one, with its runs and gaps; `past` are those before it."""
 
     searched: str
     spaces: list[SpaceRow]
@@ -55,54 +55,45 @@ class Overview:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the filling was paused."""
+        """Whether an operator has paused the filling."""
         return any(run.state == IndexRun.State.PAUSED for run in self.runs)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a worker fills a space, compares two, or brings an index up to date: worth another look."""
+        """Whether a worker is busy: it fills a space, compares two, or brings an index up to date."""
         of_indexes = [index.run for index in self.indexes if index.run]
         if any(run.state == IndexRun.State.RUNNING for run in [*self.runs, *of_indexes]):
             return True
         if self.switch is None or self.is_paused:
             return False
-        return self.switch.state == SpaceSwitch.State.FILLING or self._is_comparing
-
-    @property
-    def _is_comparing(self) -> bool:
-        """Soon after the filling; nobody may be there to compare."""
-        ready_at = self.switch.ready_at if self.switch and self.switch.comparison is None else None
+        if self.switch.state == SpaceSwitch.State.FILLING:
+            return True
+        # Soon after the filling. Perhaps no app compares.
+        ready_at = self.switch.ready_at if self.switch.comparison is None else None
         return ready_at is not None and timezone.now() - ready_at < COMPARING
 
 
-def look_over() -> Overview:
-    """Return the bound tenant's spaces and switches. Raises NoTenantError."""
+def get_status() -> Status:
+    """Return how things stand. Raises NoTenantError."""
     searched, switch = get_searched_space(), get_live_switch()
+    documents = dict.fromkeys([*list_spaces(), searched], 0)  # besides, spaces that are gone may hold some
+    for model in list_tables():
+        for status in list_statuses(model):
+            documents[status.space] = documents.get(status.space, 0) + status.rows
+    runs = IndexRun.objects.filter(switch_id=None)
     set_aside = SetAside.objects.order_by("-last_at")
-    ended = SpaceSwitch.objects.exclude(state__in=SpaceSwitch.LIVE)
-    return Overview(
+    return Status(
         searched=searched,
-        spaces=_list_spaces(searched),
-        indexes=[_look_at(name) for name in get_index_names()],
+        spaces=[SpaceRow(alias, count, alias == searched) for alias, count in documents.items()],
+        indexes=[
+            IndexRow(name, count_objects(name), runs.filter(index_name=name).first())
+            for name in get_index_names()
+        ],
         switch=switch,
         runs=list(switch.runs.order_by("pk")) if switch else [],
         gaps=find_gaps(switch) if switch else None,
         set_aside=list(set_aside[:SET_ASIDE_SHOWN]),
         set_aside_count=set_aside.count(),
-        past=list(ended[:PAST_SHOWN]),
+        past=list(SpaceSwitch.objects.exclude(state__in=SpaceSwitch.LIVE)[:PAST_SHOWN]),
         cache=report_cache(),
     )
-
-
-def _look_at(index_name: str) -> IndexRow:
-    runs = IndexRun.objects.filter(index_name=index_name, switch_id=None)
-    return IndexRow(index_name, count_objects(index_name), runs.first())
-
-
-def _list_spaces(searched: str) -> list[SpaceRow]:
-    """Those that can be used, and those that still hold documents."""
-    counts = dict.fromkeys([*list_spaces(), searched], 0)
-    for model in list_tables():
-        for status in list_statuses(model):
-            counts[status.space] = counts.get(status.space, 0) + status.rows
-    return [SpaceRow(alias, count, alias == searched) for alias, count in counts.items()]

@@ -1,6 +1,6 @@
-"""What is missing from the space that is to be searched, found by looking at both."""
+"""What a switch's target still lacks, found by comparing both spaces."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.models import F, Func, Value
@@ -8,7 +8,7 @@ from django.db.models import F, Func, Value
 from apps.search.indexes.sources import parse_key
 from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.space import get_space
-from apps.search_switching.loose import find_missing_loose
+from apps.search_switching.handwritten import find_missing_documents
 from apps.search_switching.models import SpaceSwitch
 
 
@@ -22,38 +22,37 @@ class Gaps:
     missing_documents: int
 
     def __bool__(self) -> bool:
-        return any(getattr(self, field.name) for field in fields(self))
+        return any(asdict(self).values())
 
     def __str__(self) -> str:
-        counts = ((getattr(self, field.name), field.name.replace("_", " ")) for field in fields(self))
+        counts = ((count, name.replace("_", " ")) for name, count in asdict(self).items())
         return ", ".join(f"{count:,} {name if count > 1 else name[:-1]}" for count, name in counts if count)
 
 
 def find_gaps(switch: SpaceSwitch) -> Gaps:
-    """Return what the target lacks; what is set aside for good is no gap, but shown beside it."""
+    """Count what the target lacks. Objects that are set aside for good do not count."""
     waiting = SetAside.objects.filter(space=switch.target, is_lasting=False)
     return Gaps(
         unfinished_runs=switch.runs.exclude(state=IndexRun.State.DONE).count(),
         waiting_objects=waiting.count(),
-        missing_objects=len(find_missing_objects(switch.source, switch.target)),
-        missing_documents=find_missing_loose(switch.source, switch.target).count(),
+        missing_objects=len(find_missing_objects(switch.origin, switch.target)),
+        missing_documents=find_missing_documents(switch.origin, switch.target).count(),
     )
 
 
-def find_missing_objects(source: str, target: str) -> list[tuple[str, str, str]]:
-    """Return what has documents in a space and none in another, but for what is set aside.
+def find_missing_objects(origin: str, target: str) -> list[tuple[str, str, str]]:
+    """Return the objects that have documents in one space and none in another, but for those set aside there.
 
-    Each as the index's name, the label of its source and its key.
+    Each as the name of the index, the label of its source and its key there.
     """
     aside = SetAside.objects.filter(space=target, is_lasting=True)
     known = set(aside.values_list("model_label", "object_pk"))
-    missing = _prefixes(source).difference(_prefixes(target))
+    missing = _list_prefixes(origin).difference(_list_prefixes(target))
     found = [(index_name, parse_key(f"{prefix}:0")) for index_name, prefix in missing]
-    wanted = [(index_name, of) for index_name, of in found if of and of not in known]
-    return sorted((index_name, *of) for index_name, of in wanted)
+    return sorted((index_name, *item) for index_name, item in found if item and item not in known)
 
 
-def _prefixes(space: str) -> Any:
+def _list_prefixes(space: str) -> Any:
     """The keys of all documents without the number of the chunk, by index."""
     rows: Any = get_space(space).model.objects.filter(space=space).order_by()
     prefix = Func(F("document_key"), Value(":[0-9]+$"), Value(""), function="REGEXP_REPLACE")
