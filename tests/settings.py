@@ -46,3 +46,4 @@ EMBEDDINGS = EMBEDDINGS | {  # noqa: F821
         "OPTIONS": {},
     }
 }
+SEARCH_DEFAULT_INDEX = "notes"

@@ -8,3 +8,4 @@ class NotesConfig(AppConfig):
 
     name = "tests.models_app"
     label = "notes"
+    url_prefix = "notes/"

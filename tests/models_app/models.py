@@ -1,6 +1,7 @@
 """An indexed model and a custom embedding table, as an app of a tenant's has them."""
 
 from django.db import models
+from django.urls import reverse
 from pgvector.django import HnswIndex, VectorField
 
 from apps.search.indexed import Indexed
@@ -34,7 +35,7 @@ class Note(Indexed):
 
     def get_absolute_url(self):
         """Return the note's page on the tenant's site."""
-        return f"/notes/{self.pk}/"
+        return reverse("note", args=[self.pk])
 
     def get_index_metadata(self):
         """Return title and source, to filter by."""

@@ -255,13 +255,13 @@ def test_the_extension_lives_in_public(db, column):
     ("begin", "end", "fault"),
     [
         (
-            "articles",
+            "notes",
             "tenants.Tenant",
             "whose table is in public only",
         ),
         (
             "tenants",
-            "articles.Article",
+            "notes.Note",
             "whose table is in the tenants' schemas only",
         ),
     ],
@@ -288,22 +288,22 @@ def test_an_app_that_gets_no_tables_is_e008(settings):
 
 
 def test_relations_within_a_schema_have_no_fault(scratch_models):
-    scratch_models("articles", models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+"))
+    scratch_models("notes", models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+"))
 
     assert check_relations() == []
 
 
 def test_a_many_to_many_relation_is_looked_at_too(scratch_models):
-    scratch_models("articles", models.ManyToManyField("tenants.Tenant", related_name="+"))
+    scratch_models("notes", models.ManyToManyField("tenants.Tenant", related_name="+"))
 
-    assert "articles.Scratch_relation.tenant leads to tenants.Tenant" in get_only(check_relations()).msg
+    assert "notes.Scratch_relation.tenant leads to tenants.Tenant" in get_only(check_relations()).msg
 
 
 @pytest.mark.parametrize("schema", ["acme", "globex"])
 def test_each_tenant_has_embedding_tables_of_its_own_and_no_registry(db, tables_of, schema):
     tables = set(tables_of(schema))
 
-    assert {"pgvector_pgvectorembedding", "articles_articleembedding", "articles_article"} <= tables
+    assert {"pgvector_pgvectorembedding", "notes_noteembedding", "notes_note"} <= tables
     assert tables.isdisjoint({"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"})
 
 
@@ -311,4 +311,4 @@ def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
     tables = set(tables_of("public"))
 
     assert {"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"} <= tables
-    assert [table for table in tables if table.startswith(("articles_", "pgvector_", "search_"))] == []
+    assert [table for table in tables if table.startswith(("notes_", "pgvector_", "search_"))] == []

@@ -5,46 +5,46 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import ApiKey
-from apps.articles.models import Article
 from tenants.context import NoTenantError, TenantMismatchError, owner_rights, tenant_context
+from tests.models_app.models import Note
 
 from .tasks import describe_binding
 
 
 @pytest.fixture
-def article(acme):
+def note(acme):
     with tenant_context(acme):
-        return Article.objects.create(title="Of acme", body="x")
+        return Note.objects.create(title="Of acme", body="x")
 
 
 @pytest.fixture
-def twin(globex, article):
+def twin(globex, note):
     """The hardest case: a row of globex with the same key."""
     with tenant_context(globex):
-        return Article.objects.create(pk=article.pk, title="Of globex", body="y")
+        return Note.objects.create(pk=note.pk, title="Of globex", body="y")
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        lambda: list(Article.objects.all()),
-        lambda: Article.objects.count(),
-        lambda: Article.objects.exists(),
-        lambda: Article.objects.create(title="x", body="x"),
-        lambda: Article.objects.update(title="x"),
-        lambda: Article.objects.filter(title="x").delete(),
-        lambda: Article.objects.bulk_create([Article(title="x", body="x")]),
-        lambda: Article.objects.all()[:3].count(),
+        lambda: list(Note.objects.all()),
+        lambda: Note.objects.count(),
+        lambda: Note.objects.exists(),
+        lambda: Note.objects.create(title="x", body="x"),
+        lambda: Note.objects.update(title="x"),
+        lambda: Note.objects.filter(title="x").delete(),
+        lambda: Note.objects.bulk_create([Note(title="x", body="x")]),
+        lambda: Note.objects.all()[:3].count(),
     ],
 )
 def test_without_a_tenant_there_is_no_query(acme, query):
     with CaptureQueriesContext(connection) as queries, pytest.raises(NoTenantError) as caught:
         query()
 
-    assert not [each for each in queries.captured_queries if "articles_article" in each["sql"]]
+    assert not [each for each in queries.captured_queries if "notes_note" in each["sql"]]
 
     assert str(caught.value) == (
-        "articles.Article belongs to a tenant, and none is bound. "
+        "notes.Note belongs to a tenant, and none is bound. "
         "Wrap the call in `with tenant_context(tenant):` (from tenants.context)."
     )
 
@@ -52,44 +52,44 @@ def test_without_a_tenant_there_is_no_query(acme, query):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda article: article.save(),
-        lambda article: article.delete(),
-        lambda article: article.refresh_from_db(),
-        lambda article: Article.objects.bulk_update([article], ["title"]),
-        lambda article: Article.objects.bulk_create(
-            [article], update_conflicts=True, unique_fields=["id"], update_fields=["title"]
+        lambda note: note.save(),
+        lambda note: note.delete(),
+        lambda note: note.refresh_from_db(),
+        lambda note: Note.objects.bulk_update([note], ["title"]),
+        lambda note: Note.objects.bulk_create(
+            [note], update_conflicts=True, unique_fields=["id"], update_fields=["title"]
         ),
     ],
 )
-def test_an_object_is_not_carried_into_another_tenant(article, twin, globex, use):
-    article.title = "Overwritten"
+def test_an_object_is_not_carried_into_another_tenant(note, twin, globex, use):
+    note.title = "Overwritten"
 
     with tenant_context(globex), pytest.raises(TenantMismatchError) as caught:
-        use(article)
+        use(note)
 
     assert "belongs to the tenant with the schema 'acme', but 'globex' is bound" in str(caught.value)
     with tenant_context(globex):
-        assert Article.objects.get(pk=twin.pk).title == "Of globex"
+        assert Note.objects.get(pk=twin.pk).title == "Of globex"
 
 
-def test_a_deferred_field_is_not_read_from_another_tenant(article, twin, acme, globex):
+def test_a_deferred_field_is_not_read_from_another_tenant(note, twin, acme, globex):
     with tenant_context(acme):
-        deferred = Article.objects.defer("body").get(pk=article.pk)
+        deferred = Note.objects.defer("body").get(pk=note.pk)
 
     with tenant_context(globex), pytest.raises(TenantMismatchError):
         _ = deferred.body
 
 
-def test_an_object_is_used_in_its_own_tenant_again(article, acme, globex):
+def test_an_object_is_used_in_its_own_tenant_again(note, acme, globex):
     with tenant_context(globex):
         pass
 
     with tenant_context(acme):
-        article.title = "Changed"
-        article.save()
-        article.refresh_from_db()
+        note.title = "Changed"
+        note.save()
+        note.refresh_from_db()
 
-    assert article.title == "Changed"
+    assert note.title == "Changed"
 
 
 def test_what_runs_on_commit_runs_in_the_tenant_that_asked_for_it(
@@ -186,17 +186,17 @@ def test_an_operator_is_not_carried_into_a_tenant(acme):
 
 
 def test_what_was_made_unbound_belongs_to_the_tenant_that_it_is_written_in(acme, globex):
-    articles = [Article(title="Saved", body="x"), Article(title="Written", body="x")]
+    notes = [Note(title="Saved", body="x"), Note(title="Written", body="x")]
 
     with tenant_context(acme):
-        articles[0].save()
-        Article.objects.bulk_create(articles[1:])
-        for article in articles:
-            article.refresh_from_db()
+        notes[0].save()
+        Note.objects.bulk_create(notes[1:])
+        for note in notes:
+            note.refresh_from_db()
 
-    for article in articles:
+    for note in notes:
         with tenant_context(globex), pytest.raises(TenantMismatchError, match="'acme', but 'globex'"):
-            article.save()
+            note.save()
 
 
 def relate_to_many(user, group, key):

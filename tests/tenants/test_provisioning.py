@@ -172,12 +172,12 @@ def test_deletion_leaves_nothing_of_the_tenant_and_all_of_another(acme, globex, 
 def test_deletion_removes_the_tenants_files_and_no_others(acme, globex, own_media):
     for tenant in (acme, globex):
         with tenant_context(tenant):
-            default_storage.save("articles/2026/plan.txt", ContentFile(b"x"))
+            default_storage.save("notes/2026/plan.txt", ContentFile(b"x"))
 
     delete_tenant(acme)
 
     files = [str(path.relative_to(own_media)) for path in own_media.rglob("*") if path.is_file()]
-    assert files == ["globex/articles/2026/plan.txt"]
+    assert files == ["globex/notes/2026/plan.txt"]
 
 
 def test_a_suspended_tenant_keeps_its_reason_until_it_is_resumed(acme):

@@ -7,20 +7,20 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 
-from apps.articles.models import Article
 from tenants.context import owner_rights, tenant_context
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
 from tenants.provisioning.roles import list_roles
+from tests.models_app.models import Note
 
 # Runs a statement of its own, and may do so after another part of the query.
-BY_FUNCTION = "SELECT word FROM ts_stat('SELECT to_tsvector(title) FROM globex.articles_article')"
+BY_FUNCTION = "SELECT word FROM ts_stat('SELECT to_tsvector(title) FROM globex.notes_note')"
 
 
 def injectable(request):
     """As bad as a view can be: it pastes the query string into SQL."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT title FROM articles_article WHERE title = '{request.GET['title']}'")
+        cursor.execute(f"SELECT title FROM notes_note WHERE title = '{request.GET['title']}'")
         return HttpResponse(repr(cursor.fetchall()))
 
 
@@ -30,7 +30,7 @@ urlpatterns = [path("injectable/", injectable)]
 @pytest.fixture
 def secret(globex):
     with tenant_context(globex):
-        return Article.objects.create(title="Secret of globex", body="x")
+        return Note.objects.create(title="Secret of globex", body="x")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def run(sql):
 
 def test_the_injectable_view_works_for_its_own_tenant(inject, acme):
     with tenant_context(acme):
-        Article.objects.create(title="Own", body="x")
+        Note.objects.create(title="Own", body="x")
 
     assert "Own" in inject("' OR true --").content.decode()
 
@@ -58,7 +58,7 @@ def test_the_injectable_view_works_for_its_own_tenant(inject, acme):
 @pytest.mark.parametrize(
     "attack",
     [
-        "' UNION SELECT title FROM globex.articles_article --",
+        "' UNION SELECT title FROM globex.notes_note --",
         "' UNION SELECT email FROM globex.accounts_user --",
         "' UNION SELECT content FROM globex.pgvector_pgvectorembedding --",
         "' UNION SELECT session_data FROM globex.django_session --",
@@ -78,10 +78,10 @@ def test_injected_sql_reads_neither_another_schema_nor_the_registry(inject, secr
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE globex.articles_article SET title = 'x'",
+        "UPDATE globex.notes_note SET title = 'x'",
         "DELETE FROM public.tenants_domain",
-        "DROP TABLE acme.articles_article",
-        "ALTER TABLE acme.articles_article ADD COLUMN x int",
+        "DROP TABLE acme.notes_note",
+        "ALTER TABLE acme.notes_note ADD COLUMN x int",
         "CREATE TABLE acme.planted (x int)",
         "CREATE TABLE public.planted (x int)",
         "DROP SCHEMA globex CASCADE",
@@ -148,7 +148,7 @@ def current_role():
 
 def test_role_and_path_take_one_round_trip(acme, django_assert_num_queries):
     with tenant_context(acme), django_assert_num_queries(2) as captured:
-        list(Article.objects.all())
+        list(Note.objects.all())
 
     assert [query["sql"].split()[0] for query in captured.captured_queries] == ["SET", "SELECT"]
 
@@ -187,7 +187,7 @@ def test_lost_roles_are_repaired_and_orphaned_ones_dropped(acme, capsys):
     assert "nobody: a role without a tenant" in out
     assert "nobody" not in list_roles()
     with tenant_context(acme):
-        assert not Article.objects.exists()
+        assert not Note.objects.exists()
 
 
 def test_a_missing_role_says_how_to_mend_it(acme):
@@ -214,7 +214,7 @@ def test_roles_can_be_switched_off(acme, settings):
 
 
 def test_what_remains_is_a_stacked_reset_which_server_side_parameters_refuse(in_acme, secret):
-    stacked = "SELECT 1; RESET ROLE; SELECT title FROM globex.articles_article"
+    stacked = "SELECT 1; RESET ROLE; SELECT title FROM globex.notes_note"
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(stacked)  # sent as it is, by the simple protocol

@@ -4,8 +4,6 @@ import pgvector.django.indexes
 import pgvector.django.vector
 from django.db import migrations, models
 
-from apps.search.storage.pgvector.operations import KeepVectorsInRows
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -78,5 +76,4 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        KeepVectorsInRows("NoteEmbedding"),
     ]

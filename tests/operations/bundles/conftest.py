@@ -12,10 +12,10 @@ from django.contrib.auth.models import Group, Permission
 from django.core.files.base import ContentFile
 
 from apps.accounts.models import ApiKey
-from apps.articles.models import Article
 from apps.operations.bundles.exporting import export_tenant
 from apps.search.indexing.batches import rebuild_index
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 from tests.search.embedder import BACKEND, HashingEmbedder
 
 COPY = {"subdomain": "copy", "name": "Copy"}
@@ -33,7 +33,7 @@ def embedder(settings):
         "default": {"BACKEND": BACKEND, "MODEL": "pgvector.PgVectorEmbedding"},
         "custom": {
             "BACKEND": BACKEND,
-            "MODEL": "articles.ArticleEmbedding",
+            "MODEL": "notes.NoteEmbedding",
             "OPTIONS": {"dimensions": 384},
         },
     }
@@ -44,18 +44,18 @@ def embedder(settings):
 
 @pytest.fixture
 def furnished(acme):
-    """acme with members, a group, a key, three indexed articles in two spaces, and an upload."""
+    """acme with members, a group, a key, three indexed notes in two spaces, and an upload."""
     with tenant_context(acme):
         member = get_user_model().objects.create_user("mia@acme.example", PASSWORD, name="Mia")
         group = Group.objects.create(name="Editors")
-        group.permissions.add(Permission.objects.get(codename="add_article"))
+        group.permissions.add(Permission.objects.get(codename="add_note"))
         member.groups.add(group)
         acme.plain_key = ApiKey.objects.issue(member, "nightly")[1]
         for title, body in TEXTS.items():
-            Article.objects.create(title=title, body=body, key=title.lower())
-        Article.objects.get(key="bread").upload.save("Recipe.txt", ContentFile(b"500 g flour\0\xff"))
+            Note.objects.create(title=title, body=body, key=title.lower())
+        Note.objects.get(key="bread").upload.save("Recipe.txt", ContentFile(b"500 g flour\0\xff"))
         for space in ("default", "custom"):
-            rebuild_index("articles", space=space)
+            rebuild_index("notes", space=space)
     return acme
 
 

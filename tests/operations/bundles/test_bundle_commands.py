@@ -1,9 +1,9 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.articles.models import Article
 from tenants.context import tenant_context
 from tenants.models import Tenant
+from tests.models_app.models import Note
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_an_import_prints_the_address_and_what_became_of_the_keys(path, capsys):
     assert keys == "1 API keys of the original are revoked here."
     assert link.startswith("o@copy.example sets a password at http://copy.localhost:8000/accounts/reset/")
     with tenant_context(Tenant.objects.get(subdomain="copy")):
-        assert Article.objects.count() == 3
+        assert Note.objects.count() == 3
 
 
 def test_a_moved_tenant_keeps_its_keys(path, capsys):

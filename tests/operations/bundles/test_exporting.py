@@ -10,13 +10,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from apps.articles.models import Article
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from tenants.context import owner_rights, tenant_context
 from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
 from tenants.queue.backend import SCHEMA_KEY
+from tests.models_app.models import Note
 from tests.tenants.provisioning_template.catalogs import ASPECTS, read_aspect, read_next_values, read_rows
 from tests.tenants.provisioning_template.conftest import add_migration  # noqa: F401  # a fixture
 
@@ -77,7 +77,7 @@ def test_the_manifest_comes_first_and_says_what_is_inside(bundle, acme):
         "search_servicebudget",
     ]
     assert sorted(manifest["versions"]) == ["django", "pgvector", "postgresql", "project"]
-    assert ["articles", "0001_initial"] in manifest["migrations"]
+    assert ["notes", "0001_initial"] in manifest["migrations"]
     (upload,) = manifest["files"]
     assert names[-1] == f"media/{upload['name']}"
 
@@ -87,7 +87,7 @@ def test_the_manifest_names_the_spaces_in_use_with_their_models(bundle):
 
     assert [(space["alias"], space["model"], space["documents"]) for space in spaces] == [
         ("default", "pgvector.PgVectorEmbedding", 3),
-        ("custom", "articles.ArticleEmbedding", 3),
+        ("custom", "notes.NoteEmbedding", 3),
     ]
     assert spaces[1]["embedder"] == {
         "model_id": "hashing:384",
@@ -106,8 +106,8 @@ def test_every_table_that_the_catalog_has_is_in_it(bundle, tables_of):
 
 def test_nothing_of_another_tenant_is_in_it(globex, furnished, tmp_path):
     with tenant_context(globex):
-        Article.objects.create(title="canary-7431", body="canary-7431")
-        default_storage.save("articles/canary-7431.txt", ContentFile(b"canary-7431"))
+        Note.objects.create(title="canary-7431", body="canary-7431")
+        default_storage.save("notes/canary-7431.txt", ContentFile(b"canary-7431"))
     export_tenant(furnished, tmp_path / "b.tar.gz")
 
     found = [name for name, content in unpack(tmp_path / "b.tar.gz").items() if b"canary-7431" in content]
@@ -209,18 +209,18 @@ def test_a_table_that_is_left_out_stays_behind(acme, alter, monkeypatch, tmp_pat
 
 
 def test_a_column_that_drifted_is_refused(acme, alter, refuse):
-    alter(acme, "ALTER TABLE articles_articleembedding ALTER vector TYPE public.vector")
+    alter(acme, "ALTER TABLE notes_noteembedding ALTER vector TYPE public.vector")
 
     assert refuse(acme) == [
-        "table articles_articleembedding, column vector: vector NOT NULL; here it is vector(384) NOT NULL."
+        "table notes_noteembedding, column vector: vector NOT NULL; here it is vector(384) NOT NULL."
     ]
 
 
 def test_a_tenant_that_lags_is_refused(acme, alter, refuse):
-    alter(acme, "DELETE FROM django_migrations WHERE app = 'articles' AND name < '0002'")
+    alter(acme, "DELETE FROM django_migrations WHERE app = 'notes' AND name < '0002'")
 
     assert refuse(acme) == [
-        "migrations that were not applied: articles.0001_initial. Run migrate_schemas where it comes from."
+        "migrations that were not applied: notes.0001_initial. Run migrate_schemas where it comes from."
     ]
 
 
@@ -234,12 +234,12 @@ def test_a_tenant_that_is_not_whole_is_refused(make_tenant, refuse, state):
 def test_tasks_that_wait_are_in_it_without_their_tenant(acme, globex, tmp_path):
     for tenant in (acme, globex):
         with tenant_context(tenant):
-            article = Article.objects.create(title=tenant.name, body="text")
+            note = Note.objects.create(title=tenant.name, body="text")
     export_tenant(globex, tmp_path / "b.tar.gz")
 
     (task,) = read_manifest(tmp_path / "b.tar.gz")["tasks"]
 
-    assert task["args"] == ["articles.article", [article.pk]]
+    assert task["args"] == ["notes.note", [note.pk]]
     assert SCHEMA_KEY not in task["kwargs"]
 
 

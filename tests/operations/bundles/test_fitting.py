@@ -4,7 +4,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from apps.articles.models import Article, ArticleEmbedding
 from apps.operations.bundles.checking import check_bundle
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
@@ -14,6 +13,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context
 from tenants.locks import hold_life_cycle
 from tenants.models import Domain, Tenant
+from tests.models_app.models import Note, NoteEmbedding
 
 from .conftest import COPY
 
@@ -119,7 +119,7 @@ def test_another_table(bundle, settings, faults_of):
     settings.EMBEDDINGS["custom"]["MODEL"] = "pgvector.PgVectorEmbedding"
 
     assert faults_of(bundle) == [
-        "EMBEDDINGS['custom']: its documents are in the table of articles.ArticleEmbedding; "
+        "EMBEDDINGS['custom']: its documents are in the table of notes.NoteEmbedding; "
         "here MODEL is pgvector.PgVectorEmbedding."
     ]
 
@@ -127,15 +127,15 @@ def test_another_table(bundle, settings, faults_of):
 def test_a_table_that_a_provider_was_given_need_not_be_the_spaces(furnished, settings, tmp_path, faults_of):
     settings.EMBEDDINGS["default"]["OPTIONS"] = {"dimensions": 384}
     with tenant_context(furnished):
-        PgVectorProvider(ArticleEmbedding, space="default").add([Document("a", "A cat sits on the mat.")])
+        PgVectorProvider(NoteEmbedding, space="default").add([Document("a", "A cat sits on the mat.")])
 
     export_tenant(furnished, tmp_path / "given.tar.gz")
 
     check_bundle(tmp_path / "given.tar.gz", COPY)
-    settings.EMBEDDINGS["default"]["MODEL"] = "articles.ArticleEmbedding"
+    settings.EMBEDDINGS["default"]["MODEL"] = "notes.NoteEmbedding"
     assert faults_of(tmp_path / "given.tar.gz") == [
         "EMBEDDINGS['default']: its documents are in the table of pgvector.PgVectorEmbedding; "
-        "here MODEL is articles.ArticleEmbedding."
+        "here MODEL is notes.NoteEmbedding."
     ]
 
 
@@ -160,32 +160,31 @@ def test_spaces_that_cannot_be_read(forge, faults_of):
 
 
 def test_migrations_that_this_code_does_not_have(forge, faults_of):
-    path = forge(lambda manifest: manifest["migrations"].append(["articles", "0099_newer"]))
+    path = forge(lambda manifest: manifest["migrations"].append(["notes", "0099_newer"]))
 
     assert faults_of(path) == [
-        "migrations that this code does not have: articles.0099_newer. Upgrade the code here."
+        "migrations that this code does not have: notes.0099_newer. Upgrade the code here."
     ]
 
 
 def test_migrations_that_were_not_applied(forge, faults_of):
-    path = forge(lambda manifest: manifest["migrations"].remove(["articles", "0001_initial"]))
+    path = forge(lambda manifest: manifest["migrations"].remove(["notes", "0001_initial"]))
 
     assert faults_of(path) == [
-        "migrations that were not applied: articles.0001_initial. Run migrate_schemas where it comes from."
+        "migrations that were not applied: notes.0001_initial. Run migrate_schemas where it comes from."
     ]
 
 
 def test_other_columns(forge, faults_of):
     def change(manifest):
-        columns = find_entry(manifest, "articles_articleembedding")["columns"]
+        columns = find_entry(manifest, "notes_noteembedding")["columns"]
         columns |= {"vector": "vector(512) NOT NULL", "rating": "integer"}
         del columns["content"]
 
     assert faults_of(forge(change)) == [
-        "table articles_articleembedding, column content: missing; here it is text NOT NULL.",
-        "table articles_articleembedding, column rating: integer; here it is not known.",
-        "table articles_articleembedding, column vector: vector(512) NOT NULL; "
-        "here it is vector(384) NOT NULL.",
+        "table notes_noteembedding, column content: missing; here it is text NOT NULL.",
+        "table notes_noteembedding, column rating: integer; here it is not known.",
+        "table notes_noteembedding, column vector: vector(512) NOT NULL; here it is vector(384) NOT NULL.",
     ]
 
 
@@ -237,13 +236,13 @@ def test_a_task_that_is_not_allowed(forge, faults_of):
 
 def test_bytes_that_were_changed(forge, members, faults_of):
     def change(manifest):
-        find_entry(manifest, "articles_article")["sha256"] = DIGEST
+        find_entry(manifest, "notes_note")["sha256"] = DIGEST
         manifest["files"][0]["sha256"] = DIGEST
 
     name = next(name for name in members if name.startswith("media/"))
 
     assert faults_of(forge(change)) == [
-        "'tables/articles_article.copy': its bytes are not those of the manifest.",
+        "'tables/notes_note.copy': its bytes are not those of the manifest.",
         f"'{name}': its bytes are not those of the manifest.",
     ]
 
@@ -261,9 +260,9 @@ def test_all_faults_are_told_at_once(forge, settings, faults_of):
     del settings.EMBEDDINGS["custom"]
 
     def change(manifest):
-        manifest["migrations"].append(["articles", "0099_newer"])
+        manifest["migrations"].append(["notes", "0099_newer"])
         manifest["versions"]["pgvector"] = "99.0"
-        find_entry(manifest, "articles_article")["sha256"] = DIGEST
+        find_entry(manifest, "notes_note")["sha256"] = DIGEST
 
     faults = faults_of(forge(change), {"subdomain": "public"})
 
@@ -272,7 +271,7 @@ def test_all_faults_are_told_at_once(forge, settings, faults_of):
         "pgvector",
         "migrations that this code does not have",
         "EMBEDDINGS['custom']",
-        "'tables/articles_article.copy'",
+        "'tables/notes_note.copy'",
     ]
 
 
@@ -296,6 +295,6 @@ def test_a_tenant_that_waits_to_be_provisioned_is_not_taken_over(bundle, faults_
 
 def test_a_refusal_tells_nothing_of_other_tenants_rows(bundle, globex, faults_of):
     with tenant_context(globex):
-        Article.objects.create(title="secret of Globex", body="x")
+        Note.objects.create(title="secret of Globex", body="x")
 
     assert "secret" not in "".join(faults_of(bundle, {"subdomain": "globex"}))

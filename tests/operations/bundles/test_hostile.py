@@ -46,7 +46,7 @@ def refuse(own_media, schemas, tmp_path):
     "name",
     [
         "../outside",
-        "../../globex/articles/x",
+        "../../globex/notes/x",
         "/etc/cron.d/x",
         "a/../../x",
         "a//b",
@@ -129,10 +129,10 @@ def test_a_member_that_is_missing(forge, refuse):
 
 
 def test_a_member_that_is_larger_than_announced_is_not_unpacked(forge, members, refuse):
-    name = "tables/articles_article.copy"
+    name = "tables/notes_note.copy"
 
     def change(manifest):
-        (entry,) = (entry for entry in manifest["tables"] if entry["name"] == "articles_article")
+        (entry,) = (entry for entry in manifest["tables"] if entry["name"] == "notes_note")
         entry["bytes"] = 10
 
     assert refuse(forge(change)) == [f"'{name}' has {len(members[name])} bytes, not 10."]
@@ -281,7 +281,7 @@ def test_a_sequence_beyond_its_end(forge, refuse):
 def test_a_task_for_another_tenant_becomes_the_copys_own(forge, globex):
     task = {
         "path": "apps.search.indexing.tasks.index_by_keys",
-        "args": ["articles.article", [1]],
+        "args": ["notes.note", [1]],
         "kwargs": {SCHEMA_KEY: "globex"},
     }
 

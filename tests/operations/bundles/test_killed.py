@@ -12,7 +12,6 @@ from django.conf import settings as project_settings
 from django.db import connection
 from psycopg.sql import Composable
 
-from apps.articles.models import Article
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from apps.operations.doctor.examining import examine
@@ -21,6 +20,7 @@ from tenants.locks import Lock
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
 from tenants.provisioning.roles import list_roles
+from tests.models_app.models import Note
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill
 from tests.workers import get_test_database_url
@@ -73,9 +73,9 @@ def look(schemas, own_media):
     "text",
     [
         "CREATE SCHEMA",
-        'DELETE FROM "copy"."articles_article"',
+        'DELETE FROM "copy"."notes_note"',
         "DROP INDEX",
-        'ALTER SEQUENCE "copy"."articles_article_id_seq"',
+        'ALTER SEQUENCE "copy"."notes_note_id_seq"',
         "CREATE INDEX",
         "ANALYZE",
         'UPDATE "accounts_apikey"',
@@ -85,7 +85,7 @@ def look(schemas, own_media):
 )
 def test_an_import_that_is_interrupted_leaves_nothing_and_can_be_repeated(furnished, tmp_path, look, text):
     with tenant_context(furnished):
-        fill(1_100, index_name="articles")  # so many that indexes are made after them
+        fill(1_100, index_name="notes")  # so many that indexes are made after them
     path = tmp_path / "b.tar.gz"
     export_tenant(furnished, path)
     before = look()
@@ -124,7 +124,7 @@ def exported(committed, tmp_path, own_media):
     """A bundle of a tenant that other processes see; what is made of it goes when the test is over."""
     tenant = committed(register_tenant, **INITECH)
     committed(provision, tenant)
-    committed(write_article, tenant)
+    committed(write_note, tenant)
     path = tmp_path / "initech.tar.gz"
     committed(export_tenant, tenant, path)
     yield path
@@ -132,9 +132,9 @@ def exported(committed, tmp_path, own_media):
         committed(delete_tenant, left)
 
 
-def write_article(tenant):
+def write_note(tenant):
     with tenant_context(tenant):
-        Article.objects.bulk_create([Article(title="Bread", body="Flour")])
+        Note.objects.bulk_create([Note(title="Bread", body="Flour")])
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_an_import_that_is_killed_is_not_served_and_the_next_one_takes_over(
 
 def read_titles(tenant):
     with tenant_context(tenant):
-        return list(Article.objects.values_list("title", flat=True))
+        return list(Note.objects.values_list("title", flat=True))
 
 
 def make_old(tenant):

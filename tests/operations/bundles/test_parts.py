@@ -11,9 +11,9 @@ from tenants.context import tenant_context
 from .conftest import COPY
 
 OLD_PATHS = {
-    "apps.search.tasks.index_by_keys": ["articles.article", []],
+    "apps.search.tasks.index_by_keys": ["notes.note", []],
     "apps.search.tasks.continue_run": [0],
-    "apps.search.tasks.make_keywords": ["pgvector.pgvectorembedding", "default", "articles"],
+    "apps.search.tasks.make_keywords": ["pgvector.pgvectorembedding", "default", "notes"],
 }
 
 

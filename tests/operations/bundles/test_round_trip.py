@@ -10,7 +10,6 @@ from django.db import ProgrammingError, connection, transaction
 from django_tasks_db.models import DBTaskResult
 
 from apps.accounts.models import ApiKey
-from apps.articles.models import Article, ArticleEmbedding
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from apps.operations.bundles.parts import list_left_out
@@ -19,6 +18,7 @@ from apps.search.indexing.batches import rebuild_index
 from apps.search.storage.pgvector.ann.report import report_ann_indexes
 from tenants.context import tenant_context
 from tenants.provisioning.life_cycle import delete_tenant, suspend
+from tests.models_app.models import Note, NoteEmbedding
 from tests.search.pgvector.filling import fill
 from tests.tenants.provisioning_template.catalogs import ASPECTS, read_aspect, read_next_values, read_rows
 
@@ -32,7 +32,7 @@ def copied(bundle):
 
 def search(tenant, text, space="default"):
     with tenant_context(tenant):
-        found = get_provider("articles", space=space).search(text)[:10]
+        found = get_provider("notes", space=space).search(text)[:10]
         return [(row.document_key, row.content, row.metadata, row.score) for row in found]
 
 
@@ -41,7 +41,7 @@ def test_a_copy_has_all_rows_of_the_original(furnished, copied):
 
     changed = {table for table in original if original[table] != copy[table]}
     assert changed - set(list_left_out()) == {"accounts_apikey"}
-    assert len(original["articles_article"]) == 3
+    assert len(original["notes_note"]) == 3
     assert len(original["pgvector_pgvectorembedding"]) == 3
 
 
@@ -62,7 +62,7 @@ def test_a_copys_sequences_go_on_where_the_originals_stand(furnished, copied):
 
 
 def test_a_copys_vectors_are_the_same_to_the_last_bit(furnished, copied, column):
-    for table in ("pgvector_pgvectorembedding", "articles_articleembedding"):
+    for table in ("pgvector_pgvectorembedding", "notes_noteembedding"):
         sent = [
             column(f"SELECT vector_send(vector) FROM {schema}.{table} ORDER BY id")
             for schema in ("acme", "copy")
@@ -88,18 +88,18 @@ def test_an_import_embeds_nothing(bundle, embedder, run_tasks):
 
 def test_rows_can_be_added_to_a_copy(copied):
     with tenant_context(copied):
-        article = Article.objects.create(title="New", body="text")
+        note = Note.objects.create(title="New", body="text")
         user = get_user_model().objects.create_user("new@copy.example")
-        content_type = ContentType.objects.get_for_model(Article)
+        content_type = ContentType.objects.get_for_model(Note)
 
-        assert article.pk == max(Article.objects.values_list("pk", flat=True))
+        assert note.pk == max(Note.objects.values_list("pk", flat=True))
         assert user.pk == max(get_user_model().objects.values_list("pk", flat=True))
         assert Permission.objects.filter(content_type=content_type).count() == 4
 
 
 def test_files_are_the_same(furnished, copied, own_media):
     with tenant_context(copied):
-        upload = Article.objects.get(key="bread").upload
+        upload = Note.objects.get(key="bread").upload
         with upload.open() as file:
             assert file.read() == b"500 g flour\0\xff"
 
@@ -111,8 +111,8 @@ def test_files_are_the_same(furnished, copied, own_media):
 def test_what_is_added_to_one_is_not_found_in_the_other(furnished, copied, space):
     for tenant, word in ((furnished, "zeppelin"), (copied, "submarine")):
         with tenant_context(tenant):
-            Article.objects.create(title=word, body=f"{word} {word}")
-            rebuild_index("articles", space=space)
+            Note.objects.create(title=word, body=f"{word} {word}")
+            rebuild_index("notes", space=space)
 
     found = {
         (tenant.name, word): any(word in content for _, content, *_ in search(tenant, word, space))
@@ -129,10 +129,10 @@ def test_what_is_added_to_one_is_not_found_in_the_other(furnished, copied, space
 
 def test_a_copys_role_reads_its_own_rows_and_not_the_originals(furnished, copied):
     with tenant_context(copied), connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM copy.articles_article")
+        cursor.execute("SELECT count(*) FROM copy.notes_note")
         assert cursor.fetchone() == (3,)
         with pytest.raises(ProgrammingError, match="permission denied for schema acme"), transaction.atomic():
-            cursor.execute("SELECT count(*) FROM acme.articles_article")
+            cursor.execute("SELECT count(*) FROM acme.notes_note")
 
 
 def test_the_registry_has_the_copy_under_its_new_name(furnished, copied):
@@ -221,14 +221,14 @@ def test_a_suspended_tenant_arrives_suspended(furnished, tmp_path, client):
 @pytest.mark.usefixtures("as_owner")
 def test_objects_that_wait_for_their_index_are_indexed_in_the_copy(acme, tmp_path, run_tasks):
     with tenant_context(acme):
-        article = Article.objects.create(title="Late", body="zeppelin")
+        note = Note.objects.create(title="Late", body="zeppelin")
     export_tenant(acme, tmp_path / "b.tar.gz")
     DBTaskResult.objects.all().delete()
 
     copy = import_tenant(tmp_path / "b.tar.gz", changes=COPY).tenant
     run_tasks()
 
-    assert [key for key, *_ in search(copy, "zeppelin")] == [f"articles.article:{article.pk}:0"]
+    assert [key for key, *_ in search(copy, "zeppelin")] == [f"notes.note:{note.pk}:0"]
     assert search(acme, "zeppelin") == []
 
 
@@ -237,7 +237,7 @@ def test_vector_indexes_of_many_rows_are_made_by_the_maintenance(
 ):
     settings.PGVECTOR = {"INDEX_ROWS": 100}
     with tenant_context(acme):
-        fill(120, dimensions=8, index_name="articles", space="default")
+        fill(120, dimensions=8, index_name="notes", space="default")
     export_tenant(acme, tmp_path / "b.tar.gz")
 
     copy = import_tenant(tmp_path / "b.tar.gz", changes=COPY).tenant
@@ -249,7 +249,7 @@ def test_vector_indexes_of_many_rows_are_made_by_the_maintenance(
 
 def test_large_tables_have_all_their_indexes_again(acme, tmp_path):
     with tenant_context(acme):
-        fill(1_100, dimensions=384, index_name="articles", space="custom", model=ArticleEmbedding)
+        fill(1_100, dimensions=384, index_name="notes", space="custom", model=NoteEmbedding)
     export_tenant(acme, tmp_path / "b.tar.gz")
 
     import_tenant(tmp_path / "b.tar.gz", changes=COPY)

@@ -21,7 +21,7 @@ def furnish(db):
 
     def furnish(tenant):
         with tenant_context(tenant):
-            for name in ("plan.txt", "articles/2026/plan.txt"):
+            for name in ("plan.txt", "notes/2026/plan.txt"):
                 default_storage.save(name, ContentFile(b"x"))
             cache.set("greeting", tenant.name)
             return tasks.report_binding.enqueue()

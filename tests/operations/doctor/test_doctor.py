@@ -11,7 +11,6 @@ from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level, name_some
 from tenants.context import tenant_context
@@ -19,6 +18,7 @@ from tenants.locks import Lock, session_lock
 from tenants.models import Domain, Tenant
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.roles import list_roles
+from tests.models_app.models import Note
 from tests.tenants import tasks
 from tests.tenants.pooler import Pooler
 
@@ -153,7 +153,7 @@ def test_an_extension_in_a_tenants_schema_is_found_and_moved(run):
 
 
 def test_a_half_migrated_tenant_is_found(run):
-    execute("DELETE FROM acme.django_migrations WHERE app = 'articles'")
+    execute("DELETE FROM acme.django_migrations WHERE app = 'notes'")
 
     finding = find_only("migrations")
 
@@ -248,13 +248,13 @@ def test_a_missing_role_is_found_and_made(run, acme):
     )
     assert finding.fix == "manage.py tenant_roles --repair"
     with tenant_context(acme):
-        assert not Article.objects.exists()
+        assert not Note.objects.exists()
 
 
 @pytest.mark.parametrize(
     "loss",
     [
-        'REVOKE UPDATE ON acme.articles_article FROM "{role}"',
+        'REVOKE UPDATE ON acme.notes_note FROM "{role}"',
         'REVOKE USAGE ON ALL SEQUENCES IN SCHEMA acme FROM "{role}"',
         'REVOKE USAGE ON SCHEMA acme FROM "{role}"',
         'REVOKE "{group}" FROM "{role}"',

@@ -15,11 +15,11 @@ from tenants.provisioning.life_cycle import provision, register_tenant
 
 SCHEMAS = ("f1", "f2", "f3", "f4")
 UNAPPLY = """
-    DROP TABLE {0}.articles_article, {0}.articles_articleembedding CASCADE;
+    DROP TABLE {0}.notes_note, {0}.notes_noteembedding CASCADE;
     DELETE FROM {0}.auth_permission USING {0}.django_content_type c
-        WHERE content_type_id = c.id AND app_label = 'articles';
-    DELETE FROM {0}.django_content_type WHERE app_label = 'articles';
-    DELETE FROM {0}.django_migrations WHERE app = 'articles';
+        WHERE content_type_id = c.id AND app_label = 'notes';
+    DELETE FROM {0}.django_content_type WHERE app_label = 'notes';
+    DELETE FROM {0}.django_migrations WHERE app = 'notes';
 """
 
 
@@ -53,17 +53,17 @@ class Fleet:
             self.sql(UNAPPLY.format(schema))
 
     def migrated(self):
-        found = self.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'articles_articleembedding'")
+        found = self.sql("SELECT schemaname FROM pg_tables WHERE tablename = 'notes_noteembedding'")
         return sorted(schema for (schema,) in found)
 
     @contextmanager
     def spoiled(self, *schemas):
-        """Tables that stand in the way of articles.0001."""
+        """Tables that stand in the way of notes.0001."""
         for schema in schemas:
-            self.sql(f"CREATE TABLE {schema}.articles_article ()")
+            self.sql(f"CREATE TABLE {schema}.notes_note ()")
         yield
         for schema in schemas:
-            self.sql(f"DROP TABLE {schema}.articles_article")
+            self.sql(f"DROP TABLE {schema}.notes_note")
 
     @contextmanager
     def busy(self, schema):

@@ -8,7 +8,7 @@ from .conftest import SCHEMAS
 RIGHTS = """
     SELECT c.model, p.codename
     FROM {0}.auth_permission p JOIN {0}.django_content_type c ON c.id = content_type_id
-    WHERE c.app_label = 'articles' ORDER BY 1, 2
+    WHERE c.app_label = 'notes' ORDER BY 1, 2
 """
 
 
@@ -72,8 +72,8 @@ def test_a_plan_is_shown_once_for_all_that_share_it_and_nothing_changes(fleet):
     output = fleet.run("--tenant", "--plan")
 
     assert "Planned operations in 2 of 4 tenants: f2, f3" in output
-    assert output.count("articles.0001_initial") == 1
-    assert "    Create model Article" in output
+    assert output.count("notes.0001_initial") == 1
+    assert "    Create model Note" in output
     assert fleet.migrated() == ["f1", "f4"]
 
 
@@ -100,10 +100,10 @@ def test_schema_migrates_one_tenant(fleet):
 
 
 def test_a_target_migrates_all_backwards_and_forwards(fleet):
-    fleet.run("articles", "zero", "--tenant")
+    fleet.run("notes", "zero", "--tenant")
     backwards = fleet.migrated()
 
-    output = fleet.run("articles", "0001", "--tenant")
+    output = fleet.run("notes", "0001", "--tenant")
 
     assert backwards == []
     assert fleet.migrated() == list(SCHEMAS)
@@ -117,15 +117,15 @@ def test_fake_records_and_makes_no_table(fleet):
 
     assert fleet.migrated() == ["f1", "f3", "f4"]
     assert "No tenant lags" in fleet.run("--tenant")
-    fleet.sql("DELETE FROM f2.django_migrations WHERE app = 'articles'")
+    fleet.sql("DELETE FROM f2.django_migrations WHERE app = 'notes'")
 
 
 def test_prune_visits_tenants_that_do_not_lag(fleet):
-    fleet.sql("INSERT INTO f1.django_migrations (app, name, applied) VALUES ('articles', '0000_gone', now())")
+    fleet.sql("INSERT INTO f1.django_migrations (app, name, applied) VALUES ('notes', '0000_gone', now())")
 
-    fleet.run("articles", "--tenant", "--prune")
+    fleet.run("notes", "--tenant", "--prune")
 
-    assert fleet.sql("SELECT name FROM f1.django_migrations WHERE app = 'articles' ORDER BY name") == [
+    assert fleet.sql("SELECT name FROM f1.django_migrations WHERE app = 'notes' ORDER BY name") == [
         ("0001_initial",),
         ("0002_keep_vectors_in_their_rows",),
     ]
@@ -212,5 +212,5 @@ def test_a_bad_number_is_an_error_that_names_the_option(fleet, option, fault):
 def test_an_unknown_app_or_migration_is_an_error(fleet):
     with pytest.raises(CommandError, match="App 'nothing' is not installed or does not have migrations"):
         fleet.run("nothing", "--tenant")
-    with pytest.raises(CommandError, match="No migration matches '9' in app 'articles'"):
-        fleet.run("articles", "9", "--tenant")
+    with pytest.raises(CommandError, match="No migration matches '9' in app 'notes'"):
+        fleet.run("notes", "9", "--tenant")

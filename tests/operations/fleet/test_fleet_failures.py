@@ -9,7 +9,7 @@ from apps.operations.fleet.files import MigrationFiles
 from apps.operations.fleet.tenant import TenantMigrator
 from tenants.locks import Lock, session_lock
 
-EXISTS = 'articles.0001_initial: ProgrammingError (42P07): relation "articles_article" already exists'
+EXISTS = 'notes.0001_initial: ProgrammingError (42P07): relation "notes_note" already exists'
 
 
 def release_after_a_timeout(fleet, schema, release):
@@ -71,7 +71,7 @@ def test_a_failed_migration_leaves_nothing_in_the_tenant(fleet):
 
     with fleet.spoiled("f2"):
         fail(fleet)
-        left = fleet.sql("SELECT 1 FROM f2.django_migrations WHERE app = 'articles'")
+        left = fleet.sql("SELECT 1 FROM f2.django_migrations WHERE app = 'notes'")
 
     assert left == []
 
@@ -93,7 +93,7 @@ def test_a_busy_table_fails_its_tenant_after_the_lock_timeout(fleet):
         _, lines = fail(fleet, "--lock-timeout=0.1", "--retries=0")
 
     assert lines[1] == (
-        "  f2: articles.0001_initial: OperationalError (55P03): canceling statement due to lock timeout"
+        "  f2: notes.0001_initial: OperationalError (55P03): canceling statement due to lock timeout"
     )
     assert "f1" in fleet.migrated()
 
@@ -134,24 +134,21 @@ def test_a_schema_that_vanished_is_a_failure_and_makes_no_table_in_public(fleet)
     result = fleet.call(migrate_without_schema)
 
     assert result.failure == "BusyError: The schema 'nowhere' was deleted meanwhile."
-    assert (
-        fleet.sql("SELECT 1 FROM pg_tables WHERE tablename = 'articles_article' AND schemaname = 'public'")
-        == []
-    )
+    assert fleet.sql("SELECT 1 FROM pg_tables WHERE tablename = 'notes_note' AND schemaname = 'public'") == []
 
 
 def test_a_failure_says_where_and_not_what_the_tenants_data_are(fleet, settings):
-    settings.MIGRATION_MODULES = {"articles": "tests.operations.fleet.unfit.migrations"}
+    settings.MIGRATION_MODULES = {"notes": "tests.operations.fleet.unfit.migrations"}
     fleet.sql(
-        "INSERT INTO f2.articles_article (title, body, source, upload, created_at, updated_at) "
+        "INSERT INTO f2.notes_note (title, body, source, upload, created_at, updated_at) "
         "VALUES ('Secret plan', '', '', '', now(), now())"
     )
 
     error, lines = fail(fleet)
 
-    assert lines[1] == "  f2: articles.0002_complain: ValueError at unfit/migrations/0002_complain.py:6"
+    assert lines[1] == "  f2: notes.0002_complain: ValueError at unfit/migrations/0002_complain.py:6"
     assert "Secret" not in str(error)
-    fleet.sql("DELETE FROM f2.articles_article")
+    fleet.sql("DELETE FROM f2.notes_note")
     for schema in ("f1", "f3", "f4"):
         fleet.sql(f"DELETE FROM {schema}.django_migrations WHERE name = '0002_complain'")
 

@@ -2,8 +2,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.articles.models import Article
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 
 @pytest.fixture
@@ -13,12 +13,12 @@ def migrate(db):
 
 @pytest.fixture
 def unmigrated_acme(acme, migrate):
-    migrate("articles", "zero", schema_name="acme")
+    migrate("notes", "zero", schema_name="acme")
     return acme
 
 
-def has_articles(tables):
-    return {"articles_article", "articles_articleembedding"} <= set(tables)
+def has_notes(tables):
+    return {"notes_note", "notes_noteembedding"} <= set(tables)
 
 
 def test_one_schema_is_migrated_and_no_other_is_touched(unmigrated_acme, globex, migrate, tables_of):
@@ -26,34 +26,34 @@ def test_one_schema_is_migrated_and_no_other_is_touched(unmigrated_acme, globex,
 
     migrate(schema_name="acme")
 
-    assert not has_articles(before)
-    assert has_articles(tables_of("acme"))
+    assert not has_notes(before)
+    assert has_notes(tables_of("acme"))
 
 
 def test_an_unapplied_migration_takes_no_other_tenants_tables(unmigrated_acme, tables_of):
-    assert not has_articles(tables_of("acme"))
-    assert has_articles(tables_of("globex"))
+    assert not has_notes(tables_of("acme"))
+    assert has_notes(tables_of("globex"))
 
 
 def test_a_tenants_rows_are_its_own_after_a_migration(unmigrated_acme, globex, migrate):
     with tenant_context(globex):
-        Article.objects.create(title="Kept", body="in globex")
+        Note.objects.create(title="Kept", body="in globex")
 
     migrate(schema_name="acme")
 
     with tenant_context(unmigrated_acme):
-        assert not Article.objects.exists()
+        assert not Note.objects.exists()
     with tenant_context(globex):
-        assert Article.objects.get().title == "Kept"
+        assert Note.objects.get().title == "Kept"
 
 
 def test_tenant_migrates_every_tenant(unmigrated_acme, globex, migrate, tables_of):
-    migrate("articles", "zero", schema_name="globex")
+    migrate("notes", "zero", schema_name="globex")
 
     migrate(tenant=True)
 
-    assert has_articles(tables_of("acme"))
-    assert has_articles(tables_of("globex"))
+    assert has_notes(tables_of("acme"))
+    assert has_notes(tables_of("globex"))
 
 
 def test_a_tenant_that_has_no_schema_yet_does_not_stop_the_others(
@@ -63,7 +63,7 @@ def test_a_tenant_that_has_no_schema_yet_does_not_stop_the_others(
 
     migrate(tenant=True)
 
-    assert has_articles(tables_of("acme"))
+    assert has_notes(tables_of("acme"))
     assert tables_of("aaa") == []
 
 
@@ -75,7 +75,7 @@ def test_shared_migrates_public_only(unmigrated_acme, migrate, tables_of):
 
     assert "django_admin_log" not in before
     assert "django_admin_log" in tables_of("public")
-    assert not has_articles(tables_of("acme"))
+    assert not has_notes(tables_of("acme"))
 
 
 def test_without_a_switch_public_and_every_tenant_are_migrated(unmigrated_acme, migrate, tables_of):
@@ -84,7 +84,7 @@ def test_without_a_switch_public_and_every_tenant_are_migrated(unmigrated_acme, 
     migrate()
 
     assert "django_admin_log" in tables_of("public")
-    assert has_articles(tables_of("acme"))
+    assert has_notes(tables_of("acme"))
 
 
 def test_migrating_twice_changes_nothing(acme, migrate, column):
@@ -110,4 +110,4 @@ def test_shared_with_a_schema_is_an_error(migrate):
 def test_the_command_line_takes_the_documented_switches(unmigrated_acme, tables_of):
     call_command("migrate_schemas", "--tenant", "--schema=acme", "--executor=standard", "--verbosity=0")
 
-    assert has_articles(tables_of("acme"))
+    assert has_notes(tables_of("acme"))

@@ -7,10 +7,10 @@ from apps.operations.fleet.files import MigrationFiles, Planner
 def make(name, *dependencies, replaces=()):
     attributes = {
         "operations": [],
-        "dependencies": [("articles", other) for other in dependencies],
-        "replaces": [("articles", other) for other in replaces],
+        "dependencies": [("notes", other) for other in dependencies],
+        "replaces": [("notes", other) for other in replaces],
     }
-    return type("Migration", (migrations.Migration,), attributes)(name, "articles")
+    return type("Migration", (migrations.Migration,), attributes)(name, "notes")
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def squashed():
         make("0001_squashed_0002", replaces=["0001", "0002"]),
         make("0003", "0001_squashed_0002"),
     ]
-    files.migrations = {("articles", migration.name): migration for migration in found}
-    return Planner(files, "articles")
+    files.migrations = {("notes", migration.name): migration for migration in found}
+    return Planner(files, "notes")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def squashed():
     ],
 )
 def test_squashed_migrations_count_as_django_counts_them(squashed, applied, planned, lacks_a_row):
-    rows = [("articles", name) for name in applied]
+    rows = [("notes", name) for name in applied]
 
     plan = squashed.plan(rows)
 

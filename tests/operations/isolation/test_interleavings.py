@@ -17,13 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from apps.articles.models import Article
 from apps.operations.isolation.pool import open_pool
 from apps.operations.isolation.process import run_in_thread
 from apps.search import get_provider
 from apps.search.documents import EmbeddedDocument
 from tenants.context import NoTenantError, TenantMismatchError, tenant_context
 from tenants.provisioning.life_cycle import provision, register_tenant
+from tests.models_app.models import Note
 
 STEPS = int(os.environ.get("STEPS") or 20_000)
 RULES_A_RUN = 60
@@ -43,7 +43,7 @@ def make_vector(slot):
 
 
 def read_rows():
-    return dict(Article.objects.filter(key__startswith="slot").values_list("key", "title"))
+    return dict(Note.objects.filter(key__startswith="slot").values_list("key", "title"))
 
 
 class Interleaving(RuleBasedStateMachine):
@@ -114,7 +114,7 @@ class Interleaving(RuleBasedStateMachine):
         before = {name: dict(rows) for name, rows in self.rows.items()}
         with pytest.raises(ValueError, match="undo"), transaction.atomic():  # noqa: PT012, SIM117
             with tenant_context(self.tenants[number]):
-                Article.objects.filter(key=f"slot{slot}").update(title="never")
+                Note.objects.filter(key=f"slot{slot}").update(title="never")
                 raise ValueError("undo")
         self.rows = before
         self.do_read(slot)
@@ -158,9 +158,9 @@ class Interleaving(RuleBasedStateMachine):
 
     def do_write(self, slot):
         title = self.make_value()
-        row = Article(key=f"slot{slot}", title=title, body="x")
+        row = Note(key=f"slot{slot}", title=title, body="x")
         self.in_tenant(
-            lambda: Article.objects.bulk_create(
+            lambda: Note.objects.bulk_create(
                 [row], update_conflicts=True, unique_fields=["key"], update_fields=["title"]
             )
         )
@@ -169,7 +169,7 @@ class Interleaving(RuleBasedStateMachine):
 
     def do_write_again(self, slot):
         title, key = self.make_value(), f"slot{slot}"
-        changed = self.in_tenant(lambda: Article.objects.filter(key=key).update(title=title))
+        changed = self.in_tenant(lambda: Note.objects.filter(key=key).update(title=title))
         if changed:
             self.rows[self.bound][key] = title
         assert changed in (None, int(key in self.rows.get(self.bound, {})))
@@ -178,7 +178,7 @@ class Interleaving(RuleBasedStateMachine):
         assert self.in_tenant(read_rows) == self.rows.get(self.bound)
 
     def do_load(self, slot):
-        row = self.in_tenant(lambda: Article.objects.filter(key=f"slot{slot}").first())
+        row = self.in_tenant(lambda: Note.objects.filter(key=f"slot{slot}").first())
         if row:
             self.carried[slot] = (self.bound, row)
 
@@ -203,12 +203,12 @@ class Interleaving(RuleBasedStateMachine):
     def do_index(self, slot):
         content = self.make_value()
         document = EmbeddedDocument(f"slot{slot}", content, {}, make_vector(slot))
-        self.in_tenant(lambda: get_provider("articles").add([document]))
+        self.in_tenant(lambda: get_provider("notes").add([document]))
         if self.bound != UNBOUND:
             self.documents[self.bound][slot] = content
 
     def do_search(self, slot):
-        found = self.in_tenant(lambda: list(get_provider("articles").nearest(make_vector(slot))[: SLOTS + 1]))
+        found = self.in_tenant(lambda: list(get_provider("notes").nearest(make_vector(slot))[: SLOTS + 1]))
         if found is not None:
             own = self.documents[self.bound]
             assert {row.content for row in found} == set(own.values())

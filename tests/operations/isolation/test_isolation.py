@@ -8,8 +8,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import ProgrammingError, connection
 
-from apps.articles.models import Article
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 ACCOUNT = "/accounts/account/"
 PASSWORD = "correct horse 7 battery"
@@ -164,13 +164,13 @@ def test_a_tenant_does_not_reach_into_anothers_folder(acme, globex, own_media, n
         default_storage.open(name)
 
 
-def test_an_article_is_not_found_elsewhere(boss_client, acme, globex):
+def test_a_note_is_not_found_elsewhere(boss_client, acme, globex):
     with tenant_context(acme):
-        article = Article.objects.create(title="Acme's plan", body="secret")
+        note = Note.objects.create(title="Acme's plan", body="secret")
     with tenant_context(globex):
         boss_client.force_login(get_user_model().objects.create_user("ann@globex.example"))
 
-    page = boss_client.get(f"/articles/{article.pk}/", **at(globex))
+    page = boss_client.get(f"/notes/{note.pk}/", **at(globex))
     home = boss_client.get("/", **at(globex))
 
     assert page.status_code == 404
@@ -183,9 +183,9 @@ def test_rows_of_two_tenants_with_one_key_are_two_rows(acme, globex):
     titles = []
     for tenant in (acme, globex):
         with tenant_context(tenant):
-            Article.objects.create(pk=1_000_000, key="plan", title=f"{tenant.name}'s plan", body="x")
+            Note.objects.create(pk=1_000_000, key="plan", title=f"{tenant.name}'s plan", body="x")
     for tenant in (acme, globex):
         with tenant_context(tenant):
-            titles.append(Article.objects.get(key="plan").title)
+            titles.append(Note.objects.get(key="plan").title)
 
     assert titles == ["Acme's plan", "Globex's plan"]

@@ -3,32 +3,32 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.tasks import task
 
-from apps.articles.models import Article
+from tests.models_app.models import Note
 
 REMEMBERED = []
 
 
 @task
-def count_articles(title):
-    return Article.objects.filter(title=title).count()
+def count_notes(title):
+    return Note.objects.filter(title=title).count()
 
 
-def make_article():
-    return Article.objects.create(title="The plan", body="x")
+def make_note():
+    return Note.objects.create(title="The plan", body="x")
 
 
 def test_a_model_does_not_leak(no_leak):
-    made = no_leak(make_article, find=lambda made: Article.objects.filter(pk=made.pk).exists())
+    made = no_leak(make_note, find=lambda made: Note.objects.filter(pk=made.pk).exists())
 
     assert made.title == "The plan"
 
 
 def test_a_page_does_not_leak(no_leak):
-    no_leak(make_article, find=lambda made: b"The plan" in no_leak.get(f"/articles/{made.pk}/").content)
+    no_leak(make_note, find=lambda made: b"The plan" in no_leak.get(f"/notes/{made.pk}/").content)
 
 
 def test_a_task_does_not_leak(no_leak):
-    no_leak(make_article, find=lambda made: no_leak.run(count_articles, made.title))
+    no_leak(make_note, find=lambda made: no_leak.run(count_notes, made.title))
 
 
 def test_a_user_that_was_carried_over_is_refused(no_leak):
@@ -66,4 +66,4 @@ def test_what_is_found_unbound_leaks(no_leak):
 
 def test_a_find_that_finds_nothing_at_home_proves_nothing(no_leak):
     with pytest.raises(pytest.fail.Exception, match="does not find in acme what was made there"):
-        no_leak(make_article, find=lambda made: False)
+        no_leak(make_note, find=lambda made: False)

@@ -10,7 +10,6 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.operations.isolation import isolation, run
 from apps.operations.isolation.process import CACHE_KEY
 from apps.operations.isolation.run import load_attacks
@@ -18,6 +17,7 @@ from apps.operations.isolation.tasks import ATTACKS as TASK_ATTACKS
 from apps.search.isolation import get_filler
 from tenants.context import tenant_context
 from tenants.models import Tenant
+from tests.models_app.models import Note
 
 SHARED = {}
 
@@ -167,7 +167,7 @@ def test_nothing_is_left_behind(acme, globex, own_media):
     for tenant in (acme, globex):
         with tenant_context(tenant):
             left += [
-                Article.objects.count(),
+                Note.objects.count(),
                 get_user_model().objects.filter(name__contains="canary").count(),
             ]
             left.append(cache.get(CACHE_KEY))
@@ -182,9 +182,9 @@ def test_a_model_may_say_how_its_canary_is_made(acme, globex, monkeypatch):
 
     def make_canary(token):
         tokens.append(token)
-        return Article.objects.create(title=token, body="from the model itself")
+        return Note.objects.create(title=token, body="from the model itself")
 
-    monkeypatch.setattr(Article, "make_canary", make_canary, raising=False)
+    monkeypatch.setattr(Note, "make_canary", make_canary, raising=False)
 
     assert "nothing leaks" in prove()
     assert len(set(tokens)) == 2

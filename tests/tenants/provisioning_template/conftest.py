@@ -15,13 +15,13 @@ from django.db import connection, migrations
 from tenants.context import get_current_tenant
 
 def write_schema(apps, editor):
-    apps.get_model("articles", "Article").objects.create(title="Hello", body=connection.schema_name)
+    apps.get_model("notes", "Note").objects.create(title="Hello", body=connection.schema_name)
 
 def ask_for_tenant(apps, editor):
     get_current_tenant()
 
 class Migration(migrations.Migration):
-    dependencies = [("articles", "{last}")]
+    dependencies = [("notes", "{last}")]
     operations = [{operations}]
 """
 
@@ -50,17 +50,17 @@ def migrate(settings, make):
 
 @pytest.fixture
 def add_migration(settings, tmp_path, monkeypatch):
-    """Give the articles one more migration, of the named operations or of the SQL."""
+    """Give the notes one more migration, of the named operations or of the SQL."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def add(*, sql="", operations=""):
         package = f"migrations_{uuid4().hex}"
-        shutil.copytree(project_settings.BASE_DIR / "apps/articles/migrations", tmp_path / package)
+        shutil.copytree(project_settings.BASE_DIR / "tests/models_app/migrations", tmp_path / package)
         operations = operations or f"migrations.RunSQL({sql!r})"
         last = max(path.stem for path in (tmp_path / package).glob("0*.py"))
         text = MIGRATION.format(last=last, operations=operations)
         (tmp_path / package / "1000_more.py").write_text(text)
-        settings.MIGRATION_MODULES = {"articles": package}
+        settings.MIGRATION_MODULES = {"notes": package}
 
     return add
 

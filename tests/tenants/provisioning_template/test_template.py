@@ -8,10 +8,10 @@ from django.db import connection
 from django.utils import timezone
 from pgvector.django import CosineDistance
 
-from apps.articles.models import Article, ArticleEmbedding
 from tenants.context import tenant_context
 from tenants.models import ProvisioningTemplate, Tenant
 from tenants.provisioning.template import get_template
+from tests.models_app.models import Note, NoteEmbedding
 
 from .catalogs import ASPECTS, list_tables, read_aspect, read_next_values, read_rows
 
@@ -63,11 +63,11 @@ def test_every_insert_gets_a_fresh_id(make):
         content_type = ContentType.objects.create(app_label="a", model="b")
         permission = Permission.objects.create(name="p", codename="p", content_type=content_type)
         group = Group.objects.create(name="g")
-        article = Article.objects.create(title="t", body="b")
+        note = Note.objects.create(title="t", body="b")
 
     assert content_type.pk == max(ids[ContentType]) + 1
     assert permission.pk == max(ids[Permission]) + 1
-    assert (group.pk, article.pk) == (1, 1)
+    assert (group.pk, note.pk) == (1, 1)
 
 
 def test_no_sequence_gives_an_id_that_a_table_has(make, column):
@@ -97,15 +97,15 @@ def test_a_replayed_tenant_is_searched_with_its_hnsw_index(make):
 
     with tenant_context(Tenant(schema_name="initech")):
         for key, vector in (("near", near), ("far", far)):
-            ArticleEmbedding.objects.create(
-                space="custom", index_name="articles", document_key=key, content=key, vector=vector
+            NoteEmbedding.objects.create(
+                space="custom", index_name="notes", document_key=key, content=key, vector=vector
             )
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-        rows = ArticleEmbedding.objects.order_by(CosineDistance("vector", near))[:2]
+        rows = NoteEmbedding.objects.order_by(CosineDistance("vector", near))[:2]
         plan, found = rows.explain(), [row.document_key for row in rows]
 
-    assert "Index Scan using article_embedding_hnsw" in plan
+    assert "Index Scan using note_embedding_hnsw" in plan
     assert found == ["near", "far"]
 
 

@@ -8,32 +8,32 @@ from tenants.provisioning.template import TemplateError, get_template
 
 from .catalogs import read_aspect
 
-INSERT = "INSERT INTO articles_article (title, body, source, upload, created_at, updated_at) VALUES"
+INSERT = "INSERT INTO notes_note (title, body, source, upload, created_at, updated_at) VALUES"
 INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}
 
 
 @pytest.mark.parametrize(
     ("sql", "missing"),
     [
-        ("CREATE VIEW titles AS SELECT title FROM articles_article", "-view titles"),
+        ("CREATE VIEW titles AS SELECT title FROM notes_note", "-view titles"),
         ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'", "-function one()"),
         ("CREATE TABLE parts (a int) PARTITION BY LIST (a)", "-table parts"),
-        ("CREATE TABLE child () INHERITS (articles_article)", "properties of child"),
+        ("CREATE TABLE child () INHERITS (notes_note)", "properties of child"),
         ("CREATE TYPE mood AS ENUM ('good')", "-type mood"),
-        ("CREATE STATISTICS pair ON title, body FROM articles_article", "-statistics object pair"),
-        ("CREATE POLICY all_rows ON articles_article", "-policy all_rows on articles_article"),
-        ("ALTER TABLE articles_article ENABLE ROW LEVEL SECURITY", "-properties of articles_article r p t"),
-        ("ALTER TABLE articles_article REPLICA IDENTITY FULL", "-properties of articles_article r p f f f"),
-        ("CREATE RULE quiet AS ON DELETE TO articles_article DO INSTEAD NOTHING", "-rule quiet on"),
+        ("CREATE STATISTICS pair ON title, body FROM notes_note", "-statistics object pair"),
+        ("CREATE POLICY all_rows ON notes_note", "-policy all_rows on notes_note"),
+        ("ALTER TABLE notes_note ENABLE ROW LEVEL SECURITY", "-properties of notes_note r p t"),
+        ("ALTER TABLE notes_note REPLICA IDENTITY FULL", "-properties of notes_note r p f f f"),
+        ("CREATE RULE quiet AS ON DELETE TO notes_note DO INSTEAD NOTHING", "-rule quiet on"),
         (
-            "CREATE TRIGGER same BEFORE UPDATE ON articles_article FOR EACH ROW"
+            "CREATE TRIGGER same BEFORE UPDATE ON notes_note FOR EACH ROW"
             " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-            "-trigger same on articles_article",
+            "-trigger same on notes_note",
         ),
-        ("GRANT SELECT (title) ON articles_article TO PUBLIC", "-properties of articles_article title"),
-        ("ALTER TABLE articles_article ADD CHECK (id > 0) NOT VALID", "NOT VALID"),
+        ("GRANT SELECT (title) ON notes_note TO PUBLIC", "-properties of notes_note title"),
+        ("ALTER TABLE notes_note ADD CHECK (id > 0) NOT VALID", "NOT VALID"),
         (
-            "CREATE INDEX i ON articles_article (title); COMMENT ON INDEX i IS 'why'",
+            "CREATE INDEX i ON notes_note (title); COMMENT ON INDEX i IS 'why'",
             "-comment on i why",
         ),
         (
@@ -42,11 +42,11 @@ INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@inite
         ),
         (
             f"{INSERT} ('', current_schema(), '', '', now(), now())",
-            "Migrating twice gives two schemas:\n-INSERT INTO articles_article (id, key, title",
+            "Migrating twice gives two schemas:\n-INSERT INTO notes_note (id, key, title",
         ),
         (
             f"{INSERT} ('', gen_random_uuid(), '', '', now(), now())",
-            "Migrating twice gives two schemas:\n-INSERT INTO articles_article (id, key, title",
+            "Migrating twice gives two schemas:\n-INSERT INTO notes_note (id, key, title",
         ),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_fault_shows_no_value_of_a_row(add_migration, make, warnings):
 
 
 def test_a_template_with_a_fault_is_not_made_again(add_migration, make, warnings):
-    add_migration(sql="CREATE VIEW titles AS SELECT title FROM articles_article")
+    add_migration(sql="CREATE VIEW titles AS SELECT title FROM notes_note")
     make("first")
     made_at = ProvisioningTemplate.objects.get().made_at
 
@@ -98,7 +98,7 @@ def test_a_migration_that_writes_its_schema_writes_each_tenants_own(add_migratio
 
     make("initech")
 
-    assert column("SELECT body FROM initech.articles_article") == ["initech"]
+    assert column("SELECT body FROM initech.notes_note") == ["initech"]
 
 
 def test_a_tenant_that_has_the_templates_schema_keeps_it(make, make_tenant, column, warnings):

@@ -19,16 +19,16 @@ HOOLI = {"name": "Hooli", "subdomain": "hooli", "owner_email": "gavin@hooli.exam
 def test_a_new_migration_makes_a_new_template(add_migration, make, column):
     make("before")
     before = ProvisioningTemplate.objects.get()
-    add_migration(sql="ALTER TABLE articles_article ADD COLUMN subtitle text")
+    add_migration(sql="ALTER TABLE notes_note ADD COLUMN subtitle text")
 
     make("after")
 
     columns = (
         "SELECT table_schema FROM information_schema.columns"
-        " WHERE column_name = 'subtitle' AND table_name = 'articles_article'"
+        " WHERE column_name = 'subtitle' AND table_name = 'notes_note'"
     )
     assert column(columns) == ["after"]
-    assert column("SELECT name FROM after.django_migrations WHERE app = 'articles'") == [
+    assert column("SELECT name FROM after.django_migrations WHERE app = 'notes'") == [
         "0001_initial",
         "0002_keep_vectors_in_their_rows",
         "1000_more",
@@ -38,22 +38,22 @@ def test_a_new_migration_makes_a_new_template(add_migration, make, column):
 
 
 def test_a_migration_that_was_edited_makes_a_new_template(add_migration, make, column):
-    add_migration(sql="ALTER TABLE articles_article ADD COLUMN subtitle text")
+    add_migration(sql="ALTER TABLE notes_note ADD COLUMN subtitle text")
     make("before")
-    add_migration(sql="ALTER TABLE articles_article ADD COLUMN summary text")
+    add_migration(sql="ALTER TABLE notes_note ADD COLUMN summary text")
 
     make("after")
 
     names = column(
         "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = 'after' AND table_name = 'articles_article'"
+        " WHERE table_schema = 'after' AND table_name = 'notes_note'"
     )
     assert "summary" in names
     assert "subtitle" not in names
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("TENANT_APPS", ["apps.articles"]), ("AUTH_USER_MODEL", "auth.User")]
+    ("name", "value"), [("TENANT_APPS", ["tests.models_app"]), ("AUTH_USER_MODEL", "auth.User")]
 )
 def test_settings_that_migrations_depend_on_make_a_new_template(db, settings, name, value):
     before = get_fingerprint()

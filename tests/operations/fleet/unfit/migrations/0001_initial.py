@@ -1,3 +1,3 @@
 from importlib import import_module
 
-Migration = import_module("apps.articles.migrations.0001_initial").Migration
+Migration = import_module("tests.models_app.migrations.0001_initial").Migration
