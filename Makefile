@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup test test-optional lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	PORT=$(PORT) $(PY) -m project.demo
@@ -29,6 +29,9 @@ $(VENV)/installed: $(LOCK)
 
 test: setup ## All tests
 	$(PY) -m pytest
+
+test-optional: setup ## The project without each optional app, and with one app more; about six minutes
+	$(PY) -m tests.matrix $(WITHOUT)
 
 lint: setup ## Style and types
 	$(PY) -m ruff check .

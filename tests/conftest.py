@@ -10,6 +10,7 @@ from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.roles import create_role
+from tests.optional import OPTIONAL, list_left_out
 
 pytest_plugins = ["tests.workers", "tests.registry"]
 if apps.is_installed("apps.operations.isolation"):
@@ -19,6 +20,9 @@ else:
     @pytest.fixture
     def no_leak():
         pytest.skip("apps.operations.isolation is left out")
+
+
+collect_ignore = [path for app in list_left_out() for path in OPTIONAL[app]]
 
 
 @pytest.fixture(scope="session")
