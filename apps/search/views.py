@@ -19,7 +19,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
     When the embedder fails, those of a search by words with a notice; 503 when that fails, too.
     """
-    form = SearchForm(request.GET or None)
+    form = SearchForm(request.GET if "q" in request.GET else None, initial=request.GET.dict())
     context: dict[str, Any] = {
         "form": form,
         "query": request.GET.get("q", ""),
