@@ -24,6 +24,11 @@ def _quick_embedder(settings):
     settings.EMBEDDINGS = EMBEDDINGS
 
 
+@pytest.fixture(autouse=True)
+def _search_articles(settings):
+    settings.SEARCH_DEFAULT_INDEX = "articles"
+
+
 def make_public(tenant):
     tenant.search_is_public = True
     tenant.save()
