@@ -9,6 +9,7 @@ LOCK := requirements/dev.txt
 .PHONY: demo setup test test-optional lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
+	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
 	PORT=$(PORT) $(PY) -m project.demo
 
 setup: $(VENV)/installed .env ## The virtual environment and the development settings

@@ -40,25 +40,23 @@ def main() -> None:
 
 
 def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
+    from django.apps import apps  # this and what follows: not before the apps are ready
+
+    if "articles" not in apps.app_configs:
+        sys.exit("The demo shows articles, and apps.articles was left out.")
     from project.demo.data import evaluate, prepare
 
     print("Preparing the database and the documents ...", flush=True)
     prepare(ARTICLES)
-    worker = [
-        sys.executable,
-        "manage.py",
-        "db_worker",
-        "--interval",
-        "0.5",
-        "--no-reload",
-        "--verbosity",
-        "0",
-    ]
-    web = [sys.executable, "-m", "gunicorn", "project.wsgi", "--threads", "4", "--log-level", "warning"]
-    binds = [part for address in addresses for part in ("--bind", address)]
+    worker = "manage.py db_worker --interval 0.5 --no-reload --verbosity 0"
+    web = "-m gunicorn project.wsgi --threads 4 --log-level warning"
+    for address in addresses:
+        web += f" --bind {address}"
     # In groups of their own: Ctrl-C would reach them a moment before `_stop` does, and a worker takes the
     # second signal as an order to break off.
-    processes += [subprocess.Popen(command, process_group=0) for command in (worker, [*web, *binds])]  # noqa: S603 - our own
+    for command in (worker, web):
+        arguments = [sys.executable, *command.split()]
+        processes.append(subprocess.Popen(arguments, process_group=0))  # noqa: S603 - our own
     _await_indexing(processes)
     evaluate()
     _await_web_server(processes)

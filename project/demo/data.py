@@ -10,10 +10,10 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.utils.module_loading import import_string
 
+from apps.articles.models import Article
+from project.demo import golden
 from project.demo.docstrings import write_docstrings
-from project.demo.golden import ask_for_evaluation, import_golden
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
@@ -34,13 +34,14 @@ def prepare(article_count: int) -> None:
         tenant = _make_tenant(subdomain, **options)
         with tenant_context(tenant):
             _make_superuser(tenant.owner_email)
-            import_golden(tenant, _import_articles(tenant, article_count))
+            keys = _import_articles(tenant, article_count)
+        golden.import_golden(tenant, keys, FOLDER)
 
 
 def evaluate() -> None:
-    """Have the search of each tenant evaluated, once its documents are indexed."""
+    """Evaluate the search of each tenant, once its documents are indexed."""
     for tenant in Tenant.objects.filter(subdomain__in=TENANTS):
-        ask_for_evaluation(tenant)
+        golden.evaluate(tenant)
 
 
 def read_password() -> str:
@@ -75,11 +76,10 @@ def _make_tenant(subdomain: str, *, name: str, space: str) -> Tenant:
 
 def _import_articles(tenant: Tenant, count: int) -> list[str]:
     """Import what is missing; return the articles' keys."""
-    articles = import_string("apps.articles.models.Article").objects
     file = FOLDER / f"{tenant.subdomain}.jsonl"
     if not file.exists() or len(file.read_text().splitlines()) != count:
         write_docstrings(file, tenant.subdomain, count)
     keys = [json.loads(line)["key"] for line in file.read_text().splitlines()]
-    if articles.filter(key__in=keys).count() < len(keys):
+    if Article.objects.filter(key__in=keys).count() < len(keys):
         call_command("import_articles", str(file), schema=tenant.schema_name)
     return keys

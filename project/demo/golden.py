@@ -1,35 +1,38 @@
 """Golden queries of the demo's tenants, so that the page of search quality has figures to show.
 
-The app of search quality may be left out: then there are none.
+The app of search quality may be left out, and then there are none. So only its commands and the names of its
+models are used.
 """
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.utils.module_loading import import_string
+from django.core.management import call_command
+from django.http import HttpRequest
 
+from apps.search.searching.answering import SearchRequest, tell_answered
 from tenants.context import tenant_context
+from tenants.models import Tenant
 
-QUALITY = "apps.search_quality"
 INDEX = "articles"
 NOTED = 6  # golden queries that also stand among the recent searches
 
 
-def import_golden(tenant: Any, keys: Iterable[str]) -> None:
+def import_golden(tenant: Tenant, keys: Iterable[str], folder: Path) -> None:
     """Give a tenant that has no golden queries those of its file that these articles answer."""
-    if not apps.is_installed(QUALITY):
-        return
-    note_search = import_string(f"{QUALITY}.recent.note_search")
     with tenant_context(tenant):
-        if import_string(f"{QUALITY}.models.GoldenQuery").objects.exists():
+        if not _is_measured() or _has("GoldenQuery"):
             return
         rows = read_golden(tenant.subdomain, keys)
-        import_string(f"{QUALITY}.exchange.import_golden")([json.dumps(row) for row in rows])
+        file = folder / f"golden_{tenant.subdomain}.jsonl"
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        call_command("golden_queries", "import", str(file), schema=tenant.schema_name, stdout=io.StringIO())
         for row in reversed(rows[:NOTED]):
-            note_search(INDEX, row["q"], "semantic")
+            tell_answered(HttpRequest(), SearchRequest(row["q"], INDEX))
 
 
 def read_golden(subdomain: str, keys: Iterable[str]) -> list[dict[str, Any]]:
@@ -42,12 +45,17 @@ def read_golden(subdomain: str, keys: Iterable[str]) -> list[dict[str, Any]]:
     return [row for row in rows if row["answers"]]
 
 
-def ask_for_evaluation(tenant: Any) -> None:
-    """Leave it to a worker to evaluate the search of a tenant that was never evaluated."""
-    if not apps.is_installed(QUALITY):
-        return
+def evaluate(tenant: Tenant) -> None:
+    """Evaluate the search of a tenant that was never evaluated."""
     with tenant_context(tenant):
-        if import_string(f"{QUALITY}.models.EvaluationRun").objects.exists():
+        if not _is_measured() or not _has("GoldenQuery") or _has("EvaluationRun"):
             return
-        run = import_string(f"{QUALITY}.runs.ask_for_run")(INDEX)
-        import_string(f"{QUALITY}.tasks.carry_out_run").enqueue(run.pk)
+    call_command("evaluate_search", schema=tenant.schema_name, save=True, stdout=io.StringIO())
+
+
+def _is_measured() -> bool:
+    return "quality" in apps.app_configs
+
+
+def _has(model: str) -> bool:
+    return apps.get_model("quality", model).objects.exists()
