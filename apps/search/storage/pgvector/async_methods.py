@@ -5,7 +5,7 @@ keeps for the request; what embeds runs in another one, and meanwhile the reques
 bound tenant is the coroutine's own and goes along.
 """
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
@@ -16,18 +16,16 @@ from apps.search.storage.pgvector.writing.embedding import embed_batches
 from tenants.context import connection
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from apps.search.storage.pgvector.objects.source_ranking import SourceHit
     from apps.search.storage.pgvector.provider import Query
     from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 
 
 class AsyncMethods:
-    """Methods of PgVectorProvider. Rows are read with `async for row in provider.nearest(vector)[:10]`.
+    """Methods of PgVectorProvider.
 
-    Outside of a transaction, the methods that embed give back the request's connection first. Do not call
-    them in a loop over `aiterator()`, whose cursor lives on it.
+    Outside of a transaction they give back the request's connection before they embed. Do not call them in a
+    loop over `aiterator()`, whose cursor lives on it.
     """
 
     async def aadd(
@@ -48,35 +46,10 @@ class AsyncMethods:
             chosen, on_conflict=on_conflict, keywords_at_once=keywords_at_once
         )
 
-    async def adelete(
-        self: Any,
-        document_keys: Iterable[str] | None = None,
-        *,
-        where: Mapping[str, Any] | None = None,
-    ) -> int:
-        """As `delete`."""
-        return await sync_to_async(self.delete)(document_keys, where=where)
-
-    async def aprune_to(self: Any, document_keys_to_keep: Iterable[str]) -> int:
-        """As `prune_to`."""
-        return await sync_to_async(self.prune_to)(document_keys_to_keep)
-
-    async def aclear(self: Any) -> int:
-        """As `clear`."""
-        return await sync_to_async(self.clear)()
-
-    async def anearest(self: Any, vector: "Sequence[float] | np.ndarray") -> "NearestQuerySet":
-        """As `nearest`, where the space is the tenant's own or unknown, which takes a query."""
-        return await sync_to_async(self.nearest)(vector)
-
     async def asearch(self: Any, text: str) -> "NearestQuerySet":
         """As `search`."""
         vector = await self._embed(lambda embedder: embedder.embed_query(text))
         return await sync_to_async(self.nearest)(vector)
-
-    async def anearest_to(self: Any, document_keys: Iterable[str] | str) -> "NearestQuerySet":
-        """As `nearest_to`."""
-        return await sync_to_async(self.nearest_to)(document_keys)
 
     async def asearch_sources(self: Any, query: "Query", **options: Any) -> "list[SourceHit]":
         """As `search_sources`."""

@@ -15,6 +15,7 @@ from apps.search.documents import Document
 from apps.search.embedders import BaseEmbedder, get_embedder, has_entry
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
+from apps.search.storage.pgvector.coroutines import in_thread
 from apps.search.storage.pgvector.objects.centre import find_centre
 from apps.search.storage.pgvector.objects.source_ranking import (
     SourceHit,
@@ -47,6 +48,9 @@ class PgVectorProvider(AsyncMethods):
     `PgVectorProvider(model=Custom)` a custom model. What is left out is looked up at each use, so one
     provider can serve every tenant; a provider with a `tenant` always serves that one, whichever is bound.
     `source_models` are the models whose objects the documents were made from.
+
+    Each method has a coroutine, named with an `a` in front: `aadd`, `asearch`. Rows are read with
+    `async for row in provider.nearest(vector)[:10]`.
 
     Raises TypeError for a model that is not a class, ValueError for one that lacks a required field, and
     NoTenantError from every method that needs the database while no tenant is bound.
@@ -187,6 +191,10 @@ class PgVectorProvider(AsyncMethods):
             if vector is None:
                 return NearestQuerySet(self.model).none()
             return self.nearest(vector).exclude(own)
+
+    # Where the space is the tenant's own or unknown, a query tells `nearest` the dimensions.
+    adelete, aprune_to, aclear = in_thread(delete), in_thread(prune_to), in_thread(clear)
+    anearest, anearest_to = in_thread(nearest), in_thread(nearest_to)
 
     def search_sources(
         self,

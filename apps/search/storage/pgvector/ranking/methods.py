@@ -6,9 +6,9 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from asgiref.sync import sync_to_async
 
 from apps.search.options.values import require_int
+from apps.search.storage.pgvector.coroutines import in_thread
 from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
 from apps.search.storage.pgvector.ranking.paging import Cursor, Page, read_cursor, write_cursor
 from apps.search.storage.pgvector.tables.ann_index import get_cast
@@ -87,10 +87,4 @@ class RankingMethods:
         cursor = Cursor(last.distance, last.pk, is_cast=bool(page.plan.cast))
         return Page(found[:size], write_cursor(cursor, owner))
 
-    async def adiverse(self: Any, limit: int = 10, *, window: int = 50, balance: float = 0.5) -> list[Any]:
-        """As `diverse`."""
-        return await sync_to_async(self.diverse)(limit, window=window, balance=balance)
-
-    async def apage(self: Any, size: int, after: str | None = None) -> Page:
-        """As `page`."""
-        return await sync_to_async(self.page)(size, after)
+    adiverse, apage = in_thread(diverse), in_thread(page)

@@ -92,14 +92,13 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return self._plan if self._spec else getattr(self.query, "plan", EXACT)
 
     def tune(self, **tuning: int | str) -> "NearestQuerySet":
-        """Return the same search with other parameters of the ANN search (see `tuning.PARAMETERS`).
+        """Return the same search with other parameters of the ANN search (see `tuning.SEARCH_OPTIONS`).
 
         Raises ValueError for an unknown parameter or a bad value.
         """
         check_search_options(tuning)
-        if self._spec:
-            spec = replace(self._spec, tuning={**self._spec.tuning, **tuning})
-            return self._with(spec, self._limits)
+        if spec := self._spec:
+            return self._with(replace(spec, tuning={**spec.tuning, **tuning}), self._limits)
         rows: Any = self.all()
         if spec := getattr(rows.query, "spec", None):  # there is none where nothing can be found
             rows.query.spec = replace(spec, tuning={**spec.tuning, **tuning})

@@ -12,22 +12,14 @@ from django.db import connection
 
 from apps.search.embedders import OptionGroup, has_entry
 
-# OPTIONS of a space, each with its range or its words, and the parameters that they set.
-SEARCH_OPTIONS: dict[str, range | tuple[str, ...]] = {
-    "ef_search": range(1, 1_001),
-    "max_scan_tuples": range(1, 2**31),
-    "iterative_scan": ("strict_order", "relaxed_order", "off"),
-    "probes": range(1, 32_769),
-    "max_probes": range(1, 32_769),
-    "ivfflat_iterative_scan": ("relaxed_order", "off"),
-}
-PARAMETERS = {
-    "ef_search": "hnsw.ef_search",
-    "max_scan_tuples": "hnsw.max_scan_tuples",
-    "iterative_scan": "hnsw.iterative_scan",
-    "probes": "ivfflat.probes",
-    "max_probes": "ivfflat.max_probes",
-    "ivfflat_iterative_scan": "ivfflat.iterative_scan",
+# OPTIONS of a space, each with the parameter that it sets and with its range or its words.
+SEARCH_OPTIONS: dict[str, tuple[str, range | tuple[str, ...]]] = {
+    "ef_search": ("hnsw.ef_search", range(1, 1_001)),
+    "max_scan_tuples": ("hnsw.max_scan_tuples", range(1, 2**31)),
+    "iterative_scan": ("hnsw.iterative_scan", ("strict_order", "relaxed_order", "off")),
+    "probes": ("ivfflat.probes", range(1, 32_769)),
+    "max_probes": ("ivfflat.max_probes", range(1, 32_769)),
+    "ivfflat_iterative_scan": ("ivfflat.iterative_scan", ("relaxed_order", "off")),
 }
 DEFAULT_EF_SEARCH = 40  # pgvector's own
 type Tuning = Mapping[str, int | str]
@@ -38,7 +30,7 @@ def check_search_options(options: Mapping[str, object]) -> None:
     for name, value in options.items():
         if name not in SEARCH_OPTIONS:
             raise ValueError(f"Unknown search option {name!r}. Allowed: {', '.join(SEARCH_OPTIONS)}.")
-        allowed = SEARCH_OPTIONS[name]
+        _, allowed = SEARCH_OPTIONS[name]
         is_range = isinstance(allowed, range)
         if type(value) is not (int if is_range else str) or value not in allowed:
             words = f"{allowed[0]:,} to {allowed[-1]:,}" if is_range else ", ".join(map(str, allowed))
@@ -69,7 +61,7 @@ def tuned(tuning: Tuning) -> AbstractContextManager[None]:
     if not tuning:
         return nullcontext()
     check_search_options(tuning)
-    return _prefixed([f"SET LOCAL {PARAMETERS[name]} = '{value}'; " for name, value in tuning.items()])
+    return _prefixed([f"SET LOCAL {SEARCH_OPTIONS[name][0]} = '{value}'; " for name, value in tuning.items()])
 
 
 @contextmanager

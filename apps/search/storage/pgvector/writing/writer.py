@@ -35,7 +35,7 @@ class Writer:
         vector = connection.ops.quote_name(model._meta.get_field("vector").column)
         self.compared = ("content", "metadata", vector)
         self.vector_type = model._meta.get_field("vector").db_type(connection)
-        self.key = [space, index_name]
+        self.key = (space, index_name)
         self.to_vector = to_vector
 
     def add(
@@ -57,7 +57,8 @@ class Writer:
             changed = self._insert(cursor, on_conflict, waits)
             cursor.execute(f"DROP TABLE {STAGE}")
             if waits and changed:
-                keywords_pending.send(self.model, space=self.key[0], index_name=self.key[1])
+                space, index_name = self.key
+                keywords_pending.send(self.model, space=space, index_name=index_name)
         return changed
 
     def delete(self, keys: Iterable[str]) -> int:
