@@ -1,6 +1,10 @@
-"""System checks of the database, of pgvector, and of relations between schemas. Ids begin with `tenants.`."""
+"""System checks of the database, of pgvector, of relations between schemas, and of what apps add.
+
+Their ids begin with `tenants.`.
+"""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import OperationalError, connections
 from psycopg_pool import ConnectionPool
 
+from tenants.discovery import list_points
 from tenants.placement import has_shared_tables, has_tenant_tables
 
 MINIMUM_POSTGRESQL = 150_000
@@ -23,43 +28,37 @@ def check_engine(**kwargs: Any) -> list[CheckMessage]:
     """E001: the default database must be PostgreSQL through our engine, or nothing separates tenants."""
     engine, url = settings.DATABASES["default"]["ENGINE"], getattr(settings, "DATABASE_URL", "")
     scheme = urlsplit(url).scheme
-    if (
-        url and scheme not in URL_SCHEMES
-    ):  # ENGINE hides it: our engine would look for a PostgreSQL of that name
+    # ENGINE does not show the scheme: our engine would look for a PostgreSQL database of that name.
+    if url and scheme not in URL_SCHEMES:
         message = f"DATABASE_URL begins with {scheme!r}; tenants need PostgreSQL."
         hint = (
             "Write postgresql://user:password@host:5432/name (PostgreSQL >= 15 with pgvector >= 0.8), "
             "or leave it empty for the embedded PostgreSQL."
         )
-        return [Error(message, hint=hint, id="tenants.E001")]
-    if engine == ENGINE:
+    elif engine != ENGINE:
+        message = f"DATABASES['default']['ENGINE'] is {engine!r}; tenants need PostgreSQL."
+        hint = f"Set it to {ENGINE!r}, with a PostgreSQL >= 15 that has pgvector >= 0.8."
+    else:
         return []
-    return [
-        Error(
-            f"DATABASES['default']['ENGINE'] is {engine!r}; tenants need PostgreSQL.",
-            hint=f"Set it to {ENGINE!r}, with a PostgreSQL >= 15 that has pgvector >= 0.8.",
-            id="tenants.E001",
-        )
-    ]
+    return [Error(message, hint=hint, id="tenants.E001")]
 
 
 @register(Tags.security)
 def check_pool(**kwargs: Any) -> list[CheckMessage]:
-    """E006: a pool of sessions whose options psycopg refuses, or beside connections that are kept."""
+    """E006: psycopg must accept the options of a pool, and Django must not keep connections beside it."""
     database = settings.DATABASES["default"]
     pool = database.get("OPTIONS", {}).get("pool")
     if not pool:
         return []
-    fault = _find_pool_fault(pool)
-    if fault:
+    if fault := _find_pool_fault(pool):
         message = f"DATABASES['default']['OPTIONS']['pool'] {fault}"
         hint = "Use True or a dict of options of psycopg_pool.ConnectionPool, such as {'max_size': 8}."
-        return [Error(message, hint=hint, id="tenants.E006")]
-    if (age := database.get("CONN_MAX_AGE", 0)) != 0:
+    elif (age := database.get("CONN_MAX_AGE", 0)) != 0:
         message = f"DATABASES['default']['CONN_MAX_AGE'] is {age!r}; with OPTIONS['pool'] only 0 is allowed."
         hint = "Set it to 0: the pool keeps the sessions, for `max_lifetime` seconds at most."
-        return [Error(message, hint=hint, id="tenants.E006")]
-    return []
+    else:
+        return []
+    return [Error(message, hint=hint, id="tenants.E006")]
 
 
 def _find_pool_fault(pool: Any) -> str:
@@ -67,8 +66,7 @@ def _find_pool_fault(pool: Any) -> str:
         return ""
     if not isinstance(pool, dict):
         return f"is {pool!r}, which is neither True nor a dict."
-    taken = sorted({"kwargs", "configure", "open"} & pool.keys())
-    if taken:
+    if taken := sorted({"kwargs", "configure", "open"} & pool.keys()):
         return f"has {taken[0]!r}, which Django sets itself."
     try:
         ConnectionPool(open=False, **pool)
@@ -79,7 +77,7 @@ def _find_pool_fault(pool: Any) -> str:
 
 @register(Tags.database)
 def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """E002 to E005, E009: its version, pgvector installed, in `public`, recent enough; whether it answers."""
+    """E002 to E005, E009: the server must answer, be recent, and have a recent pgvector in `public`."""
     if "default" not in (databases or ()) or connections["default"].vendor != "postgresql":
         return []
     try:
@@ -96,7 +94,36 @@ def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
             "SELECT extnamespace::regnamespace::text, extversion FROM pg_extension WHERE extname = 'vector'"
         )
         installed = cursor.fetchone()
-    return [*_server_version(server_version), *_extension(available, installed)]
+    return [*_check_version(server_version), *_check_extension(available, installed)]
+
+
+def _check_version(number: int) -> list[CheckMessage]:
+    if number >= MINIMUM_POSTGRESQL:
+        return []
+    message = f"The server is PostgreSQL {number // 10_000}; 15 or newer is needed."
+    hint = "Upgrade the server, or point DATABASE_URL to another one."
+    return [Error(message, hint=hint, id="tenants.E002")]
+
+
+def _check_extension(available: tuple[str] | None, installed: tuple[str, str] | None) -> list[CheckMessage]:
+    if installed is None and available is None:
+        message = "The server does not have the pgvector extension."
+        hint = "Install pgvector >= 0.8 on the database server (package postgresql-NN-pgvector)."
+        return [Error(message, hint=hint, id="tenants.E003")]
+    schema, version = installed or ("public", available[0] if available else "0")
+    messages: list[CheckMessage] = []
+    if schema != "public":
+        message = (
+            f"The extension vector is in the schema {schema!r}; only there can its type be found, and "
+            "dropping that schema would drop every tenant's vectors."
+        )
+        hint = "Run: ALTER EXTENSION vector SET SCHEMA public;  (data and indexes stay)"
+        messages.append(Error(message, hint=hint, id="tenants.E004"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < MINIMUM_PGVECTOR:
+        message = f"The server's pgvector is {version}; 0.8 or newer is needed, for iterative index scans."
+        hint = "Install a newer pgvector on the server, then run: ALTER EXTENSION vector UPDATE;"
+        messages.append(Error(message, hint=hint, id="tenants.E005"))
+    return messages
 
 
 @register(Tags.models)
@@ -104,11 +131,20 @@ def check_relations(**kwargs: Any) -> list[CheckMessage]:
     """E007: a relation must end in every schema in which it begins, so none leads from a tenant to public."""
     hint = "Store the key of what it leads to, or put both apps into the same of SHARED_APPS and TENANT_APPS."
     return [
-        Error(f"{field} leads to {target}, {fault}", hint=hint, id="tenants.E007")
+        Error(f"{field} leads to {field.related_model._meta.label}, {fault}", hint=hint, id="tenants.E007")
         for model in apps.get_models(include_auto_created=True)
         for field in model._meta.local_fields
-        if (target := _get_target(field)) and (fault := _find_fault_of_relation(model, target))
+        if field.remote_field and field.related_model
+        if (fault := _find_relation_fault(model._meta.app_label, field.related_model._meta.app_label))
     ]
+
+
+def _find_relation_fault(begin: str, end: str) -> str:
+    if has_tenant_tables(begin) and not has_tenant_tables(end):
+        return "whose table is in public only, where a tenant's role may read nothing."
+    if has_shared_tables(begin) and not has_shared_tables(end):
+        return "whose table is in the tenants' schemas only, so that it leads nowhere in public."
+    return ""
 
 
 @register(Tags.models)
@@ -130,62 +166,17 @@ def check_apps(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _get_target(field: Any) -> str:
-    is_relation = field.remote_field and field.related_model
-    return field.related_model._meta.label if is_relation else ""
-
-
-def _find_fault_of_relation(model: Any, target: str) -> str:
-    begin, end = model._meta.app_label, target.partition(".")[0]
-    if has_tenant_tables(begin) and not has_tenant_tables(end):
-        return "whose table is in public only, where a tenant's role may read nothing."
-    if has_shared_tables(begin) and not has_shared_tables(end):
-        return "whose table is in the tenants' schemas only, so that it leads nowhere in public."
-    return ""
-
-
-def _server_version(number: int) -> list[CheckMessage]:
-    if number >= MINIMUM_POSTGRESQL:
-        return []
+@register()
+def check_extensions(**kwargs: Any) -> list[CheckMessage]:
+    """E011: each module by which an app adds something must keep the form of its extension point."""
+    for urlconf in (settings.ROOT_URLCONF, settings.PUBLIC_SCHEMA_URLCONF):
+        import_module(urlconf)  # which declare extension points, too
     return [
         Error(
-            f"The server is PostgreSQL {number // 10_000}; 15 or newer is needed.",
-            hint="Upgrade the server, or point DATABASE_URL to another one.",
-            id="tenants.E002",
+            fault,
+            hint=f'The module with ExtensionPoint("{point.name}", ...) says what a {point.name}.py holds.',
+            id="tenants.E011",
         )
+        for point in list_points()
+        for _, fault in point.find_faults()
     ]
-
-
-def _extension(available: tuple[str] | None, installed: tuple[str, str] | None) -> list[CheckMessage]:
-    if installed is None and available is None:
-        return [
-            Error(
-                "The server does not have the pgvector extension.",
-                hint="Install pgvector >= 0.8 on the database server (package postgresql-NN-pgvector).",
-                id="tenants.E003",
-            )
-        ]
-    schema, version = installed or ("public", available[0] if available else "0")
-    messages: list[CheckMessage] = []
-    if schema != "public":
-        messages.append(
-            Error(
-                f"The extension vector is in the schema {schema!r}; only there can its type be found, and "
-                "dropping that schema would drop every tenant's vectors.",
-                hint="Run: ALTER EXTENSION vector SET SCHEMA public;  (data and indexes stay)",
-                id="tenants.E004",
-            )
-        )
-    if _parse(version) < MINIMUM_PGVECTOR:
-        messages.append(
-            Error(
-                f"The server's pgvector is {version}; 0.8 or newer is needed, for iterative index scans.",
-                hint="Install a newer pgvector on the server, then run: ALTER EXTENSION vector UPDATE;",
-                id="tenants.E005",
-            )
-        )
-    return messages
-
-
-def _parse(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

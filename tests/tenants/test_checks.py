@@ -1,5 +1,8 @@
 import ast
 import re
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pytest
 from django.apps import apps
@@ -11,14 +14,16 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunSQL
 
 from tenants.checks import (
-    _extension,
-    _server_version,
+    _check_extension,
+    _check_version,
     check_apps,
     check_engine,
+    check_extensions,
     check_relations,
     check_server,
 )
 from tenants.context import tenant_context
+from tenants.discovery import list_points
 
 ENGINES_THAT_DO_NOT_SEPARATE = ["django.db.backends.sqlite3", "django.db.backends.postgresql"]
 
@@ -122,7 +127,7 @@ def test_every_way_to_write_postgresql_is_allowed(settings, scheme):
 
 @pytest.mark.parametrize(("number", "shown"), [(140_011, "14"), (90_624, "9")])
 def test_an_old_server_is_e002(number, shown):
-    message = get_only(_server_version(number))
+    message = get_only(_check_version(number))
 
     assert message.id == "tenants.E002"
     assert message.msg == f"The server is PostgreSQL {shown}; 15 or newer is needed."
@@ -131,11 +136,11 @@ def test_an_old_server_is_e002(number, shown):
 
 @pytest.mark.parametrize("number", [150_000, 180_006])
 def test_a_recent_server_has_no_fault(number):
-    assert _server_version(number) == []
+    assert _check_version(number) == []
 
 
 def test_a_server_without_pgvector_is_e003():
-    message = get_only(_extension(None, None))
+    message = get_only(_check_extension(None, None))
 
     assert message.id == "tenants.E003"
     assert message.msg == "The server does not have the pgvector extension."
@@ -165,8 +170,8 @@ def test_the_hint_of_e004_mends_it(acme):
 
 @pytest.mark.parametrize("version", ["0.7.4", "0.5", "0"])
 def test_an_old_pgvector_is_e005_installed_or_not(version):
-    installed = get_only(_extension((version,), ("public", version)))
-    available = get_only(_extension((version,), None))
+    installed = get_only(_check_extension((version,), ("public", version)))
+    available = get_only(_check_extension((version,), None))
 
     assert (installed.id, available.id) == ("tenants.E005", "tenants.E005")
     assert installed.msg.startswith(f"The server's pgvector is {version}; 0.8 or newer is needed")
@@ -174,14 +179,14 @@ def test_an_old_pgvector_is_e005_installed_or_not(version):
 
 
 def test_an_old_pgvector_in_the_wrong_schema_is_both():
-    messages = _extension(("0.7.4",), ("acme", "0.7.4"))
+    messages = _check_extension(("0.7.4",), ("acme", "0.7.4"))
 
     assert [message.id for message in messages] == ["tenants.E004", "tenants.E005"]
 
 
 @pytest.mark.parametrize("version", ["0.8.0", "0.8", "0.10.1", "1.0.0"])
 def test_a_recent_pgvector_has_no_fault(version):
-    assert _extension((version,), ("public", version)) == []
+    assert _check_extension((version,), ("public", version)) == []
 
 
 def test_the_checks_run_with_djangos_own(db, settings):
@@ -312,3 +317,33 @@ def test_public_has_the_registry_and_no_tenants_table(db, tables_of):
 
     assert {"tenants_tenant", "tenants_domain", "django_tasks_database_dbtaskresult"} <= tables
     assert [table for table in tables if table.startswith(("notes_", "pgvector_", "search_"))] == []
+
+
+@pytest.fixture
+def plant(monkeypatch):
+    """Let an installed app have a module of this name that is empty."""
+
+    def plant(name):
+        path = f"django_tasks_db.{name}"
+        module = ModuleType(path)
+        module.__spec__ = ModuleSpec(path, None)
+        monkeypatch.setitem(sys.modules, path, module)
+        return path
+
+    return plant
+
+
+def test_the_extension_points_of_the_house_are_all_known():
+    assert check_extensions() == []
+    assert {"api", "doctor", "navigation", "operators", "urls"} <= {point.name for point in list_points()}
+
+
+@pytest.mark.parametrize("point", list_points(), ids=lambda point: point.name)
+def test_a_module_that_does_not_keep_the_form_is_e011(plant, point):
+    path = plant(point.name)
+
+    message = get_only(check_extensions())
+
+    assert message.id == "tenants.E011"
+    assert message.msg.startswith(f"{path} must ")
+    assert f'ExtensionPoint("{point.name}", ...)' in message.hint
