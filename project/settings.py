@@ -71,7 +71,6 @@ INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_
 
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
-TENANT_OWNER_FACTORY = "apps.accounts.invitations.create_owner"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -99,10 +98,6 @@ if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
 DATABASE_ROUTERS = ["tenants.binding.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
-TENANT_PROVISIONING = {"TEMPLATE": True}  # False: every new tenant is migrated
-TENANT_ROLES = env.bool("TENANT_ROLES", default=True)
-TENANT_CACHE_SECONDS = env.float("TENANT_CACHE_SECONDS", default=5)
-TENANT_SCHEMAS_PER_CONNECTION = env.int("TENANT_SCHEMAS_PER_CONNECTION", default=1000)
 GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"
 
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------

@@ -1,6 +1,6 @@
-"""What an app's settings are when nobody sets them, read at call time.
+"""Settings with types and defaults, read at call time: for any app, and at the end those of this one.
 
-An app lists its settings with their types and defaults in a `conf.py` of its own:
+An app lists its settings in a `conf.py` of its own:
 
     class DeletionSettings(AppSettings):
         DELETION_GRACE_DAYS: float = 14  # days for which a deleted tenant is kept
@@ -12,6 +12,7 @@ the default.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import environ
@@ -49,3 +50,17 @@ class AppSettings:
         """Return the settings that the environment may decide, each with its type."""
         annotations = cls.__annotations__.items()
         return {name: kind for name, kind in annotations if name.isupper() and kind in FROM_ENVIRONMENT}
+
+
+class TenantSettings(AppSettings):
+    """The settings of this app."""
+
+    # Seconds for which a process may not notice that another one changed a tenant; 0: it asks each time.
+    TENANT_CACHE_SECONDS: float = 5
+    # A connection that has served more tenants is closed after the request or task; 0: never.
+    TENANT_SCHEMAS_PER_CONNECTION: int = 1000
+    TENANT_ROLES: bool = True  # whether each tenant has a database role
+    TENANT_PROVISIONING: Mapping[str, bool] = {}  # {"TEMPLATE": False}: every new tenant is migrated
+
+
+conf = TenantSettings()

@@ -14,12 +14,12 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.signals import post_delete, post_save
 from django_tenants.utils import get_tenant_domain_model, get_tenant_model
 
+from tenants.conf import conf
 from tenants.context import connection
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def find_domain(host: str) -> "Domain | None":
     Both are the caller's own. Within a transaction the database is asked each time: what is read there may
     yet be rolled back.
     """
-    seconds = settings.TENANT_CACHE_SECONDS
+    seconds = conf.TENANT_CACHE_SECONDS
     if seconds <= 0 or connection.in_atomic_block:
         return _look_up(host)
     return _hosts.get(host, seconds)

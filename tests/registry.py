@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from tenants.models import Domain, Tenant
+from tenants.signals import owner_needed
 
 
 @pytest.fixture
@@ -19,6 +20,17 @@ def make_tenant(db):
         return tenant
 
     return make
+
+
+@pytest.fixture
+def owners_made_by(monkeypatch):
+    """Let a function answer `owner_needed`, and nobody else."""
+
+    def replace(receiver):
+        monkeypatch.setattr(owner_needed, "receivers", [])
+        owner_needed.connect(receiver)
+
+    return replace
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Invitations: a mail with a link by which a new account sets its first password."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,6 +16,11 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from apps.accounts.models import User
+
+
+def make_owner(tenant: Any, **kwargs: Any) -> str:
+    """Make the first account of a new tenant, as create_owner does. The receiver of `owner_needed`."""
+    return create_owner(tenant.owner_email, base_url=tenant.url)
 
 
 def create_owner(email: str, *, base_url: str) -> str:

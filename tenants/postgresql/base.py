@@ -16,13 +16,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_public_schema_name, quote_schema_name
 from psycopg.pq import TransactionStatus
 
+from tenants.conf import conf
 from tenants.postgresql.bound import Binding, current_binding
 from tenants.postgresql.pool import is_from_pool, is_pool_off, with_reset
 from tenants.postgresql.role_names import get_role_name
@@ -137,7 +137,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         table it has ever used, some 0.1 MB a tenant, and forgets none before its end.
         """
         super().close_if_unusable_or_obsolete()
-        limit = settings.TENANT_SCHEMAS_PER_CONNECTION
+        limit = conf.TENANT_SCHEMAS_PER_CONNECTION
         if self.connection is None or self.in_atomic_block or limit <= 0:
             return
         if len(_schemas_of_session.get(self.connection, ())) > limit:

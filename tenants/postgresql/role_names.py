@@ -3,12 +3,12 @@
 from functools import lru_cache
 from hashlib import sha256
 
-from django.conf import settings
+from tenants.conf import conf
 
 
 def are_roles_used() -> bool:
     """Return whether each tenant has a role of its own (settings.TENANT_ROLES)."""
-    return bool(settings.TENANT_ROLES)
+    return bool(conf.TENANT_ROLES)
 
 
 def get_role_name(database: str, schema: str) -> str:

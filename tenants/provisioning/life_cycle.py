@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django_tenants.utils import schema_exists
 
 from tenants.context import tenant_context, unbound
@@ -20,6 +19,7 @@ from tenants.provisioning.erasing import drop_schema, erase_outside, erase_share
 from tenants.provisioning.roles import create_role
 from tenants.provisioning.template import create_schema
 from tenants.queue.unserved import release_tasks
+from tenants.signals import owner_needed
 from tenants.validators import OWN_SPACE, RESERVED_SCHEMAS
 
 logger = logging.getLogger(__name__)
@@ -101,6 +101,13 @@ def provision(tenant: Tenant) -> str:
             raise ProvisioningError(f"Tenant {tenant.schema_name!r} was not provisioned. {reason}") from error
 
 
+def make_owner(tenant: Tenant) -> str:
+    """Let an app make the tenant's first member; return the invitation link, "" when no app does."""
+    with tenant_context(tenant):
+        answers = owner_needed.send(Tenant, tenant=tenant)
+    return next((link for _, link in answers if link), "")
+
+
 def suspend(tenant: Tenant, reason: str = "") -> None:
     """Stop serving an active tenant; its data stays, and its tasks wait.
 
@@ -135,8 +142,7 @@ def _provision(tenant: Tenant) -> str:
     create_schema(tenant)
     create_role(tenant)
     with transaction.atomic():
-        with tenant_context(tenant):
-            link = import_string(settings.TENANT_OWNER_FACTORY)(tenant.owner_email, base_url=tenant.url)
+        link = make_owner(tenant)
         Domain.objects.create(domain=tenant.hostname, tenant=tenant)
         tenant.provisioned_at = timezone.now()
         _set_state(tenant, Tenant.State.ACTIVE, "")

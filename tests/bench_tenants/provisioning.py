@@ -7,6 +7,7 @@ executor, which a project gets that adds nothing to it.
 import os
 from statistics import median
 from unittest import mock
+from unittest.mock import patch
 
 from django.test import override_settings
 from tqdm import trange
@@ -14,11 +15,11 @@ from tqdm import trange
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.template import create_schema, get_template
+from tenants.signals import owner_needed
 from tests.bench_tenants.database import measure, show
 
 SAMPLE, BLOCK = 30, 10  # tenants for a median, made in blocks: migrating leaves a cold connection behind
 WARM_UP = 20  # a new database is still being written to the disk
-OWNER_FACTORY = f"{__name__}.make_no_owner"
 WAYS = {
     "replayed": ({"TEMPLATE": True}, {}),
     "migrated": ({"TEMPLATE": False}, {}),
@@ -26,15 +27,10 @@ WAYS = {
 }
 
 
-def make_no_owner(email: str, *, base_url: str) -> str:
-    """Stand in for the first user: what a password hash and a mail cost is not the template's."""
-    return base_url
-
-
 def bench(count: int) -> None:
     """Print the medians of all ways, taken in turns, and the first of many tenants against the last."""
     print(f"  the template itself, once: {measure(get_template):.3f} s")
-    with override_settings(TENANT_OWNER_FACTORY=OWNER_FACTORY):
+    with patch.object(owner_needed, "receivers", []):  # no password hash and no mail: they are not measured
         _compare(min(SAMPLE, count))
         _grow(count, min(50, max(1, count // 2)))
 

@@ -10,8 +10,8 @@ from tenants.provisioning.life_cycle import delete_tenant
 INITECH = ["--name=Initech", "--subdomain=initech", "--owner-email=bill@initech.example"]
 
 
-def refuse_owner(email, *, base_url):
-    raise LookupError(f"no owner {email}")
+def refuse_owner(tenant, **kwargs):
+    raise LookupError(f"no owner {tenant.owner_email}")
 
 
 def test_a_tenant_is_created_at_once_and_its_address_is_printed(db, capsys, tables_of):
@@ -76,8 +76,8 @@ def test_a_missing_option_is_an_error_that_names_it(db, missing):
         call_command("create_tenant", *options)
 
 
-def test_a_failed_provisioning_is_an_error_with_its_reason(committed, settings):
-    settings.TENANT_OWNER_FACTORY = f"{__name__}.refuse_owner"
+def test_a_failed_provisioning_is_an_error_with_its_reason(committed, owners_made_by):
+    owners_made_by(refuse_owner)
 
     try:
         with pytest.raises(

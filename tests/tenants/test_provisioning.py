@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
+from apps.accounts.invitations import make_owner
 from tenants.context import get_current_tenant, owner_rights, tenant_context
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import (
@@ -24,16 +25,16 @@ from . import tasks
 INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}
 
 
-def refuse_owner(email, *, base_url):
-    get_user_model().objects.create_superuser(email)
-    raise LookupError(f"no owner {email} at {base_url}")
+def refuse_owner(tenant, **kwargs):
+    get_user_model().objects.create_superuser(tenant.owner_email)
+    raise LookupError(f"no owner {tenant.owner_email} at {tenant.url}")
 
 
-def rename_meanwhile(email, *, base_url):
+def rename_meanwhile(tenant, **kwargs):
     # An operator's edit in the admin, while a worker provisions.
     with owner_rights():
         Tenant.objects.filter(pk=get_current_tenant().pk).update(name="Initrode", search_is_public=True)
-    return f"{base_url}link"
+    return f"{tenant.url}link"
 
 
 def provision_and_close(pk):
@@ -97,8 +98,8 @@ def test_provisioning_does_not_resume_a_suspended_tenant(initech):
     assert initech.state == "suspended"
 
 
-def test_a_failure_leaves_its_reason_and_no_schema_and_can_be_repeated(committed, settings, schemas):
-    settings.TENANT_OWNER_FACTORY = f"{__name__}.refuse_owner"
+def test_a_failure_leaves_its_reason_and_no_schema_and_can_be_repeated(committed, owners_made_by, schemas):
+    owners_made_by(refuse_owner)
     tenant = committed(register_tenant, **INITECH)
     try:
         with pytest.raises(
@@ -115,7 +116,7 @@ def test_a_failure_leaves_its_reason_and_no_schema_and_can_be_repeated(committed
         assert "initech" not in schemas()
         assert not failed.domains.exists()
 
-        settings.TENANT_OWNER_FACTORY = "apps.accounts.invitations.create_owner"
+        owners_made_by(make_owner)
         committed(provision, failed)
 
         again = Tenant.objects.get(pk=tenant.pk)
@@ -142,8 +143,8 @@ def test_two_workers_provision_a_tenant_once(committed):
     assert made_operator == 0
 
 
-def test_an_operators_edit_during_provisioning_is_kept(db, settings):
-    settings.TENANT_OWNER_FACTORY = f"{__name__}.rename_meanwhile"
+def test_an_operators_edit_during_provisioning_is_kept(db, owners_made_by):
+    owners_made_by(rename_meanwhile)
     tenant = register_tenant(**INITECH)
 
     provision(tenant)

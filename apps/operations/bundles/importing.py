@@ -10,11 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from apps.operations.bundles.archive import Progress, read_members
 from apps.operations.bundles.checking import check_bundle
@@ -34,6 +32,7 @@ from apps.operations.bundles.rows import (
 from apps.operations.bundles.schema import drop_schema
 from tenants.context import connection, owner_rights, tenant_context, unbound
 from tenants.models import Domain, Tenant
+from tenants.provisioning.life_cycle import make_owner
 from tenants.provisioning.roles import create_role, drop_role
 from tenants.provisioning.template import create_schema
 
@@ -128,10 +127,7 @@ def _load(path: Path, manifest: Manifest, schema: str, progress: Progress) -> No
 def _open(tenant: Tenant, manifest: Manifest, *, invites: bool) -> str:
     """Let requests in: the role, the owner's invitation if there is to be one, the domain, the state."""
     create_role(tenant)
-    link = ""
-    if invites:
-        with tenant_context(tenant):
-            link = import_string(settings.TENANT_OWNER_FACTORY)(tenant.owner_email, base_url=tenant.url)
+    link = make_owner(tenant) if invites else ""
     tenant.state, tenant.state_reason = manifest.tenant.state, manifest.tenant.state_reason
     tenant.provisioned_at = timezone.now()
     Domain.objects.create(domain=tenant.hostname, tenant=tenant)

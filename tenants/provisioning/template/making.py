@@ -7,11 +7,11 @@ from difflib import unified_diff
 from itertools import islice
 from typing import NamedTuple
 
-from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, transaction
 from django_tenants.utils import quote_schema_name
 
+from tenants.conf import conf
 from tenants.context import connection
 from tenants.locks import Lock, session_lock
 from tenants.models import ProvisioningTemplate, Tenant
@@ -41,7 +41,7 @@ def create_schema(tenant: Tenant) -> None:
     By replaying the template; where that is switched off (settings.TENANT_PROVISIONING = {"TEMPLATE": False})
     or does not work, by migrating, with a warning in the log that says why. Raises what a migration raises.
     """
-    if getattr(settings, "TENANT_PROVISIONING", {}).get("TEMPLATE", True):
+    if conf.TENANT_PROVISIONING.get("TEMPLATE", True):
         try:
             template = get_template()
             replay(tenant.schema_name, template.statements, template.objects_digest)

@@ -39,8 +39,8 @@ execute_from_command_line(["manage.py", "import_tenant", *sys.argv[3:]])
 """
 
 
-def refuse_owner(email, *, base_url):
-    raise LookupError(f"no owner {email}")
+def refuse_owner(tenant, **kwargs):
+    raise LookupError(f"no owner {tenant.owner_email}")
 
 
 @contextmanager
@@ -99,9 +99,9 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_can_be_repeated(furnis
     assert tenant.state == "active"
 
 
-def test_an_owner_who_cannot_be_invited_stops_the_import(bundle, settings, look):
+def test_an_owner_who_cannot_be_invited_stops_the_import(bundle, owners_made_by, look):
     before = look()
-    settings.TENANT_OWNER_FACTORY = f"{__name__}.refuse_owner"
+    owners_made_by(refuse_owner)
 
     with pytest.raises(LookupError, match=r"no owner olga@copy\.example"):
         import_tenant(bundle, changes=COPY | {"owner_email": "olga@copy.example"})
