@@ -3,10 +3,11 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
+DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup test test-optional lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup docs test test-optional lint smoke check bench bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
@@ -63,6 +64,14 @@ bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for 
 bench-peers: setup ## The same with the peers, which go into an environment of their own
 	DEBUG=False $(PY) -m tests.bench --with-peers
 
+docs: $(DOCS)/installed ## The documentation, into var/docs; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --clean
+
+$(DOCS)/installed: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 rename: ## The project's own name: make rename NAME="Acme Cloud"
 	@$(PYTHON) -m project.rename "$$NAME" --package "$$PACKAGE"
 
@@ -78,5 +87,5 @@ db-start db-stop db-reset: setup ## The embedded PostgreSQL; reset deletes its d
 
 clean: ## Stop the database; delete the environment, all data and all caches
 	-@test -x $(PY) && $(PY) -m project.embedded_postgres stop
-	rm -rf $(VENV) .postgres var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS) .postgres var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
