@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from apps.search_quality.golden.answers import load_answers
 from apps.search_quality.models import GoldenAnswer, GoldenQuery, RecentQuery
-from apps.search_quality.ranking import load_answers
 
 
 class GoldenAnswerInline(admin.TabularInline):

@@ -10,10 +10,9 @@ from ninja import Field, Query, Router, Schema, Status
 from ninja.pagination import paginate
 
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form, require
-from apps.search_quality.forms import PromotionForm
-from apps.search_quality.golden import UnknownAnswerError, promote, take_back
+from apps.search_quality.golden.answers import find_source, make_key
+from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, promote, take_back
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
-from apps.search_quality.ranking import find_source, make_key
 
 router = Router(tags=["golden queries"])
 IndexName = Annotated[str, Query(pattern=r"^[^\x00]*$")]

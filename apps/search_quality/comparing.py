@@ -6,10 +6,11 @@ from typing import Any
 
 from apps.search.providers import get_provider
 from apps.search.searching.results import get_url
-from apps.search_quality.evaluating import NoGoldenQueriesError, evaluate
-from apps.search_quality.metrics import Interval, estimate_difference, estimate_mean, get_overlap
+from apps.search_quality.evaluating.measures import Interval, estimate_difference, estimate_mean, get_overlap
+from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
+from apps.search_quality.evaluating.ranking import DEPTH, rank_answers
+from apps.search_quality.golden.answers import load_answers
 from apps.search_quality.models import Evaluation
-from apps.search_quality.ranking import DEPTH, load_answers, rank_answers
 from apps.search_quality.recent import list_recent_texts
 
 MOST_DIFFERENT = 10  # queries that are shown

@@ -44,7 +44,7 @@ class GoldenAnswer(models.Model):
     """An object, or a document that was made from none, that answers a golden query."""
 
     class Grade(models.IntegerChoices):
-        """How well it answers; see `apps.search_quality.metrics.get_ndcg`."""
+        """How well it answers; see `apps.search_quality.evaluating.measures.get_ndcg`."""
 
         HELPFUL = 1, "helpful"
         GOOD = 2, "good"

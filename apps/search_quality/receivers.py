@@ -9,8 +9,8 @@ from apps.search.embedders import EmbeddingError
 from apps.search.indexes.registry import get_index_names
 from apps.search.searching.answering import SearchAnswer, SearchRequest
 from apps.search_quality.comparing import Comparison, compare_spaces
-from apps.search_quality.golden import find_promoted
-from apps.search_quality.ranking import make_key
+from apps.search_quality.golden.answers import make_key
+from apps.search_quality.golden.promoting import find_promoted
 from apps.search_quality.recent import note_search
 
 MAY_PROMOTE = "quality.add_goldenquery"

@@ -2,8 +2,8 @@
 
 from django.tasks import task
 
+from apps.search_quality.evaluating.runs import carry_out
 from apps.search_quality.models import EvaluationRun
-from apps.search_quality.runs import carry_out
 
 
 @task

@@ -15,21 +15,27 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.search.indexes.registry import get_default_index, get_index_names
-from apps.search_quality.forms import EvaluationForm, PromotionForm
-from apps.search_quality.golden import UnknownAnswerError, find_promoted, promote, take_back
+from apps.search_quality.evaluating.runs import ask_for_run, carry_out, list_runs
+from apps.search_quality.forms import EvaluationForm
+from apps.search_quality.golden.answers import make_key
+from apps.search_quality.golden.promoting import (
+    PromotionForm,
+    UnknownAnswerError,
+    find_promoted,
+    promote,
+    take_back,
+)
 from apps.search_quality.models import GoldenQuery, RecentQuery
-from apps.search_quality.plotting import make_plot
-from apps.search_quality.ranking import make_key
-from apps.search_quality.receivers import MAY_PROMOTE, MAY_VIEW
-from apps.search_quality.recent import list_recent
-from apps.search_quality.reporting import (
+from apps.search_quality.page.plot import make_plot
+from apps.search_quality.page.reports import (
     MODE_NAMES,
     judge_spaces,
     list_spaces,
     report_golden,
     report_space,
 )
-from apps.search_quality.runs import ask_for_run, carry_out, list_runs
+from apps.search_quality.receivers import MAY_PROMOTE, MAY_VIEW
+from apps.search_quality.recent import list_recent
 from apps.search_quality.tasks import carry_out_run
 
 MAY_EVALUATE = "quality.add_evaluationrun"

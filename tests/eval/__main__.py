@@ -48,7 +48,7 @@ def _measure(task: Any, space: str) -> dict[str, tuple[float, ...]]:
     from apps.search.documents import Document
     from apps.search.searching.hybrid import search_by_mode
     from apps.search.storage.pgvector import PgVectorProvider
-    from apps.search_quality.metrics import get_recall, get_reciprocal_rank
+    from apps.search_quality.evaluating.measures import get_recall, get_reciprocal_rank
 
     provider = PgVectorProvider(index_name=task.name, space=space)
     items = task.documents.items()

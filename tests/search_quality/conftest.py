@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from apps.articles.models import Article
 from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
-from apps.search_quality.golden import promote
+from apps.search_quality.golden.promoting import promote
 from tenants.context import tenant_context
 from tests.search.conftest import embedder
 

@@ -6,10 +6,10 @@ from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
 from apps.search.providers import get_provider
 from apps.search.searching.results import search_objects
-from apps.search_quality.evaluating import NoGoldenQueriesError, evaluate
+from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
+from apps.search_quality.evaluating.ranking import rank_answers
+from apps.search_quality.evaluating.runs import ask_for_run, carry_out, find_latest, save_run
 from apps.search_quality.models import Evaluation, EvaluationRun
-from apps.search_quality.ranking import rank_answers
-from apps.search_quality.runs import ask_for_run, carry_out, find_latest, save_run
 from apps.search_quality.tasks import carry_out_run
 from tenants.context import tenant_context
 
@@ -109,7 +109,7 @@ def test_a_saved_run_takes_the_place_of_the_last_ones_outcomes(in_acme, make_gol
 
 
 def test_only_so_many_runs_are_kept(in_acme, make_golden, monkeypatch):
-    monkeypatch.setattr("apps.search_quality.runs.KEPT", 2)
+    monkeypatch.setattr("apps.search_quality.evaluating.runs.KEPT", 2)
     make_golden("two wheels", "Bicycle")
 
     runs = [save_run(evaluate("articles", modes=["keyword"])) for _ in range(3)]

@@ -8,7 +8,7 @@ from apps.articles.models import Article
 from apps.search.documents import Document
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import get_provider
-from apps.search_quality.golden import promote
+from apps.search_quality.golden.promoting import promote
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
 from tenants.context import tenant_context
 

@@ -7,9 +7,9 @@ from django_tasks_db.models import DBTaskResult
 from apps.search.embedders import EmbeddingError
 from apps.search.indexing.batches import rebuild_index
 from apps.search_quality import views
-from apps.search_quality.evaluating import evaluate
+from apps.search_quality.evaluating.measuring import evaluate
+from apps.search_quality.evaluating.runs import STALE, ask_for_run, save_run
 from apps.search_quality.models import EvaluationRun, GoldenQuery
-from apps.search_quality.runs import STALE, ask_for_run, save_run
 from tenants.context import tenant_context
 
 PAGE = "/search/quality/"

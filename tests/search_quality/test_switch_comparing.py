@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from apps.search.indexes.source_objects import Source
-from apps.search_quality.golden import promote
+from apps.search_quality.golden.promoting import promote
 from apps.search_quality.recent import note_search
 from apps.search_switching.models import SpaceSwitch
 from tenants.context import owner_rights, tenant_context

@@ -11,7 +11,7 @@ from apps.search.indexes.registry import get_default_index
 from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
 from apps.search_quality.comparing import Answer, Comparison, compare_spaces
-from apps.search_quality.metrics import Interval
+from apps.search_quality.evaluating.measures import Interval
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 TOP = 3  # answers of a list that are printed

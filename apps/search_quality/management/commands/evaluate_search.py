@@ -11,10 +11,10 @@ from apps.search.embedders import EmbeddingError
 from apps.search.indexes.registry import get_index_names
 from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
-from apps.search_quality.evaluating import NoGoldenQueriesError, evaluate
-from apps.search_quality.gates import Gates, find_baseline, find_failures
+from apps.search_quality.evaluating.gates import Gates, find_baseline, find_failures
+from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
+from apps.search_quality.evaluating.runs import save_run
 from apps.search_quality.models import Evaluation
-from apps.search_quality.runs import save_run
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 HEADINGS = ("schema", "index", "space", "mode", "queries", "recall", "MRR", "nDCG", "95% interval", "ms")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.search_quality.exchange import InvalidGoldenLinesError, export_golden, import_golden
+from apps.search_quality.golden.exchange import InvalidGoldenLinesError, export_golden, import_golden
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 

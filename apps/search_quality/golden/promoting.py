@@ -1,29 +1,48 @@
-"""Golden queries: promoting an answer, taking it back, and reading what there is to evaluate."""
+"""Promoting an answer to a query, and taking that back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from apps.search.documents import MAX_KEY_LENGTH
 from apps.search.indexes.registry import get_indexed_models
+from apps.search.options.texts import find_bad_character
 from apps.search.providers import get_provider
+from apps.search.searching.forms import SearchForm
+from apps.search_quality.golden.answers import find_source, load_answers
 from apps.search_quality.models import GoldenAnswer, GoldenQuery, make_digest
-from apps.search_quality.ranking import find_source, load_answers
 
 
 class UnknownAnswerError(LookupError):
     """What was to be promoted is neither an object nor a document of the index."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """A golden query that can be evaluated: its grades by the keys of those answers that still exist."""
+class PromotionForm(SearchForm):
+    """`q`, `index` and `filter` as of a search, `document_key` of a result, and `grade` from 1 to 3."""
 
-    pk: int
-    query: str
-    filter: dict[str, Any] | None
-    grades: Mapping[str, int]
+    document_key = forms.CharField(
+        max_length=MAX_KEY_LENGTH, error_messages={"required": "Name the document that is a right answer."}
+    )
+    grade = forms.TypedChoiceField(
+        choices=GoldenAnswer.Grade,
+        coerce=int,
+        required=False,
+        error_messages={"invalid_choice": "%(value)s is no grade. Allowed: 1, 2, 3."},
+    )
+
+    def clean_document_key(self) -> str:
+        """Refuse what PostgreSQL cannot compare a key with, with the place of the fault."""
+        key: str = self.cleaned_data["document_key"]
+        if reason := find_bad_character(key):
+            raise ValidationError(f"The key {reason}. Remove it.")
+        return key
+
+    def clean_grade(self) -> int:
+        """Default to the right answer."""
+        return self.cleaned_data["grade"] or GoldenAnswer.Grade.RIGHT
 
 
 def promote(
@@ -36,7 +55,7 @@ def promote(
 ) -> GoldenAnswer:
     """Make an answer one of a query's right ones, or change its grade; return it.
 
-    `key` is that of `apps.search_quality.ranking.make_key`. Raises UnknownAnswerError for one that the index
+    `key` is what `answers.make_key` returns. Raises UnknownAnswerError for one that the index
     does not know, and UnknownIndexError.
     """
     _require_answer(index_name, key)
@@ -62,17 +81,6 @@ def find_promoted(
     """Return the answers to a query that were promoted, by their keys."""
     digest = make_digest(index_name, query, filter or None)
     return {answer.key: answer for answer in GoldenAnswer.objects.filter(golden_query__digest=digest)}
-
-
-def read_questions(index_name: str) -> list[Question]:
-    """Return the golden queries of an index that have an answer that still exists, the oldest first."""
-    rows = GoldenQuery.objects.filter(index_name=index_name).order_by("pk").prefetch_related("answers")
-    alive = {key for key, _ in load_answers(answer.key for row in rows for answer in row.answers.all())}
-    questions = [
-        Question(row.pk, row.query, row.filter, {a.key: a.grade for a in row.answers.all() if a.key in alive})
-        for row in rows
-    ]
-    return [question for question in questions if question.grades]
 
 
 def _require_answer(index_name: str, key: str) -> None:

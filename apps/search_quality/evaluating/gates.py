@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.search_quality.metrics import estimate_difference
+from apps.search_quality.evaluating.measures import estimate_difference
+from apps.search_quality.evaluating.runs import list_runs
 from apps.search_quality.models import Evaluation, EvaluationRun
-from apps.search_quality.runs import list_runs
 from tenants.context import get_current_tenant
 
 ROUNDING = 1e-9

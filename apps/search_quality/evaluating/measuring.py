@@ -8,16 +8,16 @@ from typing import Any
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import MODES
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from apps.search_quality.golden import Question, read_questions
-from apps.search_quality.metrics import (
+from apps.search_quality.evaluating.measures import (
     estimate_mean,
     find_rank,
     get_ndcg,
     get_recall,
     get_reciprocal_rank,
 )
+from apps.search_quality.evaluating.ranking import DEPTH, rank_answers
+from apps.search_quality.golden.questions import Question, read_questions
 from apps.search_quality.models import Evaluation, EvaluationRun
-from apps.search_quality.ranking import DEPTH, rank_answers
 
 MEASURES = ("recall", "mrr", "ndcg")
 

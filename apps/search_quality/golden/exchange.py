@@ -14,10 +14,9 @@ from django.db import transaction
 from apps.search.indexed import Indexed
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import UnknownIndexError
-from apps.search_quality.forms import PromotionForm
-from apps.search_quality.golden import UnknownAnswerError, promote
+from apps.search_quality.golden.answers import find_source, load_answers, make_key
+from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, promote
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
-from apps.search_quality.ranking import find_source, load_answers, make_key
 
 
 class InvalidGoldenLinesError(ValueError):

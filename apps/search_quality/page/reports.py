@@ -9,10 +9,10 @@ from django.utils import timezone
 from apps.search.embedders import list_aliases
 from apps.search.searching.results import get_url
 from apps.search.spaces.space import get_space
-from apps.search_quality.metrics import estimate_difference
+from apps.search_quality.evaluating.measures import estimate_difference
+from apps.search_quality.evaluating.runs import STALE, find_latest
+from apps.search_quality.golden.answers import load_answers
 from apps.search_quality.models import Evaluation, EvaluationRun, GoldenAnswer, GoldenQuery
-from apps.search_quality.ranking import load_answers
-from apps.search_quality.runs import STALE, find_latest
 from tenants.context import get_current_tenant
 
 MODE_NAMES = {"semantic": "meaning", "keyword": "words", "hybrid": "both"}  # as on the search page

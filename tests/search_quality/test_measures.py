@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.search_quality.metrics import (
+from apps.search_quality.evaluating.measures import (
     Interval,
     estimate_difference,
     estimate_mean,

@@ -1,0 +1,1 @@
+"""Measuring the search by its golden queries."""

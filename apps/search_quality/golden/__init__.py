@@ -1,0 +1,1 @@
+"""Golden queries and their right answers."""
