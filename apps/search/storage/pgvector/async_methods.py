@@ -1,8 +1,6 @@
-"""The provider in coroutines.
+"""The provider's coroutines that embed.
 
-Django's database connection belongs to a thread. So what reads or writes runs in the thread that asgiref
-keeps for the request; what embeds runs in another one, and meanwhile the request holds no connection. The
-bound tenant is the coroutine's own and goes along.
+They embed in another thread than the request's, which holds no database connection meanwhile.
 """
 
 from collections.abc import AsyncIterable, Callable, Iterable
@@ -16,8 +14,7 @@ from apps.search.storage.pgvector.writing.embedding import embed_batches
 from tenants.context import connection
 
 if TYPE_CHECKING:
-    from apps.search.storage.pgvector.objects.source_ranking import SourceHit
-    from apps.search.storage.pgvector.provider import Query
+    from apps.search.storage.pgvector.objects.source_ranking import Query, SourceHit
     from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 
 

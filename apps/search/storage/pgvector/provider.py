@@ -18,6 +18,7 @@ from apps.search.storage.pgvector.async_methods import AsyncMethods
 from apps.search.storage.pgvector.coroutines import in_thread
 from apps.search.storage.pgvector.objects.centre import find_centre
 from apps.search.storage.pgvector.objects.source_ranking import (
+    Query,
     SourceHit,
     load_hits,
     make_ranked_queryset,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from tenants.models import Tenant
 
 REQUIRED_FIELDS = ("index_name", "document_key", "content", "metadata", "vector", "space")
-type Query = str | Sequence[float] | np.ndarray | NearestQuerySet  # what to look for
 
 
 class PgVectorProvider(AsyncMethods):

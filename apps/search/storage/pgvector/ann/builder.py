@@ -148,12 +148,6 @@ def _execute(statement: str | sql.Composed, *parts: sql.Composable) -> None:
         cursor.execute(composed.as_string(cursor.connection))
 
 
-def _read(statement: str, *params: Any) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return cursor.fetchone()[0]
-
-
 def _get_memory(rows: int, dimensions: int) -> int:
     """Return the megabytes in which the graph fits; one that does not fit takes far longer to build."""
     vector_bytes = dimensions * 2 if get_mode(dimensions) == "hnsw" else dimensions // 8
@@ -175,7 +169,10 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
         with owner_rights():  # a tenant's own role owns no table
             for parameter, value in SESSION.items():
                 _execute(f"{set_sql} {parameter} = '{value}'")
-            if megabytes > _read(MEMORY):
+            with connection.cursor() as cursor:
+                cursor.execute(MEMORY)
+                (current,) = cursor.fetchone()
+            if megabytes > current:
                 _execute(f"{set_sql} maintenance_work_mem = '{megabytes}MB'")
             yield
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Field, FloatField, QuerySet, TextField
 
@@ -39,6 +40,10 @@ RANKING_SQL = """
     JOIN {table} ON {table}.{pk} = best.pk
     WHERE {exists} ORDER BY best.distance, best.source LIMIT {limit}
 """
+
+
+# What a search for source objects takes: a text, a vector, or a search for documents that is not sliced.
+type Query = str | Sequence[float] | np.ndarray | NearestQuerySet
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,10 @@ def write_cursor(cursor: Cursor, owner: tuple[str, ...]) -> str:
 def read_cursor(text: object, owner: tuple[str, ...], pk_field: Any) -> Cursor:
     """Return the cursor that `write_cursor` wrote. Raises InvalidCursorError for any other text."""
     try:
-        digest, mode, distance, pk_text = _decode(text).split(SEPARATOR, 3)
+        if not isinstance(text, str) or len(text) > MAX_CURSOR_LENGTH:
+            raise ValueError("no text, or too long")
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        digest, mode, distance, pk_text = decoded.split(SEPARATOR, 3)
         cursor = Cursor(float.fromhex(distance), pk_field.to_python(pk_text), mode == CAST)
     except (ValueError, OverflowError, ValidationError) as error:
         raise _invalid(text) from error
@@ -63,12 +66,6 @@ def read_cursor(text: object, owner: tuple[str, ...], pk_field: Any) -> Cursor:
     if not math.isfinite(cursor.distance) or write_cursor(cursor, owner) != text:
         raise _invalid(text)
     return cursor
-
-
-def _decode(text: object) -> str:
-    if not isinstance(text, str) or len(text) > MAX_CURSOR_LENGTH:
-        raise ValueError("no text, or too long")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
 
 
 def _digest(owner: tuple[str, ...]) -> str:

@@ -50,7 +50,7 @@ def read_nearest(
 
 @lru_cache(maxsize=1024)
 def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matching:
-    """All rows of an index. Space and index are literals: a plan for any of them could use no ANN index."""
+    """All rows of an index. Space and index are literals, or else no plan could use its ANN index."""
     name = connection.ops.quote_name
     where = f"space = {quote(space)} AND index_name = {quote(index_name)}"
     return Matching(f"{name(schema)}.{name(model._meta.db_table)}", where)

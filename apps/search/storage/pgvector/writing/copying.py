@@ -4,7 +4,7 @@ The format: PostgreSQL's manual, "COPY", section "Binary Format"; that of a vect
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from django.db.backends.utils import CursorWrapper
@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 BLOCK = 1 << 16  # bytes handed to the driver at once
-LENGTH, COUNT, VECTOR_HEADER = (struct.Struct(f) for f in (">i", ">h", ">iHH"))
+LENGTH, TEXT_ROW_HEADER, VECTOR_HEADER = (struct.Struct(f) for f in (">i", ">hi", ">iHH"))
 DOCUMENT_HEADER, JSONB_HEADER = struct.Struct(">hiii"), struct.Struct(">iB")
 
 
@@ -32,14 +32,9 @@ def copy_rows(cursor: CursorWrapper, table: str, columns: str, batches: Iterable
     return copied
 
 
-def encode_row(fields: Sequence[bytes]) -> bytes:
-    """Return one row of fields that are encoded already (see the functions below)."""
-    return COUNT.pack(len(fields)) + b"".join(fields)
-
-
-def encode_bytes(value: bytes) -> bytes:
-    """Return a field of type text, from UTF-8."""
-    return LENGTH.pack(len(value)) + value
+def encode_text_row(text: bytes) -> bytes:
+    """Return a row of one field of type text, from UTF-8."""
+    return TEXT_ROW_HEADER.pack(1, len(text)) + text
 
 
 def encode_vectors(vectors: np.ndarray) -> list[bytes]:

@@ -91,7 +91,7 @@ class Writer:
     def _delete(self, keys: Iterable[str], operator: str) -> int:
         if isinstance(keys, str):
             raise TypeError("document_keys must be an iterable of str, not one str: put it into a list.")
-        rows = (copying.encode_row([copying.encode_bytes(encode_key(key))]) for key in keys)
+        rows = (copying.encode_text_row(encode_key(key)) for key in keys)
         with transaction.atomic(), connection.cursor() as cursor:
             self._stage(cursor, "document_key text", batched(rows, KEYS))
             cursor.execute(
