@@ -35,8 +35,14 @@ def _find_fault(module: ModuleType) -> str:
 ENDPOINTS = ExtensionPoint("api", _find_fault)
 
 
+REFUSAL = {
+    "description": "The fields at fault, each with its messages.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorsOut"}}},
+}
+
+
 class Api(NinjaAPI):
-    """django-ninja's, whose documentation also names the refusals that no endpoint declares."""
+    """A NinjaAPI whose documentation also names the refusals that no endpoint declares."""
 
     def get_openapi_schema(self, *args: Any, **kwargs: Any) -> Any:
         """Return django-ninja's description, completed."""
@@ -46,12 +52,6 @@ class Api(NinjaAPI):
                 for status in _list_refusals(path, operation):
                     operation["responses"].setdefault(status, REFUSAL)
         return schema
-
-
-REFUSAL = {
-    "description": "The fields at fault, each with its messages.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorsOut"}}},
-}
 
 
 def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
@@ -71,7 +71,7 @@ for module in modules:
 
 @api.exception_handler(ValidationError)
 def answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Answer 422 with the fields at fault, in the form that every endpoint of ours uses."""
+    """Answer 422 and name the fields at fault."""
     errors: dict[str, list[str]] = {}
     for fault in error.errors:
         errors.setdefault(str(fault["loc"][-1]), []).append(fault["msg"])
@@ -99,18 +99,18 @@ def answer_forbidden(request: HttpRequest, error: PermissionDenied) -> HttpRespo
 
 @api.exception_handler(HttpError)
 def answer_refused(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Answer what django-ninja refuses itself: a body that is no JSON, a session without its CSRF token."""
+    """Answer what django-ninja refuses itself: a body that is not JSON, or a missing CSRF token."""
     return api.create_response(request, {"errors": {"request": [str(error)]}}, status=error.status_code)
 
 
 @api.exception_handler(Http404)
 def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    """Answer 404 in the same form."""
+    """Answer 404 where an endpoint finds nothing."""
     return api.create_response(request, {"errors": {"path": ["There is nothing here."]}}, status=404)
 
 
-@csrf_exempt  # or a page would answer what changes something
+@csrf_exempt  # otherwise a POST to a wrong address would get an HTML page
 def answer_no_endpoint(request: HttpRequest) -> HttpResponse:
-    """Answer 404 in the same form to an address below /api/ that is no endpoint's."""
+    """Answer 404 for an address below /api/ that no endpoint has."""
     message = "There is no such address; /api/docs shows all there are."
     return api.create_response(request, {"errors": {"path": [message]}}, status=404)

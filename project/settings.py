@@ -1,4 +1,7 @@
-"""The only settings file: the environment decides, and .env.example names every variable."""
+"""The choices of this installation: the environment decides, and .env.example names every variable.
+
+Each app has a `conf.py` with the defaults of its own settings. Set one here to change it.
+"""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -161,13 +164,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
@@ -194,8 +192,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
-        # Of all tenants together; a full cache forgets, rate limits among the rest.
-        "OPTIONS": {"MAX_ENTRIES": 20_000},
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # of all tenants; a full cache forgets some, even rate limits
     }
 }
 
@@ -206,12 +203,10 @@ MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
 STORAGES = {
     "default": {"BACKEND": "django_tenants.files.storage.TenantFileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if DEBUG:
+    STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 mail = env.email_url("EMAIL_URL", default="consolemail://")
 smtp = {"host": "HOST", "port": "PORT", "username": "HOST_USER", "password": "HOST_PASSWORD"}
@@ -235,14 +230,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"},
-        "mail_admins": {
-            "class": "django.utils.log.AdminEmailHandler",
-            "level": "ERROR",
-            "filters": ["production"],
-        },
+        "mail": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR", "filters": ["production"]},
     },
-    # As Django has it, but for its own console, which would print each line a second time.
-    "loggers": {"django": {"handlers": ["mail_admins"]}},
+    # As Django has it, but without its own console, which would print each line a second time.
+    "loggers": {"django": {"handlers": ["mail"]}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
 

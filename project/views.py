@@ -1,4 +1,4 @@
-"""The home pages: of a tenant's site unless an app has one, and of the operators' site."""
+"""The home pages of the operators' site and of a tenant's site whose apps have none."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -21,7 +21,7 @@ ISSUED_FIELDS = ["name", "user", "prefix", "state", "created_at", "last_used_at"
 
 
 class UserCreationForm(LimitPasswords, auth_forms.AdminUserCreationForm):
-    """Adds an account; with password-based authentication disabled it waits for an invitation."""
+    """Adds an account. With password-based authentication disabled, it waits for an invitation."""
 
     usable_password = auth_forms.SetUnusablePasswordMixin.create_usable_password_field(
         "Choose “Disabled” to let the person set a password: save, then run “Send invitation” on the list."
@@ -65,16 +65,16 @@ class UserAdmin(auth_admin.UserAdmin):
     actions = ["send_invitation"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
-        """Let superusers alone give and take rights: anybody else could give them to themselves."""
+        """Let only superusers give and take rights: anybody else could promote themselves."""
         fixed = list(super().get_readonly_fields(request, obj))
         return fixed if request.user.is_superuser else fixed + RIGHTS
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether the person may change accounts and, of one account, may do all that it may."""
+        """Return whether the person may change accounts and has all the rights of this one."""
         return super().has_change_permission(request, obj) and _has_rights_of(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether the person may delete accounts and, of one account, may do all that it may."""
+        """Return whether the person may delete accounts and has all the rights of this one."""
         return super().has_delete_permission(request, obj) and _has_rights_of(request.user, obj)
 
     def has_invite_permission(self, request: HttpRequest) -> bool:
@@ -99,7 +99,7 @@ class UserAdmin(auth_admin.UserAdmin):
 
 
 def _has_rights_of(person: Any, other: User | None) -> bool:
-    """Whoever sets the password or the address of an account can sign in to it."""
+    # Whoever may set the password or the address of an account can sign in to it.
     if other is None or person.is_superuser:
         return True
     rights = Permission.objects.filter(Q(user=other) | Q(group__user=other))

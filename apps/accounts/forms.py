@@ -60,11 +60,11 @@ class ResetPasswordForm(auth_forms.PasswordResetForm):
 
 
 class SetPasswordForm(LimitPasswords, auth_forms.SetPasswordForm):
-    """A new password, twice, for whoever came by a link."""
+    """A new password, entered twice, for someone who followed a link."""
 
 
 class ChangePasswordForm(LimitPasswords, auth_forms.PasswordChangeForm):
-    """The old password, and a new one twice."""
+    """The old password, and a new one entered twice."""
 
 
 class NameForm(forms.ModelForm):

@@ -61,7 +61,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        # Django's hash covers the password only, so a signed-cookie session, or a database session that is
+        # Django's hash covers only the password. A signed-cookie session, or a database session that was
         # copied with its user, would be valid in another tenant.
         value = f"{connection.schema_name}:{self.password}"
         return salted_hmac("apps.accounts.session", value, secret=secret, algorithm="sha256").hexdigest()

@@ -11,7 +11,7 @@ from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
 
 class Article(Indexed):
-    """A text with a title; saving it has it indexed."""
+    """A text with a title. Saving it writes the task that indexes it."""
 
     index_name = "articles"
     index_fields = ("title", "body")
@@ -55,7 +55,7 @@ class Article(Indexed):
 
 
 class ArticleEmbedding(BasePgVectorEmbedding):
-    """A table for one embedder: fixed dimensions, so that an index can serve its searches."""
+    """A table for one embedder. Its vectors have fixed dimensions, which an ANN index needs."""
 
     vector = VectorField(dimensions=384)
 
