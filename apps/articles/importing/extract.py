@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from apps.search.chunking.html import PageReader
+from apps.search.chunking.html import split_html
 from apps.search.chunking.markdown import split_markdown
 
 
@@ -48,33 +48,9 @@ def _value(name: str, front_matter: str) -> str | None:
 def extract_html(text: str) -> Extract:
     """Return the title (`<title>`, or else the first `<h1>`) and the visible text of an HTML page.
 
-    The text is that of PageReader, without the title. Raises ValueError for markup that Python's parser
-    refuses.
+    Raises ValueError for markup that Python's parser refuses.
     """
-    reader = _TitleReader()
-    reader.read(text)
-    titles = [" ".join("".join(reader.found[tag]).split()) for tag in ("title", "h1")]
-    return Extract(None, next(filter(None, titles), None), "\n\n".join(reader.paragraphs))
-
-
-class _TitleReader(PageReader):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, list[str]] = {"title": [], "h1": []}  # the text of the first of each
-        self._open: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        super().handle_starttag(tag, attrs)
-        if not self.hidden and tag in self.found and not self.found[tag]:
-            self._open = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        super().handle_endtag(tag)
-        if tag in self.found:
-            self._open = None
-
-    def handle_data(self, data: str) -> None:
-        if self._open and not self.hidden:
-            self.found[self._open].append(data)
-        if self._open != "title":
-            super().handle_data(data)
+    parts = split_html(text, deepest=6)
+    titles = {part.level: part.heading for part in reversed(parts) if part.heading}  # the first of each level
+    texts = [text for part in parts for text in (part.heading if part.level else "", part.text) if text]
+    return Extract(None, titles.get(0) or titles.get(1), "\n\n".join(texts))
