@@ -1,6 +1,6 @@
 """System checks of settings.EMBEDDINGS and of the models it names. Ids begin with `search.`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -33,7 +33,7 @@ def check_spaces(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
-    """E005: an indexed model must say what is indexed, and under which name."""
+    """E005: an indexed model must set index_name and index_fields."""
     return [
         Error(
             f"{model._meta.label} is Indexed, but sets no {name}.",
@@ -49,7 +49,7 @@ def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_tables(**kwargs: Any) -> list[CheckMessage]:
-    """E008: what is searched, and its vectors, must be in the tenants' schemas and nowhere else."""
+    """E008: indexed models and embedding tables must be in the tenants' schemas and nowhere else."""
     return [
         Error(
             f"{model._meta.label} is searched in each tenant apart, but its app is not in TENANT_APPS alone.",
@@ -68,23 +68,48 @@ def _check_space(alias: str) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         hint = "Correct the entry; docs/how-to/another-embedder.md shows a complete one."
         return [Error(str(error), hint=hint, id="search.E001")]
+    bad_table = "Name a subclass of BasePgVectorEmbedding, such as 'pgvector.PgVectorEmbedding'."
     try:
         model = get_space(alias).model
     except ImproperlyConfigured as error:
-        return [_bad_table(str(error))]
+        return [Error(str(error), hint=bad_table, id="search.E002")]
     try:
         PgVectorProvider(model)
         get_vector_type(model)
     except (ImproperlyConfigured, ValueError) as error:
-        return [_bad_table(f"EMBEDDINGS[{alias!r}]: {error}")]
-    return [
-        *_check_dimensions(alias, embedder.dimensions, model),
-        *_check_metric(alias, model),
-        *_check_chunkers(alias),
-    ]
+        return [Error(f"EMBEDDINGS[{alias!r}]: {error}", hint=bad_table, id="search.E002")]
+    return [*_check_table(alias, embedder.dimensions, model), *_check_chunkers(alias)]
 
 
-def _check_chunkers(alias: str) -> list[CheckMessage]:
+def _check_table(alias: str, dimensions: int, model: Any) -> Iterator[CheckMessage]:
+    label, field = model._meta.label, model._meta.get_field("vector")
+    if field.dimensions not in (None, dimensions):
+        yield Error(
+            f"EMBEDDINGS[{alias!r}]: the embedder makes {dimensions} dimensions, but "
+            f"{label}.vector has {field.dimensions}.",
+            hint=f"Use VectorField(dimensions={dimensions}) in a table of its own, or another embedder.",
+            obj=model,
+            id="search.E003",
+        )
+    try:
+        get_metric(model)
+    except ImproperlyConfigured as error:
+        hint = "Give the index one operator class, such as opclasses=['vector_cosine_ops']."
+        yield Error(f"EMBEDDINGS[{alias!r}]: {error}", hint=hint, obj=model, id="search.E004")
+        return
+    limit = HNSW_LIMIT.get(type(field).__name__, 0)
+    has_hnsw = any(isinstance(index, HnswIndex) for index in model._meta.indexes)
+    if has_hnsw and (field.dimensions is None or field.dimensions > limit):
+        yield Error(
+            f"EMBEDDINGS[{alias!r}]: {label} has an HnswIndex, but its vector field has "
+            f"{field.dimensions or 'no fixed'} dimensions; 1 to {limit:,} can be indexed.",
+            hint="Fix the dimensions; above 2,000 use HalfVectorField, which can be indexed up to 4,000.",
+            obj=model,
+            id="search.E006",
+        )
+
+
+def _check_chunkers(alias: str) -> Iterable[CheckMessage]:
     messages: dict[str, CheckMessage] = {}  # one fault of the space may concern all models
     for model in get_indexed_models():
         try:
@@ -92,46 +117,4 @@ def _check_chunkers(alias: str) -> list[CheckMessage]:
         except ImproperlyConfigured as error:
             hint = "Correct CHUNKER, or the model's chunker; docs/how-to/chunking.md shows all of them."
             messages[str(error)] = Error(str(error), hint=hint, id="search.E007")
-    return list(messages.values())
-
-
-def _bad_table(message: str) -> Error:
-    hint = "Name a subclass of BasePgVectorEmbedding, such as 'pgvector.PgVectorEmbedding'."
-    return Error(message, hint=hint, id="search.E002")
-
-
-def _check_dimensions(alias: str, dimensions: int, model: Any) -> list[CheckMessage]:
-    field = model._meta.get_field("vector")
-    if field.dimensions not in (None, dimensions):
-        return [
-            Error(
-                f"EMBEDDINGS[{alias!r}]: the embedder makes {dimensions} dimensions, but "
-                f"{model._meta.label}.vector has {field.dimensions}.",
-                hint=f"Use VectorField(dimensions={dimensions}) in a table of its own, or another embedder.",
-                obj=model,
-                id="search.E003",
-            )
-        ]
-    return []
-
-
-def _check_metric(alias: str, model: Any) -> list[CheckMessage]:
-    try:
-        get_metric(model)
-    except ImproperlyConfigured as error:
-        hint = "Give the index one operator class, such as opclasses=['vector_cosine_ops']."
-        return [Error(f"EMBEDDINGS[{alias!r}]: {error}", hint=hint, obj=model, id="search.E004")]
-    field = model._meta.get_field("vector")
-    has_hnsw = any(isinstance(index, HnswIndex) for index in model._meta.indexes)
-    limit = HNSW_LIMIT.get(type(field).__name__, 0)
-    if has_hnsw and (field.dimensions is None or field.dimensions > limit):
-        return [
-            Error(
-                f"EMBEDDINGS[{alias!r}]: {model._meta.label} has an HnswIndex, but its vector field has "
-                f"{field.dimensions or 'no fixed'} dimensions; 1 to {limit:,} can be indexed.",
-                hint="Fix the dimensions; above 2,000 use HalfVectorField, which can be indexed up to 4,000.",
-                obj=model,
-                id="search.E006",
-            )
-        ]
-    return []
+    return messages.values()

@@ -20,7 +20,7 @@ class InvalidDocumentError(ValueError):
 
 
 class DuplicateDocumentError(ValueError):
-    """Documents were to be new but are stored already, or were given twice; `keys` are up to ten of them."""
+    """Documents that had to be new are stored already, or were given twice; `keys` names up to ten."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.keys = list(keys[:MAX_KEYS_NAMED])
@@ -55,7 +55,7 @@ def embed(document: Document, vector: Sequence[float]) -> EmbeddedDocument:
 def encode_text(text: object, name: str) -> bytes:
     """Return the text in UTF-8.
 
-    Raises ValueError, which begins with `name`, for what is no str or holds NUL bytes or lone surrogates.
+    Raises ValueError, which begins with `name`, unless it is a str without NUL bytes and lone surrogates.
     """
     if not isinstance(text, str):
         raise ValueError(f"{name} must be a str, not {type(text).__name__}.")
@@ -71,8 +71,8 @@ def encode_text(text: object, name: str) -> bytes:
 def encode_metadata(metadata: object, name: str) -> bytes:
     """Return the metadata as JSON in UTF-8.
 
-    Raises ValueError, which begins with `name`, for what is no mapping, not representable in JSON (NaN and
-    infinity included), or holds text that `encode_text` refuses.
+    Raises ValueError, which begins with `name`, for anything but a mapping, for values that JSON cannot hold
+    (NaN and infinity included), and for texts that `encode_text` refuses.
     """
     if not isinstance(metadata, (dict, Mapping)):  # the first alone is quick to tell
         raise ValueError(f"{name} must be a mapping, not {type(metadata).__name__}.")
@@ -86,10 +86,10 @@ def encode_metadata(metadata: object, name: str) -> bytes:
 
 
 def encode_together(metadata: Sequence[object]) -> list[bytes] | None:
-    """Return what `encode_metadata` does for each, in a quarter of the time; None where one needs that.
+    """Return what `encode_metadata` returns for each, in a quarter of the time; None when that may differ.
 
-    One JSON of all is cut where an object ends and the next begins. A text within cannot be taken for such a
-    place, since JSON escapes its line ends; where objects lie in a list there are too many places.
+    Encodes all of them as one JSON, and cuts it where one object ends and the next begins. No text can look
+    like such a place, since JSON escapes line ends. Lists of objects can, and then there are too many parts.
     """
     if not all(isinstance(each, dict) for each in metadata):
         return None

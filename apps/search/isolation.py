@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.isolation import plant_key
 from apps.search.documents import Document, embed
-from apps.search.embedders import BaseEmbedder, EmbeddingError
+from apps.search.embedders import EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models
@@ -42,9 +42,9 @@ LIMIT = 10
 
 
 def plant_objects(party: "Party") -> list[Indexed]:
-    """Save an object of each indexed model whose texts are the token.
+    """Save an object of each indexed model, with the token as its texts.
 
-    A model that needs more says how: a class method `make_canary(token)` that returns a saved object. Raises
+    A model that needs more has a class method `make_canary(token)`, which returns a saved object. Raises
     ImproperlyConfigured for a required field that cannot be filled here.
     """
     return [_make(model, party.token) for model in get_indexed_models()]
@@ -53,14 +53,18 @@ def plant_objects(party: "Party") -> list[Indexed]:
 def plant_documents(party: "Party") -> dict[str, Any]:
     """Store a document for each planted object; return the vectors by index name.
 
-    A document's content is the word to search for and the token, its vector that of the word, or any where
-    the tenant's embedder does not answer.
+    A document holds the word to search for and the token. Its vector is that of the word, or a random one
+    when the tenant's embedder does not answer.
     """
     vectors: dict[str, Any] = {}
     for obj in party.of(plant_objects):
         for index_name in get_index_names(type(obj)):
             provider = get_provider(index_name)
-            vector = _embed(provider.embedder, party.word)
+            try:
+                with in_a_hurry():
+                    vector = provider.embedder.embed_query(party.word)
+            except EmbeddingError:
+                vector = np.random.default_rng().normal(size=provider.embedder.dimensions)
             content = f"{party.word} {party.token}"
             provider.add([embed(Document(f"{Source.of(obj).prefix}0", content), vector)])
             vectors[index_name] = vector
@@ -68,7 +72,7 @@ def plant_documents(party: "Party") -> dict[str, Any]:
 
 
 def get_filler(field: models.Field, token: str) -> Any:
-    """Return what to put into a field of a planted object, for a text the token.
+    """Return the value for a field of a planted object; for a text, the token.
 
     Raises ImproperlyConfigured for a kind of field that FILLERS lacks.
     """
@@ -135,7 +139,11 @@ def evaluate_carried_search(victim: "Party", attacker: "Party") -> bool:
 def search_by_every_mode(victim: "Party", attacker: "Party") -> bool:
     """A search by meaning, by words and by both."""
     victim.of(plant_documents)
-    found = [_is_found(victim, name, mode) for name in get_index_names() for mode in MODES]
+    asked = [
+        SearchRequest(victim.word, name, LIMIT, mode=mode) for name in get_index_names() for mode in MODES
+    ]
+    answers = [answer_documents(request).results for request in asked]
+    found = [any(victim.token in result.document.content for result in results) for results in answers]
     return all(found) if victim is attacker else any(found)
 
 
@@ -178,19 +186,6 @@ def _search_at(name: str, victim: "Party", attacker: "Party") -> bool:
     return all(found) if victim is attacker else any(found)
 
 
-def _is_found(victim: "Party", index_name: str, mode: str) -> bool:
-    answer = answer_documents(SearchRequest(victim.word, index_name, LIMIT, mode=mode))
-    return any(victim.token in result.document.content for result in answer.results)
-
-
-def _embed(embedder: BaseEmbedder, text: str) -> Any:
-    try:
-        with in_a_hurry():
-            return embedder.embed_query(text)
-    except EmbeddingError:
-        return np.random.default_rng().normal(size=embedder.dimensions)
-
-
 def _build_searches(party: "Party") -> list[QuerySet]:
     vectors = party.of(plant_documents)
     return [get_provider(name).nearest(vectors[name])[:LIMIT] for name in vectors]
@@ -199,16 +194,15 @@ def _build_searches(party: "Party") -> list[QuerySet]:
 def _make(model: type[Indexed], token: str) -> Indexed:
     if make_canary := getattr(model, "make_canary", None):
         return make_canary(token)
-    return model._default_manager.create(
-        **{field.name: get_filler(field, token) for field in model._meta.concrete_fields if _is_wanted(field)}
-    )
+    fields = [
+        field for field in model._meta.concrete_fields if _is_text(field) or not _may_be_left_out(field)
+    ]
+    return model._default_manager.create(**{field.name: get_filler(field, token) for field in fields})
 
 
-def _is_wanted(field: models.Field) -> bool:
-    automatic = field.auto_created or field.has_default() or getattr(field, "auto_now_add", False)
-    return _is_text(field) or not (
-        automatic or field.null or field.blank or getattr(field, "auto_now", False)
-    )
+def _may_be_left_out(field: models.Field) -> bool:
+    is_automatic = any(getattr(field, name, False) for name in ("auto_created", "auto_now", "auto_now_add"))
+    return is_automatic or field.has_default() or field.null or field.blank
 
 
 def _is_text(field: models.Field) -> bool:

@@ -1,4 +1,4 @@
-"""What every chunker promises, and what it may ask of an embedder's tokenizer."""
+"""Chunker: what every chunker promises, what it may ask of an embedder, and how settings name one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from apps.search.options.values import require_dict, require_known
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a text, and what the document made of it gets into its metadata, a JSON object."""
+    """A piece of a text, with the metadata, a JSON object, that the document made from it gets."""
 
     text: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Tokenizer(Protocol):
 
 
 class Chunker(ABC):
-    """Whatever cuts a text into chunks. A subclass writes `chunk`.
+    """Cuts a text into chunks. A subclass writes `chunk`.
 
-    Named as CHUNKER in settings.EMBEDDINGS, its OPTIONS are the parameters of its constructor, which raises
-    ValueError for a bad one.
+    When CHUNKER in settings.EMBEDDINGS names it, its OPTIONS are the parameters of its constructor, which
+    raises ValueError for a bad one.
     """
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Chunker(ABC):
 
 
 def as_chunk(piece: str | Chunk) -> Chunk:
-    """Return what a chunker gave as a Chunk."""
+    """Return a piece that a chunker gave as a Chunk."""
     return Chunk(piece) if isinstance(piece, str) else piece
 
 

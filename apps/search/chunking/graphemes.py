@@ -26,12 +26,11 @@ def _is_inside(text: str, start: int, position: int) -> bool:
         return True
     if char < "\u0300":
         return False
-    if _is_flag_letter(char):
-        return _count_flag_letters(text, start, position) % 2 == 1
-    return _extends(char)
-
-
-def _extends(char: str) -> bool:
+    if _is_flag_letter(char):  # two of them are a flag
+        first = position
+        while first > start and _is_flag_letter(text[first - 1]):
+            first -= 1
+        return (position - first) % 2 == 1
     return (
         char == ZERO_WIDTH_JOINER
         or "\u1160" <= char <= "\u11ff"  # the vowel or the end of a Korean syllable
@@ -43,10 +42,3 @@ def _extends(char: str) -> bool:
 
 def _is_flag_letter(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
-
-
-def _count_flag_letters(text: str, start: int, position: int) -> int:
-    first = position
-    while first > start and _is_flag_letter(text[first - 1]):
-        first -= 1
-    return position - first

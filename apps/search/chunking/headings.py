@@ -24,17 +24,17 @@ _HTML_HEADING = re.compile(r"<h[1-6][\s>]", re.IGNORECASE)
 class HeadingChunker(Chunker):
     """Cut Markdown and HTML at their headings, and each section with an inner chunker.
 
-    A chunk's metadata has the headings it stands below, outermost first: {"headings": ["Install", "Linux"]};
-    a chunk below none lacks the key. A first line that stands alone before the first heading and does not
-    end like a sentence, such as the title that Indexed puts before the text, counts as the outermost one.
-    HTML becomes plain text, Markdown stays as written.
+    The metadata of a chunk has the headings above it, outermost first: {"headings": ["Install", "Linux"]}; it
+    lacks the key when there are none. A first line that stands alone before the first heading and does not
+    end like a sentence counts as the outermost heading: Indexed puts an object's title there. HTML becomes
+    plain text, Markdown stays as written.
 
     - `inner`: cuts the sections; in settings, a dict of BACKEND and OPTIONS. A TokenChunker when not given.
     - `markup`: "markdown", "html", or "auto": HTML if a line begins with `<!doctype html`, `<html`, `<head>`
       or `<body`, or if there are `<h1>` to `<h6>` and no headings of Markdown.
     - `deepest`: headings below this level, 1 to 6, do not cut.
     - `with_headings`: each chunk's text begins with its headings, a line each, which count for the inner
-      chunker's limit. Where all of them would take more than half of it, only the last, or none.
+      chunker's limit. If all of them take more than half of it, only the last is shown, or none.
 
     Raises ValueError for an option that is out of its range.
     """

@@ -1,6 +1,6 @@
 """The parts of a Markdown text, by its headings (CommonMark 0.31, sections 4.2, 4.3 and 4.5).
 
-Only what tells headings from what looks like them is read: paragraphs, fenced code, lists and quotations.
+Besides headings, it reads only what looks like them: paragraphs, fenced code, lists and quotations.
 """
 
 import re
@@ -33,7 +33,7 @@ class _Heading(NamedTuple):
 def split_markdown(text: str, deepest: int) -> list[Part]:
     """Return the parts of a Markdown text; headings of a deeper level than `deepest` count as text.
 
-    The first part is what stands before the first heading, perhaps nothing. Time linear in the text.
+    The first part is the text before the first heading, perhaps empty. Takes time linear in the text.
     """
     parts: list[Part] = []
     level, name, start = 0, "", 0
@@ -45,7 +45,7 @@ def split_markdown(text: str, deepest: int) -> list[Part]:
 
 
 def remove_fenced(text: str) -> str:
-    """Return the text without what stands in fenced code."""
+    """Return the text without its fenced code."""
     reader = _Reader(text)
     return "".join(text[start:end] for start, end in reader.lines() if not reader.fence)
 
@@ -124,11 +124,7 @@ class _Reader:
 def _make_heading(level: int, words: str, start: int, end: int) -> _Heading | None:
     if len(words) > LONGEST_HEADING:
         return None
-    name = " ".join(_read_inline(words).split())
-    return _Heading(level, name, start, end) if name else None
-
-
-def _read_inline(words: str) -> str:
     for _ in range(2):  # a badge is an image within a link
         words = _IMAGE_OR_LINK.sub(r"\1", words)
-    return _MARKUP.sub("", _ANCHOR.sub("", words))
+    name = " ".join(_MARKUP.sub("", _ANCHOR.sub("", words)).split())
+    return _Heading(level, name, start, end) if name else None

@@ -58,7 +58,11 @@ class _UnitChunker(Slicing):
 
     def spans(self, text: str) -> Iterator[Span]:
         """Yield where the chunks begin and end and where the new text of each begins."""
-        layout = self._lay_out(text)
+        if self.unit == "words":
+            layout = Layout(text, self.limit, LONGEST_WORD, self._coarsest, measure_words)
+        else:
+            longest = max(1, min(LONGEST_WORD, self.limit // 4))
+            layout = Layout(text, self.limit, longest, self._coarsest, measure_characters)
         fresh = 0
         while fresh < layout.count:
             first = layout.overlap_start(fresh, self.overlap)
@@ -73,21 +77,15 @@ class _UnitChunker(Slicing):
             return None
         return replace(self, limit=limit, overlap=min(self.overlap, limit - 1))
 
-    def _lay_out(self, text: str) -> Layout:
-        if self.unit == "words":
-            return Layout(text, self.limit, LONGEST_WORD, self._coarsest, measure_words)
-        longest = max(1, min(LONGEST_WORD, self.limit // 4))
-        return Layout(text, self.limit, longest, self._coarsest, measure_characters)
-
 
 @dataclass(frozen=True)
 class SimpleChunker(_UnitChunker):
     """Fill every chunk with whole words up to the limit.
 
-    limit and overlap are counted in the unit, "words" or "characters". overlap is the most that a chunk
-    repeats of the end of the one before it, always whole words. A word is a run of characters without
-    white space; one of more than 50 characters counts as several and is cut only if it is above the
-    limit by itself. Each ideograph counts as a word. The default fits models that read 256 tokens.
+    `limit` and `overlap` are counted in the `unit`, "words" or "characters". A chunk repeats at most
+    `overlap` of the end of the one before it, always whole words. A word is a run of characters without white
+    space; one of more than 50 characters counts as several, and is cut only if it is above the limit by
+    itself. Each ideograph counts as a word. The default fits models that read 256 tokens.
 
     Raises ValueError for an option that is out of its range.
     """

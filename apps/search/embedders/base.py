@@ -1,9 +1,8 @@
 """BaseEmbedder: what every embedder promises, and the checks that hold it to the promise.
 
-A new embedder subclasses BaseEmbedder, sets `dimensions` and `model_id`, and writes `embed_batch`. It is then
-named as BACKEND in settings.EMBEDDINGS, and `tests/embedders/contract.py` tells whether it keeps the promise.
-One that has a tokenizer also writes `token_limit`, `count_tokens` and `find_tokens`, so that texts can be cut
-by what it reads.
+To add an embedder, subclass BaseEmbedder, set `dimensions` and `model_id`, write `embed_batch`, and name the
+class as BACKEND in settings.EMBEDDINGS. `tests/embedders/contract.py` tests whether it keeps the promise. If
+it has a tokenizer, write `token_limit`, `count_tokens` and `find_tokens`, too: texts are then cut by tokens.
 """
 
 import itertools
@@ -31,7 +30,7 @@ class EmbedderOptions(TypedDict, total=False):
 
 
 class EmbeddingError(Exception):
-    """An embedder could not do its work: weights missing or wrong, service failed, result not usable.
+    """An embedder could not do its work: weights are missing, a service failed, a result is unusable.
 
     `status` is the HTTP status of a service that answered with one, otherwise None.
     """
@@ -42,7 +41,7 @@ class EmbeddingError(Exception):
 
 
 class EmbeddingUnavailableError(EmbeddingError):
-    """No text can be embedded just now; `retry_after` are the seconds that the service asks to wait."""
+    """No text can be embedded just now; the service asks to wait `retry_after` seconds, if it says so."""
 
     def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message, status)
@@ -69,8 +68,8 @@ class BaseEmbedder(ABC):
     - `is_worth_caching`: whether finding a stored vector is quicker than making it again.
     - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
 
-    An instance lives as long as its process and serves all threads. Making one must be cheap, because system
-    checks do it: load weights on first use, with `weights.once_per_process`.
+    An instance lives as long as its process and serves all threads. Making one must be cheap, since system
+    checks do so: load weights on first use, with `weights.once_per_process`.
     """
 
     dimensions: int
@@ -154,7 +153,12 @@ class BaseEmbedder(ABC):
 
     def _embed(self, texts: Sequence[str], prefix: str, *, start: int) -> Vectors:
         for position, text in enumerate(texts, start):
-            _check_text(text, position)
+            if not isinstance(text, str):
+                raise InvalidTextError(position, f"must be a str, not {type(text).__name__}")
+            if not text.strip():
+                raise InvalidTextError(position, "is empty or blank")
+            if reason := find_bad_character(text):
+                raise InvalidTextError(position, reason)
         try:
             result = self.embed_batch([prefix + text for text in texts])
         except InvalidTextError as error:
@@ -162,36 +166,24 @@ class BaseEmbedder(ABC):
         return self._check_vectors(result, len(texts), start)
 
     def _check_vectors(self, result: npt.ArrayLike, count: int, start: int) -> Vectors:
-        vectors = self._read_numbers(result, count)
+        try:
+            vectors = np.asarray(result, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise self._unexpected(count, f"something else ({str(error)[:120]})") from error
         if vectors.shape != (count, self.dimensions):
             raise self._unexpected(count, f"an array of shape {vectors.shape}")
         largest = np.abs(vectors).max(axis=1, keepdims=True)
-        self._refuse_first(~np.isfinite(largest), "holds NaN or an infinite number", count, start)
-        self._refuse_first(largest == 0, "is all zeros", count, start)
+        for faulty, fault in (
+            (~np.isfinite(largest), "holds NaN or an infinite number"),
+            (largest == 0, "is all zeros"),
+        ):
+            if faulty.any():
+                position = start + int(faulty.argmax())
+                raise self._unexpected(count, f"for the text at position {position} a vector that {fault}")
         # Divided by its largest number first, no vector over- or underflows when it is squared.
         scaled = vectors / largest
         return (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
 
-    def _read_numbers(self, result: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
-        try:
-            return np.asarray(result, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise self._unexpected(count, f"something else ({str(error)[:120]})") from error
-
-    def _refuse_first(self, faulty: npt.NDArray[np.bool_], fault: str, count: int, start: int) -> None:
-        if faulty.any():
-            position = start + int(faulty.argmax())
-            raise self._unexpected(count, f"for the text at position {position} a vector that {fault}")
-
     def _unexpected(self, count: int, got: str) -> EmbeddingError:
         expected = f"{count} x {self.dimensions} finite numbers, no vector all zeros"
         return EmbeddingError(f"{type(self).__name__} ({self.model_id}): expected {expected}; got {got}.")
-
-
-def _check_text(text: object, position: int) -> None:
-    if not isinstance(text, str):
-        raise InvalidTextError(position, f"must be a str, not {type(text).__name__}")
-    if not text.strip():
-        raise InvalidTextError(position, "is empty or blank")
-    if reason := find_bad_character(text):
-        raise InvalidTextError(position, reason)

@@ -18,8 +18,7 @@ from .base import BaseEmbedder, EmbeddingError
 from .entries import check_groups, get_embedder_options, get_entry, is_in_settings, misconfigured
 from .limits import get_limits
 
-# Those of the settings hold weights and are as few as the settings say; the tenants' come and go.
-LENT_EMBEDDERS = 100
+LENT_EMBEDDERS = 100  # of tenants, which come and go; those of the settings are few, and all are kept
 
 _embedders: dict[str, BaseEmbedder] = {}
 _lent: OrderedDict[str, BaseEmbedder] = OrderedDict()
@@ -65,7 +64,7 @@ def validate_embedding_settings(alias: str) -> BaseEmbedder:
 
 
 def _make_key(backend: str, options: Mapping[str, Any]) -> str:
-    """Hashed, since the options may hold a key and what is in a dict turns up in a debugger's output."""
+    """Return a digest: options may hold a secret, and the keys of a dict turn up in a debugger's output."""
     named = {str(name): value for name, value in options.items()}
     text = json.dumps([backend, named], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()

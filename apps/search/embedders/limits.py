@@ -1,4 +1,4 @@
-"""How much an embedder may be asked, and what it costs: LIMITS of an entry."""
+"""What a service allows and what it costs: LIMITS of an entry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,9 +11,9 @@ from .entries import get_entry, misconfigured
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service allows and asks for; None where nobody said.
+    """What a service allows and asks for; None for what the entry does not say.
 
-    `price_per_million_tokens` is in the currency that the operator thinks in.
+    `price_per_million_tokens` is in whatever currency the operator uses.
     """
 
     requests_per_minute: int | None = None

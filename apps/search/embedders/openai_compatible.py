@@ -51,11 +51,11 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
     - `base_url`: address of the API without `/embeddings`, such as `http://localhost:11434/v1`.
     - `model`, `dimensions`: the service's name for the model, and how many numbers its vectors have.
     - `send_dimensions`: ask the service to shorten its vectors to `dimensions`; some services refuse that.
-    - `api_key`, or `api_key_env`: the key, or the environment variable that holds it. A service that wants no
-      key takes any.
+    - `api_key`, or `api_key_env`: the key, or the environment variable that holds it. A service without keys
+      takes any.
     - `timeout`: seconds to wait for connection or answer at each attempt; `max_retries`: attempts after the
       first.
-    - `max_input_bytes`: a text is cut after so many bytes of UTF-8, as services refuse what is too long.
+    - `max_input_bytes`: a text is cut after so many bytes of UTF-8, since services refuse longer ones.
     """
 
     advice = ADVICE
@@ -93,7 +93,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self.model_id = f"{self.model}:{self.dimensions}:{self.max_input_bytes}@{self.base_url}"
         self._api_key = _require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
-        self._get_hurried_client = once_per_process(self._hurry_client)
+        self._get_hurried_client = once_per_process(self._open_hurried_client)
         self._pause = Pause()
 
     @property
@@ -117,22 +117,17 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
             base_url=self.base_url, api_key=self._api_key, timeout=self.timeout, max_retries=self.max_retries
         )
 
-    def _hurry_client(self) -> "openai.OpenAI":
+    def _open_hurried_client(self) -> "openai.OpenAI":
         timeout = min(self.timeout, HURRIED_TIMEOUT)
         return self._get_client().with_options(timeout=timeout, max_retries=0)
-
-    def _choose_client(self) -> "openai.OpenAI":
-        if not is_hurried():
-            return self._get_client()
-        if seconds := self._pause.seconds_left:
-            raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
-        return self._get_hurried_client()
 
     def _request(self, texts: list[str]) -> list[Any]:
         import openai
 
         dimensions = self.dimensions if self.send_dimensions else openai.omit
-        client = self._choose_client()
+        if (seconds := self._pause.seconds_left) and is_hurried():
+            raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
+        client = self._get_hurried_client() if is_hurried() else self._get_client()
         try:
             answer = client.embeddings.create(
                 input=texts, model=self.model, encoding_format="float", dimensions=dimensions
@@ -156,8 +151,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         if not all(isinstance(index, int) for index in indexes) or sorted(indexes) != list(range(count)):
             expected = f"expected {count} vectors with the indexes 0 to {count - 1}"
             raise self._failure(f"{expected}, got {len(items)} with the indexes {_shorten(str(indexes))}")
-        in_order = sorted(items, key=lambda item: item.index)
-        return [self._check_length(getattr(item, "embedding", None)) for item in in_order]
+        items.sort(key=lambda item: item.index)
+        return [self._check_length(getattr(item, "embedding", None)) for item in items]
 
     def _check_length(self, vector: object) -> list[Any]:
         if isinstance(vector, list) and len(vector) == self.dimensions:
@@ -195,9 +190,9 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
 
 
 def _read_retry_after(error: Exception) -> float | None:
-    """The seconds of a Retry-After header, RFC 9110, 10.2.3; a date, which few services send, is not read.
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), at most a day; dates are not read.
 
-    At most a day of them: what a tenant's own service says might be no time that anything can be put off to.
+    A tenant's own service may say anything, and tasks cannot be put off beyond what a date can hold.
     """
     headers = getattr(getattr(error, "response", None), "headers", {})
     seconds = headers.get("retry-after", "")
@@ -205,7 +200,7 @@ def _read_retry_after(error: Exception) -> float | None:
 
 
 def _require_url(value: object) -> str:
-    # The whole of it, so no user, password or query can hide in it; nor is it repeated, as it may hold them.
+    # The whole URL must match, so that no password hides in it; and the error does not repeat it, as it may.
     url = require_text("base_url", value)
     if URL.fullmatch(url):
         return url.rstrip("/")

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-HURRIED_TIMEOUT = 5.0  # seconds; a search by words answers meanwhile
-PAUSE = 10.0  # seconds in which a service that just failed is not asked again by anybody in a hurry
+HURRIED_TIMEOUT = 5.0  # seconds; after them, a search by words answers
+PAUSE = 10.0  # seconds for which nobody in a hurry asks a service that just failed
 
 _hurried: ContextVar[bool] = ContextVar("hurried", default=False)
 
 
 @contextmanager
 def in_a_hurry() -> Iterator[None]:
-    """Ask services once and wait for a few seconds only, within the block.
+    """Ask services only once within the block, and wait only a few seconds.
 
-    For searches that have another way to answer. A service that failed a moment ago is not asked at all, so
-    that one that is down does not hold up a server's threads.
+    For searches that have another way to answer. A service that failed a moment ago is not asked at all, so a
+    dead service does not hold up the server's threads.
     """
     token = _hurried.set(True)
     try:
@@ -26,7 +26,7 @@ def in_a_hurry() -> Iterator[None]:
 
 
 def is_hurried() -> bool:
-    """Return whether the caller has other things to do than wait."""
+    """Return whether the caller is in a hurry."""
     return _hurried.get()
 
 
@@ -46,5 +46,5 @@ class Pause:
 
     @property
     def seconds_left(self) -> float:
-        """How long the service is still left alone; 0 when it may be asked."""
+        """For how long the service is still left alone; 0 when it may be asked."""
         return max(0.0, self._until - time.monotonic())

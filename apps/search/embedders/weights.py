@@ -1,4 +1,4 @@
-"""Find, verify and load the weights that installed packages carry."""
+"""Finds, verifies and loads the weights inside installed packages."""
 
 import functools
 import hashlib
@@ -32,7 +32,7 @@ def once_per_process[**P, T](load: Callable[P, T]) -> Callable[P, T]:
 
 
 def find_package_file(package: str, path: str, *, install: str) -> Path:
-    """Return where an installed top-level package keeps a file, without importing the package.
+    """Return the path of a file in an installed top-level package, without importing the package.
 
     Raises EmbeddingError that says to install `install` if the package or the file is missing.
     """

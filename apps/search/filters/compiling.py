@@ -1,7 +1,7 @@
 """From conditions to SQL. Keys and values are parameters; only the operators below are text of a statement.
 
-No condition is ever NULL and no one can fail on a row, so NOT means "all other rows". Operators and their
-rules: PostgreSQL's manual, "JSON Functions and Operators" and "jsonb Containment and Existence".
+No condition is ever NULL and none can fail on a row, so NOT means "all other rows". For the operators see
+PostgreSQL's manual, "JSON Functions and Operators" and "jsonb Containment and Existence".
 """
 
 from collections.abc import Callable, Mapping
@@ -61,36 +61,16 @@ def _is_in(keys: Keys, values: list[Any]) -> Q:
     return Q(_infix("@>", F("metadata"), Func(objects, function="ANY")))
 
 
-def _contains(keys: Keys, value: Any) -> Q:
-    return _equals(keys, value if isinstance(value, dict | list) else [value])
-
-
 def _compare(operator: str) -> Callable[[Keys, Any], Q]:
     def compile_comparison(keys: Keys, value: Any) -> Q:
         if is_number(value):
             holds = _infix(operator, get_value(keys), Value(value, JSONField()))
             return Q(has_type(keys, "number")) & Q(holds)
-        return Q(has_type(keys, "string")) & Q(_infix(operator, _get_text(keys), Value(value)))
+        text = _infix("->>", get_value(keys[:-1]), Value(keys[-1]), TextField())
+        # Whatever the database's collation is, strings compare by code point.
+        return Q(has_type(keys, "string")) & Q(_infix(operator, Collate(text, "C"), Value(value)))
 
     return compile_comparison
-
-
-def _between(keys: Keys, ends: list[Any]) -> Q:
-    low, high = ends
-    return _compare(">=")(keys, low) & _compare("<=")(keys, high)
-
-
-def _like(keys: Keys, pattern: str) -> Q:
-    return _compare("LIKE")(keys, pattern)
-
-
-def _exists(keys: Keys, wanted: bool) -> Q:
-    return Q(has_value(keys)) if wanted else ~Q(has_value(keys))
-
-
-def _get_text(keys: Keys) -> Any:
-    # Whatever the database's collation is, strings compare by code point.
-    return Collate(_infix("->>", get_value(keys[:-1]), Value(keys[-1]), TextField()), "C")
 
 
 def _infix(operator: str, left: Any, right: Any, output_field: Field | None = None) -> Any:
@@ -116,8 +96,8 @@ COMPILERS: dict[str, Callable[[Keys, Any], Q]] = {
     "gte": _compare(">="),
     "in": _is_in,
     "nin": lambda keys, values: ~_is_in(keys, values),
-    "between": _between,
-    "exists": _exists,
-    "contains": _contains,
-    "like": _like,
+    "between": lambda keys, ends: _compare(">=")(keys, ends[0]) & _compare("<=")(keys, ends[1]),
+    "exists": lambda keys, wanted: Q(has_value(keys)) if wanted else ~Q(has_value(keys)),
+    "contains": lambda keys, value: _equals(keys, value if isinstance(value, dict | list) else [value]),
+    "like": _compare("LIKE"),
 }

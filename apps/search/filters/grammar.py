@@ -1,4 +1,4 @@
-"""From what a caller wrote to conditions and groups of them."""
+"""From the JSON of a filter to conditions and groups of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_KEY_LENGTH = 1_000  # characters
 
 @dataclass(frozen=True)
 class Condition:
-    """One operator on the value that stands under `keys`, from the outermost object inwards."""
+    """One operator on the value under `keys`, which lead from the outermost object inwards."""
 
     keys: tuple[str, ...]
     operator: str
@@ -54,7 +54,7 @@ type Filter = Condition | All | Some | Not
 def parse_filter(value: object) -> Filter:
     """Return the filter that a JSON object stands for; see `apps.search.filters` for the grammar.
 
-    An empty object is no restriction. Raises InvalidFilterError, which leads to the first fault.
+    An empty object restricts nothing. Raises InvalidFilterError, whose path leads to the first fault.
     """
     if isinstance(value, Mapping) and not value:
         return All(())

@@ -24,7 +24,7 @@ _NAMES = {
 
 
 class InvalidFilterError(ValueError):
-    """A filter cannot be used: `path` leads to the fault, `reason` says what it is and what is allowed.
+    """A filter cannot be used: `path` leads to the fault, `reason` says what is wrong and what is allowed.
 
     A path looks like `and[1].year.gte`; it is empty where the whole filter is at fault.
     """
@@ -60,7 +60,7 @@ def check_text(text: str, path: str) -> str:
 
 
 def check_name(name: Any, path: str) -> str:
-    """Return the key of an object, which `path` leads to; raise InvalidFilterError for what is none."""
+    """Return a key of an object; raise InvalidFilterError for what cannot be one."""
     if not isinstance(name, str):
         raise InvalidFilterError(path, f"is {name_type(name)}; a key must be a string.")
     return check_text(name, path)

@@ -27,12 +27,18 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="leave it to the workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Go through the tenants and their indexes, with a progress bar; one that fails stops no other."""
+        """Go through the tenants and their indexes, with a progress bar; a failing tenant stops no other."""
+        known, named = get_index_names(), options["index"]
+        if named is not None and named not in known:
+            listed = ", ".join(known) or "none"
+            raise CommandError(f"--index: There is no index {named!r}. Known indexes: {listed}.")
         failures = []
-        indexes = _get_indexes(options["index"])
         for tenant in each_tenant(options):
             try:
-                self._deal_with(tenant.schema_name, indexes, options)
+                for index in [named] if named else known:
+                    self._deal_with(tenant.schema_name, index, options["space"], options["queue"])
+                if not options["queue"]:
+                    enqueue_maintenance()
             except CommandError as error:
                 if not options["all"]:
                     raise
@@ -40,42 +46,21 @@ class Command(BaseCommand):
         if failures:
             raise CommandError("\n".join(failures))
 
-    def _deal_with(self, schema: str, indexes: list[str], options: dict[str, Any]) -> None:
-        for index in indexes:
-            if options["queue"]:
-                self.stdout.write(_queue(schema, index, options["space"]))
-                continue
-            changed = self._rebuild(schema, index, options["space"])
+    def _deal_with(self, schema: str, index: str, space: str | None, is_queued: bool) -> None:
+        try:
+            get_provider(index, space=space)
+        except ImproperlyConfigured as error:
+            raise CommandError(f"--space: {error}") from error
+        if not is_queued:
+            with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
+                changed = rebuild_index(index, space=space, progress=bar.update)
             self.stdout.write(f"{schema}: index {index}: {changed} documents changed")
-        enqueue_maintenance()
-
-    def _rebuild(self, schema: str, index: str, space: str | None) -> int:
-        _check(index, space)
-        with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
-            return rebuild_index(index, space=space, progress=bar.update)
-
-
-def _get_indexes(named: str | None) -> list[str]:
-    known = get_index_names()
-    if named is None:
-        return known
-    if named not in known:
-        listed = ", ".join(known) or "none"
-        raise CommandError(f"--index: There is no index {named!r}. Known indexes: {listed}.")
-    return [named]
-
-
-def _queue(schema: str, index: str, space: str | None) -> str:
-    _check(index, space)
-    written = get_written_spaces()
-    if space and space not in written:
-        raise CommandError(f"--space: {schema} writes to {', '.join(written)}; workers fill no other space.")
-    runs = [start_run(index, alias) for alias in ([space] if space else written)]
-    return "\n".join(f"{schema}: run {run.pk}, {run}" for run in runs)
-
-
-def _check(index: str, space: str | None) -> None:
-    try:
-        get_provider(index, space=space)
-    except ImproperlyConfigured as error:
-        raise CommandError(f"--space: {error}") from error
+            return
+        written = get_written_spaces()
+        if space and space not in written:
+            raise CommandError(
+                f"--space: {schema} writes to {', '.join(written)}; workers fill no other space."
+            )
+        for alias in [space] if space else written:
+            run = start_run(index, alias)
+            self.stdout.write(f"{schema}: run {run.pk}, {run}")
