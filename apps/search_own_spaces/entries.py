@@ -1,9 +1,6 @@
 """The bound tenant's own spaces as entries, such as settings.EMBEDDINGS holds."""
 
-import time
-from collections import OrderedDict
 from functools import partial
-from threading import Lock
 from typing import Any
 
 from django.db import transaction
@@ -11,13 +8,13 @@ from django.db.models.signals import post_delete, post_save
 
 from apps.search_own_spaces.models import OwnSpace
 from tenants.context import NoTenantError, get_current_schema
+from tenants.memory import TenantMemory
 from tenants.validators import OWN_SPACE_PREFIX
 
 SECONDS = 5.0  # for so long another process believes what was true
 MAX_ENTRIES = 1_000  # of all tenants
 
-_entries: OrderedDict[tuple[str, str], tuple[float, dict[str, Any]]] = OrderedDict()
-_lock = Lock()
+_entries: TenantMemory[dict[str, Any] | None] = TenantMemory(seconds=SECONDS, size=MAX_ENTRIES)
 
 
 def find_entry(alias: str) -> dict[str, Any] | None:
@@ -27,13 +24,13 @@ def find_entry(alias: str) -> dict[str, Any] | None:
     """
     if not alias.startswith(OWN_SPACE_PREFIX):
         return None
-    key = (get_current_schema(), alias)
-    with _lock:
-        since, entry = _entries.get(key, (0.0, None))
-    if entry is not None and time.monotonic() - since < SECONDS:
-        return entry
-    space = OwnSpace.objects.filter(alias=alias).first()
-    return None if space is None else _remember(key, space.make_entry())
+    get_current_schema()  # raises NoTenantError
+
+    def read() -> dict[str, Any] | None:
+        space = OwnSpace.objects.filter(alias=alias).first()
+        return space and space.make_entry()
+
+    return _entries.get(alias, read)
 
 
 def list_aliases() -> list[str]:
@@ -47,7 +44,7 @@ def list_aliases() -> list[str]:
 
 def forget_entry(alias: str) -> None:
     """Read the bound tenant's space anew at the next call, in this process."""
-    _forget((get_current_schema(), alias))
+    _entries.forget(alias)
 
 
 def connect() -> None:
@@ -59,18 +56,4 @@ def connect() -> None:
 def _forget_instance(instance: OwnSpace, **kwargs: Any) -> None:
     forget_entry(instance.alias)
     # Another thread may have read the old row until now.
-    transaction.on_commit(partial(_forget, (get_current_schema(), instance.alias)))
-
-
-def _forget(key: tuple[str, str]) -> None:
-    with _lock:
-        _entries.pop(key, None)
-
-
-def _remember(key: tuple[str, str], entry: dict[str, Any]) -> dict[str, Any]:
-    with _lock:
-        _entries[key] = (time.monotonic(), entry)
-        _entries.move_to_end(key)
-        while len(_entries) > MAX_ENTRIES:
-            _entries.popitem(last=False)
-    return entry
+    transaction.on_commit(partial(forget_entry, instance.alias))

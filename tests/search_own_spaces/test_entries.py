@@ -99,14 +99,14 @@ def test_the_embedders_of_tenants_are_bounded_and_do_not_push_out_the_installati
 
 
 def test_the_entries_of_tenants_are_bounded(in_acme, make_space, monkeypatch):
-    entries = find_entry.__globals__
-    monkeypatch.setitem(entries, "MAX_ENTRIES", 2)
+    entries = find_entry.__globals__["_entries"]
+    monkeypatch.setattr(entries, "size", 2)
 
     for number in range(4):
         make_space(f"own-{number}")
         find_entry(f"own-{number}")
 
-    assert [alias for _, alias in entries["_entries"]] == ["own-2", "own-3"]
+    assert [alias for _, alias in entries._answers] == ["own-2", "own-3"]
     assert MAX_ENTRIES > 2
 
 

@@ -303,7 +303,7 @@ def test_nothing_stored_has_no_recall(in_acme):
 
 
 def test_answers_about_indexes_do_not_pile_up(in_acme, monkeypatch):
-    monkeypatch.setattr(ann_index, "MAX_KNOWN", 3)
+    monkeypatch.setattr(ann_index._known, "size", 3)
 
     for number in range(10):
         ann_index.find_ann_index(PgVectorEmbedding, "default", f"index{number}", 8)

@@ -9,7 +9,6 @@ halfvec halves the ANN index at the same recall and reaches 4,000 dimensions. Be
 indexed, and the whole vectors rank the candidates again (pgvector's manual, "Binary Quantization").
 """
 
-import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,6 +17,7 @@ from django.db.models import Func, IntegerField
 from pgvector.django import HnswIndex, IvfflatIndex
 
 from tenants.context import connection
+from tenants.memory import TenantMemory
 
 MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
 TTL = 15  # seconds for which the catalog's answer is believed
@@ -43,8 +43,8 @@ class AnnIndex:
     has_statistics: bool = False
 
 
-_known: dict[tuple[str, ...], tuple[float, AnnIndex | None]] = {}
-_lengths: dict[tuple[str, ...], tuple[float, int | None]] = {}
+_known: TenantMemory[AnnIndex | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN, keeps_none=True)
+_lengths: TenantMemory[int | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN)
 
 
 def find_ann_index(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
@@ -53,12 +53,8 @@ def find_ann_index(model: Any, space: str, index_name: str, dimensions: int | No
     Believes what it saw up to TTL seconds ago. Both mistakes that follow are harmless: a search that does
     not yet use a new ANN index, and one that still names a dropped one, are exact and therefore slower.
     """
-    key = (connection.schema_name, model._meta.db_table, space, index_name, str(dimensions))
-    expires, found = _known.get(key, (0.0, None))
-    if expires < time.monotonic():
-        found = _look_up(model, space, index_name, dimensions)
-        _remember(_known, key, found)
-    return found
+    key = (model._meta.db_table, space, index_name, dimensions)
+    return _known.get(key, lambda: _look_up(model, space, index_name, dimensions))
 
 
 def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = False) -> int | None:
@@ -66,14 +62,16 @@ def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = Fal
 
     Believes what it saw up to TTL seconds ago, unless it is to look anew.
     """
-    key = (connection.schema_name, model._meta.db_table, space, index_name)
-    expires, found = _lengths.get(key, (0.0, None))
-    if anew or found is None or expires < time.monotonic():
+    key = (model._meta.db_table, space, index_name)
+
+    def read() -> int | None:
         length = Func("vector", function="vector_dims", output_field=IntegerField())
         rows = model.objects.filter(space=space, index_name=index_name)
-        found = rows.values_list(length, flat=True).first()
-        _remember(_lengths, key, found)
-    return found
+        return rows.values_list(length, flat=True).first()
+
+    if anew:
+        _lengths.forget(key)
+    return _lengths.get(key, read)
 
 
 def forget_ann_indexes() -> None:
@@ -112,12 +110,6 @@ def get_declared_ann_index(model: Any) -> HnswIndex | IvfflatIndex | None:
 def get_lists(declared: HnswIndex | IvfflatIndex) -> int:
     """Return an IVFFlat index's number of lists: the one declared, else the server's default."""
     return getattr(declared, "lists", None) or 100
-
-
-def _remember(answers: dict[tuple[str, ...], tuple[float, Any]], key: tuple[str, ...], found: Any) -> None:
-    if len(answers) >= MAX_KNOWN:
-        answers.clear()  # seldom, and they would not live long anyway
-    answers[key] = (time.monotonic() + TTL, found)
 
 
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
