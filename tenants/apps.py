@@ -22,15 +22,16 @@ class TenantsConfig(AppConfig):
 
         from tenants import checks  # noqa: F401
         from tenants.binding.content_types import separate_content_types
+        from tenants.binding.homes import remember_homes
         from tenants.binding.middleware import unbind_tenant
-        from tenants.binding.routers import guard_bulk_writes, remember_tenants
+        from tenants.binding.routers import guard_bulk_writes
         from tenants.binding.signing import separate_signatures
         from tenants.hosts import watch_registry
         from tenants.queue.rows import follow_moved_task
 
         separate_content_types()
         separate_signatures()
-        remember_tenants()
+        remember_homes()
         guard_bulk_writes()
         watch_registry()
         post_init.connect(follow_moved_task, sender=DBTaskResult, dispatch_uid="tenants.moved_tasks")

@@ -1,6 +1,7 @@
 """Embedding tables."""
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.apps import apps
@@ -10,8 +11,9 @@ from django.db import models
 from django.db.models.base import ModelBase
 from pgvector.django import VectorField
 
-from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet, bound_to
-from tenants.context import connection
+from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
+from tenants.binding.homes import check_home, set_home
+from tenants.context import tenant_context
 
 KEY_FIELDS = ["space", "index_name", "document_key"]
 
@@ -81,7 +83,6 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
 
     objects = EmbeddingManager()
 
-    _schema_name: str | None = None
     _tenant: Any = None
 
     class Meta:
@@ -92,24 +93,29 @@ class BasePgVectorEmbedding(models.Model, metaclass=EmbeddingModelBase):
 
     def belongs_to(self, schema_name: str | None, tenant: Any) -> None:
         """Remember where the row was read; a `tenant` is bound whenever the row is read or written again."""
-        self._schema_name, self._tenant = schema_name, tenant
-        self._state.schema_name = schema_name  # type: ignore[attr-defined]  # tenants.binding.routers goes by it
+        self._tenant = tenant
+        set_home(self, schema_name)
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""
-        with bound_to(self._schema_name, self._tenant):
+        with self._bound():
             super().save_base(*args, **kwargs)
-            self._schema_name = connection.schema_name
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """As Django's. Raises TenantMismatchError for a row of another tenant than the one bound."""
-        with bound_to(self._schema_name, self._tenant):
+        with self._bound():
             return super().delete(*args, **kwargs)
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         """As Django's, which also reads deferred fields. Raises TenantMismatchError as `save` does."""
-        with bound_to(self._schema_name, self._tenant):
+        with self._bound():
             super().refresh_from_db(*args, **kwargs)
+
+    def _bound(self) -> AbstractContextManager[None]:
+        if self._tenant is not None:
+            return tenant_context(self._tenant)
+        check_home(self)
+        return nullcontext()
 
 
 class PgVectorEmbedding(BasePgVectorEmbedding):

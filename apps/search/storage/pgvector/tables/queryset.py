@@ -1,7 +1,7 @@
 """Querysets that remember the tenant they were built for."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
@@ -14,20 +14,6 @@ from tenants.context import TenantMismatchError, connection, tenant_context
 
 # Fetching these costs more than a search, and hardly anybody reads them.
 DEFERRED = ("vector", "keywords", "keyword_recipe")
-
-
-@contextmanager
-def bound_to(schema_name: str | None, tenant: Any) -> Iterator[None]:
-    """Run the block with the tenant bound; without a tenant, require that the schema is the bound one.
-
-    Raises TenantMismatchError when it is not.
-    """
-    if tenant is None:
-        check_schema(schema_name)
-        yield
-        return
-    with tenant_context(tenant):
-        yield
 
 
 def check_schema(schema_name: str | None) -> None:
@@ -93,7 +79,10 @@ class TenantQuery(Query):
 
     def bound(self) -> Any:
         """Return a context manager that binds the query's tenant or raises TenantMismatchError."""
-        return bound_to(self.schema_name, self.tenant)
+        if self.tenant is not None:
+            return tenant_context(self.tenant)
+        check_schema(self.schema_name)
+        return nullcontext()
 
 
 class TenantModelIterable(ModelIterable):
