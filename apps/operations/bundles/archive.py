@@ -1,7 +1,7 @@
-"""The archive of a bundle, a compressed tar: written beside its place, read as if an enemy had made it.
+"""The archive of a bundle: a compressed tar, which may come from an enemy.
 
-Nothing is ever unpacked to a path that the archive names. It may hold what its manifest lists, once, with the
-size and the hash that stand there, and nothing else: no folder, link, device or sparse file.
+Nothing is ever unpacked to a path that the archive names. It must hold the members that its manifest lists,
+each once and with that size and hash, and nothing else: no folder, link, device or sparse file.
 """
 
 import gzip
@@ -9,8 +9,8 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import MANIFEST, Content, Manifest, read_manifest, write_manifest
+from apps.operations.bundles.progress import Progress, ignore
 
 LEVEL = 1  # of compression: vectors in digits get 5% smaller at 4, in twice the time
 BLOCK = 1 << 18  # bytes read at once
@@ -25,15 +26,9 @@ HEADERS = 1 << 20  # bytes that the headers of one member may take
 LARGEST_MANIFEST = 1 << 28  # bytes
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
-type Progress = Callable[[int], object]
-
-
-def ignore(count: int) -> None:
-    """Show no progress."""
-
 
 class CheckedReader:
-    """A member's bytes, hashed as they pass by; never more of them than the manifest says."""
+    """Reads a member and hashes it on the way; it reads no more bytes than the manifest says."""
 
     def __init__(self, source: Any, content: Content, progress: Progress = ignore) -> None:
         self.content = content
@@ -58,15 +53,19 @@ class CheckedReader:
         self._progress(len(block))
         return block
 
-    def is_genuine(self) -> bool:
-        """Read what is left and return whether all was what the manifest says."""
+    def skip(self) -> None:
+        """Read what is left."""
         for _ in self:
             pass
+
+    def is_genuine(self) -> bool:
+        """Read what is left, and return whether all of it was what the manifest says."""
+        self.skip()
         return self._digest.hexdigest() == self.content.sha256
 
 
 class ArchiveWriter:
-    """Appends members to an archive that is being made."""
+    """Appends members to a new archive."""
 
     def __init__(self, tar: tarfile.TarFile, manifest: Manifest) -> None:
         self._tar, self._time = tar, int(manifest.made_at.timestamp())
@@ -74,7 +73,7 @@ class ArchiveWriter:
         self._append(MANIFEST, len(text), BytesIO(text))
 
     def add(self, content: Content, source: IO[bytes], progress: Progress = ignore) -> None:
-        """Append a member. Raises BundleError when the source is not what the manifest says, or no more."""
+        """Append a member. Raises BundleError when the source is not what the manifest says."""
         reader = CheckedReader(source, content, progress)
         self._append(content.member, content.bytes, reader)
         if not reader.is_genuine() or source.read(1):
@@ -88,24 +87,18 @@ class ArchiveWriter:
 
 @contextmanager
 def write_archive(path: Path, manifest: Manifest) -> Iterator[ArchiveWriter]:
-    """Make an archive with its manifest; it is at `path`, readable by its owner only, once all is in it.
+    """Make an archive with its manifest. It appears at `path` when all is in it; only its owner may read it.
 
-    When the block fails nothing is left, unless the process is killed: then `.<name>.*.partial` is.
+    A block that fails leaves nothing behind. A killed process leaves `.<name>.*.partial`.
     """
-    with (
-        _new_file(path) as file,
-        gzip.GzipFile("", "wb", LEVEL, file) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        yield ArchiveWriter(tar, manifest)
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         with open(handle, "wb") as file:
-            yield file
+            with (
+                gzip.GzipFile("", "wb", LEVEL, file) as packed,
+                tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            ):
+                yield ArchiveWriter(tar, manifest)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
@@ -114,25 +107,23 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Return the manifest of a bundle.
-
-    Raises BundleError for what is none, and OSError when it cannot be read.
-    """
-    with _opened(path) as archive:
-        return archive.read_manifest()
+    """Return the manifest of a bundle. Raises BundleError for any other file, and OSError."""
+    with gzip.open(path) as packed:
+        return _Archive(packed).read_manifest()
 
 
 def read_members(path: Path, manifest: Manifest, progress: Progress = ignore) -> Iterator[CheckedReader]:
-    """Yield a reader for each member, in the order of the archive; what is not read is read over.
+    """Yield a reader for each member, in the order of the archive. The caller need not read it to its end.
 
-    Raises BundleError for what the manifest does not list, lists otherwise or lists in vain; whether the
-    bytes are right, each reader knows.
+    Raises BundleError when the archive does not have exactly the members that the manifest lists, of these
+    sizes. Each reader knows whether the bytes are right.
     """
     expected = {content.member: content for content in manifest.contents}
-    with _opened(path) as archive:
+    with gzip.open(path) as packed:
+        archive = _Archive(packed)
         if archive.read_manifest() != manifest:
             raise BundleError([f"{path.name} was changed while it was read."])
-        while header := archive.next(HEADERS):
+        while header := archive.next():
             content = expected.pop(header.name, None)
             if content is None:
                 raise BundleError([f"{header.name!r} is not in the manifest, or comes twice."])
@@ -140,14 +131,13 @@ def read_members(path: Path, manifest: Manifest, progress: Progress = ignore) ->
                 raise BundleError([f"{header.name!r} has {header.size} bytes, not {content.bytes}."])
             reader = CheckedReader(archive.open(header), content, progress)
             yield reader
-            for _ in reader:
-                pass
+            reader.skip()
     if expected:
         raise BundleError(f"{name!r} is missing." for name in expected)
 
 
 class _Header(tarfile.TarInfo):
-    """A header of the kinds that a bundle has. What tarfile makes of all the others is not waited for."""
+    """A header of the kinds that a bundle has; any other is refused before tarfile acts on it."""
 
     @classmethod
     def frombuf(cls, *args: Any, **kwargs: Any) -> Self:
@@ -157,28 +147,26 @@ class _Header(tarfile.TarInfo):
         return header
 
 
-class _Metered:
-    """The unpacked bytes. A header could ask for all memory, so no more is read than was `left` for it."""
+class _Archive:
+    """Reads the headers of an archive. A header could ask for all memory, so the bytes for it are limited."""
 
-    def __init__(self, source: gzip.GzipFile) -> None:
-        self.left = HEADERS
-        self._source = source
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._packed, self._allowed = packed, HEADERS
+        options: Any = {"fileobj": self, "mode": "r|", "tarinfo": _Header}
+        with _damage_named():
+            self._tar = tarfile.open(**options)  # noqa: SIM115  # what it reads is closed by the caller
 
     def read(self, size: int) -> bytes:
+        """For tarfile: return unpacked bytes."""
         with _damage_named():
-            block = self._source.read(size)
-        self.left -= len(block)
-        if self.left < 0:
+            block = self._packed.read(size)
+        self._allowed -= len(block)
+        if self._allowed < 0:
             raise BundleError(["a header is larger than any that a bundle has."])
         return block
 
-
-class _Archive:
-    def __init__(self, tar: tarfile.TarFile, source: _Metered) -> None:
-        self._tar, self._source = tar, source
-
-    def next(self, allowance: int) -> tarfile.TarInfo | None:
-        self._source.left = allowance
+    def next(self) -> tarfile.TarInfo | None:
+        self._allowed = HEADERS
         with _damage_named():
             header = self._tar.next()
         if header and header.issparse():
@@ -186,26 +174,16 @@ class _Archive:
         return header
 
     def open(self, header: tarfile.TarInfo) -> IO[bytes]:
-        self._source.left = header.size + HEADERS
+        self._allowed = header.size + HEADERS
         file = self._tar.extractfile(header)
         assert file is not None  # noqa: S101  # it is a plain file
         return file
 
     def read_manifest(self) -> Manifest:
-        header = self.next(HEADERS)
+        header = self.next()
         if header is None or header.name != MANIFEST or not 0 <= header.size <= LARGEST_MANIFEST:
             raise BundleError([f"no bundle: it does not begin with {MANIFEST}."])
         return read_manifest(self.open(header).read())
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[_Archive]:
-    with ExitStack() as stack:
-        source = _Metered(stack.enter_context(gzip.open(path)))
-        options: Any = {"fileobj": source, "mode": "r|", "tarinfo": _Header}
-        with _damage_named():
-            tar = stack.enter_context(tarfile.open(**options))
-        yield _Archive(tar, source)
 
 
 @contextmanager

@@ -1,54 +1,46 @@
-"""Whether a bundle fits: all is looked at before anything is written, and all faults are told at once."""
+"""Checks whether a bundle fits. It looks at everything, writes nothing, and reports all faults at once."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from apps.operations.bundles.archive import Progress, load_manifest, read_members
+from apps.operations.bundles.archive import load_manifest, read_members
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import list_files
 from apps.operations.bundles.manifest import Manifest
 from apps.operations.bundles.parts import find_part_faults
-from apps.operations.bundles.progress import Bar, no_bar
+from apps.operations.bundles.progress import Bar, Progress, no_bar
 from apps.operations.bundles.registration import find_row_faults, make_row
 from apps.operations.bundles.schema import Schema, find_differences, read_fresh_schema
 from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
 
-type Checked = tuple[Manifest, Tenant]
 
+def check_bundle(path: Path, changes: Mapping[str, str], *, bar: Bar = no_bar) -> tuple[Manifest, Tenant]:
+    """Return the manifest of a bundle that fits, and the row, not saved, of the tenant that it would become.
 
-def check_bundle(path: Path, changes: Mapping[str, str], *, bar: Bar = no_bar) -> Checked:
-    """Return the manifest of a bundle that fits, and the row, not saved, that it would be imported to.
-
-    `changes` are fields of the tenant that are to be others. Raises BundleError with all that does not fit,
-    and OSError when the bundle cannot be read.
+    `changes` replace fields of the tenant. Raises BundleError with all that does not fit, and OSError when
+    the bundle cannot be read.
     """
     manifest = load_manifest(path)
+    there = Schema(
+        migrations=set(manifest.migrations),
+        tables={table.name: table.columns for table in manifest.tables},
+        sequences=dict.fromkeys(manifest.sequences, ""),
+    )
     with unbound():
         row = make_row(manifest, changes)
-        faults = [*_find_all(manifest, row)]
+        faults = [
+            *find_row_faults(row, manifest),
+            *_find_left_files(row),
+            *_find_old_pgvector(manifest),
+            *find_differences(there, read_fresh_schema().without(manifest.left_out)),
+            *find_part_faults(manifest),
+        ]
     with bar("checking", manifest.size) as progress:
         faults += _find_damage(path, manifest, progress)
     if faults:
         raise BundleError(faults)
     return manifest, row
-
-
-def _find_all(manifest: Manifest, row: Tenant) -> Iterator[str]:
-    yield from find_row_faults(row, manifest)
-    yield from _find_left_files(row)
-    yield from _find_old_versions(manifest)
-    here = read_fresh_schema().without(manifest.left_out)
-    yield from find_differences(_describe(manifest), here)
-    yield from find_part_faults(manifest)
-
-
-def _describe(manifest: Manifest) -> Schema:
-    return Schema(
-        migrations=set(manifest.migrations),
-        tables={table.name: table.columns for table in manifest.tables},
-        sequences=dict.fromkeys(manifest.sequences, ""),
-    )
 
 
 def _find_left_files(row: Tenant) -> Iterator[str]:
@@ -59,7 +51,7 @@ def _find_left_files(row: Tenant) -> Iterator[str]:
                 yield f"files: {name!r} is in the way of those of {row.schema_name}. Remove what is there."
 
 
-def _find_old_versions(manifest: Manifest) -> Iterator[str]:
+def _find_old_pgvector(manifest: Manifest) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
         (here,) = cursor.fetchone()
@@ -73,7 +65,7 @@ def _parse(version: str) -> tuple[int, ...]:
 
 
 def _find_damage(path: Path, manifest: Manifest, progress: Progress) -> list[str]:
-    """Return which members are not what the manifest says; after one that it does not list, reading ends."""
+    """Return which members are not what the manifest says. One that it does not list ends the reading."""
     faults = []
     try:
         for reader in read_members(path, manifest, progress):

@@ -1,4 +1,4 @@
-"""From a tenant to a bundle."""
+"""Writes a tenant into a bundle."""
 
 import tomllib
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ from typing import IO, Any
 import django
 from django.conf import settings
 
-from apps.operations.bundles.archive import Progress, write_archive
+from apps.operations.bundles.archive import write_archive
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import describe_files, open_file
 from apps.operations.bundles.manifest import Content, FileContent, Manifest, TableContent, Versions
 from apps.operations.bundles.parts import describe_parts, list_left_out, list_waiting
-from apps.operations.bundles.progress import Bar, no_bar
+from apps.operations.bundles.progress import Bar, Progress, no_bar
 from apps.operations.bundles.registration import describe_registration
 from apps.operations.bundles.rows import copy_out, lock_tables, read_sequences, snapshot
 from apps.operations.bundles.schema import (
@@ -29,11 +29,11 @@ from tenants.models import Tenant
 
 
 def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = no_bar) -> Manifest:
-    """Write all that a tenant has into one file, which its owner alone may read; return its manifest.
+    """Write all that a tenant has into one file, which only its owner may read; return its manifest.
 
-    The rows are those of one moment, whoever writes meanwhile. Memory stays small; beside `path`, disk is
-    needed for the rows as text, and then for the bundle. Raises BundleError for a tenant that no bundle can
-    hold whole, and for a file that is there already.
+    The rows are those of one moment, whoever writes meanwhile. Memory stays small. The folder of `path` must
+    have room for the rows as text and for the bundle. Raises BundleError for a tenant that no bundle can hold
+    whole, and for a file that exists already.
     """
     if path.exists():
         raise BundleError([f"{path} exists already."])
@@ -52,7 +52,7 @@ def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = no_bar) -> Manifest:
 
 
 class _Spool:
-    """Rows wait here until all is known that must stand before them."""
+    """Keeps rows on disk until the manifest, which comes before them, is complete."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -107,14 +107,7 @@ def _read_versions() -> Versions:
             "SELECT current_setting('server_version'), extversion FROM pg_extension WHERE extname = 'vector'"
         )
         postgresql, pgvector = cursor.fetchone()
-    return Versions(
-        postgresql=postgresql, pgvector=pgvector, django=django.get_version(), project=_read_project()
-    )
-
-
-def _read_project() -> str:
-    path = Path(settings.BASE_DIR) / "pyproject.toml"
-    if not path.exists():  # an image holds no more than what runs
-        return ""
-    project = tomllib.loads(path.read_text()).get("project", {})
-    return f"{project.get('name', '')} {project.get('version', '')}".strip()
+    path = Path(settings.BASE_DIR) / "pyproject.toml"  # which an image does not hold
+    project = tomllib.loads(path.read_text()).get("project", {}) if path.exists() else {}
+    name = f"{project.get('name', '')} {project.get('version', '')}".strip()
+    return Versions(postgresql=postgresql, pgvector=pgvector, django=django.get_version(), project=name)

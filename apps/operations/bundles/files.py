@@ -9,9 +9,10 @@ from typing import Any
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from apps.operations.bundles.archive import BLOCK, CheckedReader, Progress, ignore
+from apps.operations.bundles.archive import BLOCK, CheckedReader
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import FOLDER, FileContent, find_name_faults
+from apps.operations.bundles.progress import Progress, ignore
 
 
 def list_files(folder: str = "") -> Iterator[str]:
@@ -25,7 +26,7 @@ def list_files(folder: str = "") -> Iterator[str]:
 def describe_files(progress: Progress = ignore) -> list[FileContent]:
     """Return all files with their sizes and hashes.
 
-    Raises BundleError for names that a bundle cannot hold, and links that lead out of the tenant's folder.
+    Raises BundleError for names that a bundle cannot hold and for links that lead out of the tenant's folder.
     """
     names = list(list_files())
     faults = [f"file {name!r} {fault}." for name in names for fault in find_name_faults(name)]
@@ -44,7 +45,7 @@ def open_file(name: str) -> Any:
 
 
 def save_file(reader: CheckedReader) -> None:
-    """Store a member. Raises BundleError when it is not what the manifest says, or its name is taken."""
+    """Store a member. Raises BundleError when its bytes are wrong or its name is taken."""
     name = reader.content.member.removeprefix(FOLDER)
     stored = default_storage.save(name, File(reader, name))  # type: ignore[arg-type]
     if stored != name:

@@ -1,12 +1,12 @@
-"""From a bundle to a tenant.
+"""Makes a tenant of a bundle.
 
-A row in the state `provisioning` takes the name first. Everything else is one transaction but for an empty
-schema and the files, and the domain is part of it, so no request ever meets half a tenant. What a killed
-import leaves is taken over by the next.
+A row in the state `provisioning` takes the name first. Everything else, except for an empty schema and the
+files, is one transaction. The domain is part of it, so no request ever meets half a tenant. The next import
+takes over what a killed one left.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +14,20 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
-from apps.operations.bundles.archive import Progress, read_members
+from apps.operations.bundles.archive import read_members
 from apps.operations.bundles.checking import check_bundle
 from apps.operations.bundles.files import delete_files, save_file
-from apps.operations.bundles.indexes import MANY, analyze, drop_indexes, make_indexes
 from apps.operations.bundles.manifest import Manifest, TableContent
 from apps.operations.bundles.parts import enqueue_waiting, finish_parts
-from apps.operations.bundles.progress import Bar, no_bar
+from apps.operations.bundles.progress import Bar, Progress, no_bar
 from apps.operations.bundles.registration import reserved
 from apps.operations.bundles.rows import (
+    MANY,
+    analyze,
     copy_in,
+    drop_indexes,
     empty_tables,
+    make_indexes,
     refusals_named,
     set_sequence,
     use_plain_formats,
@@ -39,7 +42,7 @@ from tenants.provisioning.template import create_schema
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import: the tenant, its owner's invitation if one was asked for, and lines to print."""
+    """The tenant that an import made, the link that invites its owner ("" for none), and lines to print."""
 
     tenant: Tenant
     link: str = ""
@@ -55,10 +58,9 @@ def import_tenant(
 ) -> Imported:
     """Make a tenant of a bundle, after everything has been checked.
 
-    `changes` are fields of the tenant that are to be others: `subdomain` and `name` for a copy; a new
-    `owner_email` is invited. Where the host is not the one that the bundle comes from, the tenant is a copy
-    and what authenticates at the original does not count here, unless `is_moved`. Raises BundleError with all
-    that does not fit, and leaves nothing then.
+    `changes` replace fields of the tenant: `subdomain` and `name` for a copy; a new `owner_email` is invited.
+    With another host the tenant is a copy, and nobody can sign in with what authenticates at the original,
+    unless `is_moved`. Raises BundleError with all that does not fit; nothing is left behind then.
     """
     changes = changes or {}
     manifest, tenant = check_bundle(path, changes, bar=bar)
@@ -69,32 +71,26 @@ def import_tenant(
             with tenant_context(tenant), owner_rights():
                 with bar("importing", manifest.size) as progress:
                     _load(path, manifest, tenant.schema_name, progress)
-                remarks = [*_name_hosts(manifest), *finish_parts(is_copy=is_copy)]
+                remarks = finish_parts(is_copy=is_copy)
                 enqueue_waiting(manifest.tasks)
             link = _open(tenant, manifest, invites="owner_email" in changes)
-    return Imported(tenant, link, remarks)
-
-
-def _name_hosts(manifest: Manifest) -> Iterator[str]:
-    """Hosts are not taken over by themselves: where they lead to is decided by whoever has their DNS."""
+    # Where these lead to is decided by their DNS.
     if others := sorted(set(manifest.tenant.domains) - {manifest.tenant.hostname}):
-        yield f"It had other hosts, too: {', '.join(others)}. Add them in the operators' admin."
+        remarks.insert(0, f"It had other hosts, too: {', '.join(others)}. Add them in the operators' admin.")
+    return Imported(tenant, link, remarks)
 
 
 @contextmanager
 def _undone_if_it_fails(tenant: Tenant) -> Iterator[None]:
     """Begin with nothing, whatever a killed import left, and leave nothing, not even the row."""
-    with ExitStack() as undo:
-        undo.callback(_discard, tenant)
+    try:
         _empty(tenant)
         yield
-        undo.pop_all()
-
-
-def _discard(tenant: Tenant) -> None:
-    connection.set_schema_to_public()
-    _empty(tenant)
-    tenant.delete()
+    except BaseException:
+        connection.set_schema_to_public()
+        _empty(tenant)
+        tenant.delete()
+        raise
 
 
 def _empty(tenant: Tenant) -> None:

@@ -1,7 +1,7 @@
-"""The first member of a bundle: what it holds, where that comes from, and what it needs to be of use.
+"""The first member of a bundle: what the bundle holds, where it comes from, and what it needs.
 
-A bundle may come from anywhere, so everything that is read is checked here: nothing is unknown, missing or of
-another type, no member comes twice, and no file has a name that leads out of its folder.
+A bundle may come from anywhere, so everything that is read is checked here: no key is unknown, missing or of
+another type, no member comes twice, and no file's name leads out of its folder.
 """
 
 import re
@@ -27,7 +27,7 @@ from apps.operations.bundles.errors import BundleError
 FORMAT = 1
 MANIFEST = "manifest.json"
 FOLDER = "media/"  # of the tenant's files
-SHOWN_FAULTS = 20  # of a manifest that is none
+SHOWN_FAULTS = 20
 
 BIGINT = 2**63
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -62,7 +62,7 @@ class TableContent(Content):
 
     @property
     def member(self) -> str:
-        """`tables/<name>.copy`; characters that are no part of a name in a path are quoted as in a URL."""
+        """`tables/<name>.copy`, with the name quoted as in a URL."""
         return f"tables/{quote(self.name, safe='')}.copy"
 
 
@@ -85,7 +85,7 @@ class Sequence(Part):
 
 
 class Versions(Part):
-    """The software that made the bundle, for whoever must find out why it does not fit."""
+    """The software that made the bundle: it helps to find out why a bundle does not fit."""
 
     postgresql: str
     pgvector: str
@@ -94,7 +94,7 @@ class Versions(Part):
 
 
 class Registration(Part):
-    """What the registry knows of the tenant; `fields` is what an operator may edit there."""
+    """What the registry knows of the tenant; `fields` are those that an operator may edit."""
 
     schema_name: str
     hostname: str
@@ -113,7 +113,7 @@ class WaitingTask(Part):
 
 
 class Manifest(Part):
-    """All that a bundle says of itself.
+    """Everything that a bundle says about itself.
 
     `left_out` names the tables whose rows stay behind, and `parts` is what the apps add, by app label.
     """
@@ -142,8 +142,9 @@ class Manifest(Part):
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
-        """Refuse a member that comes twice, and a file whose name no storage should see."""
-        faults = [f"{name!r} comes twice." for name in _find_twice(self.contents)]
+        """Refuse a member that comes twice and a file whose name no storage should see."""
+        counts = Counter(content.member for content in self.contents)
+        faults = [f"{name!r} comes twice." for name, count in counts.items() if count > 1]
         faults += [f"{file.name!r} {fault}." for file in self.files for fault in find_name_faults(file.name)]
         if faults:
             raise ValueError(" ".join(faults))
@@ -151,7 +152,7 @@ class Manifest(Part):
 
 
 def find_name_faults(name: str) -> Iterator[str]:
-    """Yield what is wrong with the name of a file: it must stay in its folder and mean the same anywhere."""
+    """Yield what is wrong with a file's name: it must stay in its folder and mean the same everywhere."""
     if any(part in ("", ".", "..") for part in name.split("/")):
         yield "is no path below a folder"
     if "\\" in name or any(category(character) in ("Cc", "Cs") for character in name):
@@ -166,26 +167,20 @@ def write_manifest(manifest: Manifest) -> bytes:
 
 
 def read_manifest(text: bytes) -> Manifest:
-    """Return what the JSON says. Raises BundleError, with all faults, for no manifest of this format."""
+    """Return what the JSON says. Raises BundleError, with all faults, if it is no manifest of this format."""
     if NUL.search(text):
-        raise BundleError([f"{MANIFEST}: it holds a NUL, which PostgreSQL has in no text."])
+        raise BundleError([f"{MANIFEST}: it holds a NUL, which PostgreSQL allows in no text."])
     try:
         if (version := _Version.model_validate_json(text).format) != FORMAT:
             raise BundleError([f"{MANIFEST}: format {version!r}; this code reads format {FORMAT}."])
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise BundleError(_describe(error)) from error
+        # Without the values, which a tenant may have written.
+        faults = error.errors(include_url=False, include_input=False)[:SHOWN_FAULTS]
+        raise BundleError(
+            f"{'.'.join(map(str, (MANIFEST, *fault['loc'])))}: {fault['msg']}" for fault in faults
+        ) from error
 
 
 class _Version(BaseModel):
     format: Any
-
-
-def _find_twice(contents: list[Content]) -> list[str]:
-    return [name for name, count in Counter(content.member for content in contents).items() if count > 1]
-
-
-def _describe(error: ValidationError) -> list[str]:
-    """Return a line for each fault, without the values, which may be what a tenant wrote."""
-    faults = error.errors(include_url=False, include_input=False)[:SHOWN_FAULTS]
-    return [f"{'.'.join(map(str, (MANIFEST, *fault['loc'])))}: {fault['msg']}" for fault in faults]

@@ -1,14 +1,17 @@
-"""Progress of what goes on for long."""
+"""Progress of what takes long."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tqdm import tqdm
 
-from apps.operations.bundles.archive import Progress, ignore
-
-# Called with what is done and how many bytes it has (None: not known); gives what is called with each piece.
+type Progress = Callable[[int], object]  # called with the number of bytes that were just dealt with
+# Called with a label and the number of all bytes, None if it is not known.
 type Bar = Callable[[str, int | None], AbstractContextManager[Progress]]
+
+
+def ignore(count: int) -> None:
+    """Show no progress."""
 
 
 @contextmanager
@@ -19,6 +22,6 @@ def no_bar(label: str, total: int | None) -> Iterator[Progress]:
 
 @contextmanager
 def show_bar(label: str, total: int | None) -> Iterator[Progress]:
-    """Show a bar where a person looks on, and nothing in a log."""
+    """Show a bar on a terminal, and nothing in a log."""
     with tqdm(desc=label, total=total, unit="B", unit_scale=True, disable=None) as bar:
         yield bar.update

@@ -1,25 +1,39 @@
-"""Rows out of a schema and into another, by COPY in text format, which means the same to every PostgreSQL.
+"""Copies rows out of a schema and into another, with their sequences and indexes.
 
-Whatever passes is a stream: the largest table needs no more memory than the smallest. The settings are those
-under which pg_dump writes, so a number or a vector that is read again is the same to the last bit. Sources:
-PostgreSQL's manual, "COPY"; pg_dump.
+COPY writes text, which means the same to every PostgreSQL. Rows are streamed: the largest table needs no more
+memory than the smallest. With pg_dump's settings, numbers and vectors stay the same to the last bit.
+Large tables are filled without their indexes: an ANN index takes some hundred rows a second one by one,
+and many times as many at once. Sources: PostgreSQL's manual, "COPY"; pg_dump.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import IO
+from typing import IO, Any
 
 import psycopg
-from django.db import DatabaseError, transaction
-from psycopg import sql
+from django.db import DatabaseError, OperationalError, transaction
+from psycopg import errors, sql
 
-from apps.operations.bundles.archive import CheckedReader, Progress, ignore
+from apps.operations.bundles.archive import CheckedReader
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import Sequence, TableContent
+from apps.operations.bundles.progress import Progress, ignore
 from apps.operations.bundles.schema import GENERATED
 from tenants.context import connection
 
+MANY = 1_000  # rows of a large table
+MEMORY = 512  # megabytes for making an index, unless the server gives more
+
+# Without those that their statement does not describe fully, such as a constraint's.
+INDEXES = """
+    SELECT c.relname, pg_get_indexdef(indexrelid) FROM pg_index
+    JOIN pg_class c ON c.oid = indexrelid JOIN pg_class t ON t.oid = indrelid
+    WHERE t.relnamespace = %s::regnamespace AND t.relname = ANY(%s)
+        AND NOT (indisclustered OR indisreplident) AND obj_description(indexrelid, 'pg_class') IS NULL
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+    ORDER BY c.relname
+"""
 SESSION = """
     SET LOCAL datestyle = 'ISO, YMD';
     SET LOCAL intervalstyle = 'postgres';
@@ -29,9 +43,9 @@ SESSION = """
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Let the database look as it does now until the end of the block, whoever writes meanwhile.
+    """Show the database as it is now until the end of the block, whoever writes meanwhile.
 
-    In a caller's transaction it looks as the caller sees it.
+    In a caller's transaction it shows what the caller sees.
     """
     is_own = not connection.in_atomic_block
     with transaction.atomic():
@@ -42,12 +56,12 @@ def snapshot() -> Iterator[None]:
 
 
 def use_plain_formats() -> None:
-    """Set, for the transaction, what the text of dates, intervals and floating-point numbers depends on."""
+    """Set, for the transaction, how dates, intervals and floating-point numbers are written."""
     _execute(SESSION)
 
 
 def lock_tables(schema: str, tables: list[str]) -> None:
-    """Keep everybody from changing or dropping the tables until the end of the transaction."""
+    """Keep the tables from being changed or dropped until the end of the transaction."""
     for table in tables:
         _execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(schema, table)))
 
@@ -73,16 +87,13 @@ def copy_out(
 
 
 def empty_tables(schema: str, tables: list[str]) -> None:
-    """Delete all rows; the tables come in the order in which they can be filled."""
+    """Delete all rows. The tables are listed in the order in which they can be filled."""
     for table in reversed(tables):
         _execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, table)))
 
 
 def copy_in(schema: str, table: TableContent, reader: CheckedReader) -> None:
-    """Add the rows to a table of these columns.
-
-    Raises BundleError when PostgreSQL refuses them, or they are not what the manifest says.
-    """
+    """Add rows to a table. Raises BundleError when PostgreSQL refuses them or they are the wrong ones."""
     with refusals_named(f"table {table.name}"), connection.cursor() as cursor:
         with cursor.copy(_copy("COPY {} {} FROM STDIN", schema, table.name, table.columns)) as copy:
             for block in reader:
@@ -106,8 +117,7 @@ def read_sequences(schema: str, names: Iterable[str]) -> dict[str, Sequence]:
 def set_sequence(schema: str, name: str, sequence: Sequence) -> None:
     """Let a sequence go on where the other one would. Raises BundleError for a value that it cannot have.
 
-    Said as DDL and a plain query: where schemas are spread over machines, setval() would not reach the one
-    that holds the sequence.
+    Where schemas are spread over machines, DDL reaches the one that holds the sequence. setval() does not.
     """
     place = sql.Identifier(schema, name)
     restart = sql.SQL("ALTER SEQUENCE {} RESTART WITH {}").format(place, sql.Literal(sequence.last_value))
@@ -117,9 +127,36 @@ def set_sequence(schema: str, name: str, sequence: Sequence) -> None:
             _execute(sql.SQL("SELECT nextval({})").format(sql.Literal(place.as_string())))
 
 
+def drop_indexes(schema: str, tables: list[str]) -> list[str]:
+    """Drop the indexes of these tables; return the statements that make them again."""
+    with connection.cursor() as cursor:
+        cursor.execute(INDEXES, [schema, tables])
+        found = cursor.fetchall()
+        for name, _ in found:
+            cursor.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(schema, name)))
+    return [statement for _, statement in found]
+
+
+def make_indexes(statements: list[str]) -> None:
+    """Make the indexes again, with plenty of memory."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'")
+        (memory,) = cursor.fetchone()
+        cursor.execute(f"SET LOCAL maintenance_work_mem = '{max(memory, MEMORY)}MB'")
+        for statement in statements:
+            _make_index(cursor, statement)
+
+
+def analyze(schema: str, tables: list[str]) -> None:
+    """Tell the planner of the new rows, which it would learn from autovacuum only later."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+
+
 @contextmanager
 def refusals_named(subject: str) -> Iterator[None]:
-    """Turn PostgreSQL's refusals into BundleError, without its text, which quotes what a tenant wrote."""
+    """Turn PostgreSQL's refusals into BundleError, without their text, which quotes what a tenant wrote."""
     try:
         yield
     except (DatabaseError, psycopg.DatabaseError) as error:
@@ -142,3 +179,15 @@ def _copy(command: str, schema: str, table: str, columns: dict[str, str]) -> sql
     listed = sql.SQL("({})").format(sql.SQL(", ").join(copied)) if copied else sql.SQL("")
     options = " WITH (FORMAT text, ENCODING 'UTF8')"
     return sql.SQL(command + options).format(sql.Identifier(schema, table), listed)
+
+
+def _make_index(cursor: Any, statement: str) -> None:
+    """Try again without parallel workers where shared memory is too small for them, as in many containers."""
+    try:
+        with transaction.atomic():
+            cursor.execute(statement)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, errors.DiskFull):
+            raise
+        cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        cursor.execute(statement)
