@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, Validat
 
 from apps.search.conf import conf
 from apps.search.indexing.tasks import (
+    continue_run,
+    index_by_keys,
     maintain_vector_indexes,
+    make_keywords,
 )
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.report import needs_report
@@ -48,6 +51,8 @@ class UsedSpace(BaseModel):
     own_model: str | None = None
 
 
+TASKS = [index_by_keys, continue_run, make_keywords]  # read by apps.operations.bundles.parts, as is EXCLUDE
+EXCLUDE = ["search_cachedvector", "search_cacheuse", "search_servicebudget"]
 USED_SPACES = TypeAdapter(list[UsedSpace])
 
 

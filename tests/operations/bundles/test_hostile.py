@@ -197,7 +197,10 @@ def test_an_archive_that_begins_with_something_else(members, tmp_path, refuse):
         (b"{}", "manifest.json.format: Field required"),
         (b'{"format": 1}', "manifest.json.made_at: Field required"),
         (b'{"format": "1"}', "manifest.json: format '1'; this code reads format 1."),
-        (b'{"format": 1, "x": "\\u0000"}', "manifest.json: it holds a NUL, which PostgreSQL allows in no text."),
+        (
+            b'{"format": 1, "x": "\\u0000"}',
+            "manifest.json: it holds a NUL, which PostgreSQL allows in no text.",
+        ),
         (b"\xff", "manifest.json: Invalid JSON"),
     ],
 )

@@ -13,6 +13,9 @@ from .conftest import COPY
 OLD_PATHS = {
     "apps.search.tasks.index_by_keys": ["notes.note", []],
     "apps.search.tasks.continue_run": [0],
+    "apps.search.switching.advancing.advance_switch": [0],
+    "apps.search.switching.dropping.drop_documents": ["gone"],
+    "apps.search.switching.loose.copy_loose_documents": ["default", "custom"],
     "apps.search.tasks.make_keywords": ["pgvector.pgvectorembedding", "default", "notes"],
 }
 
