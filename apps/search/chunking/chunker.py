@@ -84,7 +84,7 @@ def make_chunker(entry: object, name: str) -> Chunker:
     try:
         given = require_dict("it", entry)
         require_known("key", given, ("BACKEND", "OPTIONS"))
-        chunker_class = import_backend(given.get("BACKEND"), Chunker, "a chunker")
+        chunker_class = import_backend(given.get("BACKEND"), Chunker, "a chunker")  # type: ignore[type-abstract]
         return make_instance(chunker_class, require_dict("OPTIONS", given.get("OPTIONS", {})))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error

@@ -24,7 +24,7 @@ def import_backend[T](backend: object, base: type[T], kind: str) -> type[T]:
         package = base.__module__.rpartition(".")[0]  # which exports it
         raise ValueError(f"BACKEND {backend!r} must be a subclass of {package}.{base.__name__}.")
     if inspect.isabstract(found):
-        methods = ", ".join(sorted(found.__abstractmethods__))
+        methods = ", ".join(sorted(found.__abstractmethods__))  # type: ignore[attr-defined]
         raise ValueError(f"BACKEND {backend!r} is abstract; name a subclass that writes {methods}.")
     return found
 

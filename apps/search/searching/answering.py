@@ -11,15 +11,10 @@ from django.http import HttpRequest
 
 from apps.search.embedders import EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
+from apps.search.filters import compile_filter, count_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_if_possible
-from apps.search.searching.results import (
-    Result,
-    count_values,
-    search_documents,
-    search_objects,
-    search_page,
-)
+from apps.search.searching.results import Result, search_documents, search_objects, search_page
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +41,8 @@ class SearchRequest:
 class SearchAnswer:
     """What was found in which space and mode; `degraded` says, to anybody, why it is not the mode asked for.
 
-    `next` is the cursor of the next page, where there is one.
+    `next` is the cursor of the next page, where there is one. `facets` has, for each key asked for, the 20
+    most frequent values of the documents that fit the filter.
     """
 
     results: list[Result]
@@ -100,14 +96,19 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         except DatabaseError as failure:
             raise error from failure
     is_explained = asked.explain and not degraded
+    provider = get_provider(asked.index)
+    rows = provider.objects.filter(compile_filter(asked.filter))
     return SearchAnswer(
         results=results,
-        space=get_provider(asked.index).space,
+        space=provider.space,
         mode=mode,
         degraded=degraded,
         next=cursor,
         explanation=explain_if_possible(asked.q, asked.index, asked.filter) if is_explained else None,
-        facets=count_values(asked.facets, asked.index, asked.filter),
+        facets={
+            key: [{"value": value, "count": count} for value, count in count_facets(rows, key)]
+            for key in asked.facets
+        },
     )
 
 

@@ -31,9 +31,10 @@ class QueryField(forms.CharField):
 
 
 class SearchForm(forms.Form):
-    """`q`, `index` (`get_default_index`), `limit` (1 to 100, default 10), `filter` (JSON, default none),
-    `mode`: semantic (the default), keyword or hybrid, `after` (a cursor, in semantic mode only), `explain`,
-    and `facets` (up to 10 keys of the metadata, separated by commas).
+    """Validates a search, and makes a SearchRequest of it. Only `q` is required.
+
+    `limit` is 1 to 100, by default 10; `filter` is JSON; `mode` is semantic (the default), keyword or hybrid;
+    `after` is a cursor, in semantic mode only; `facets` are up to 10 keys, separated by commas.
     """
 
     q = QueryField(
@@ -57,11 +58,11 @@ class SearchForm(forms.Form):
     after = forms.CharField(required=False)
 
     def get_request(self) -> SearchRequest:
-        """Return what is asked; for a valid form."""
+        """Return what a valid form asks."""
         return SearchRequest(**self.cleaned_data)
 
     def clean_index(self) -> str:
-        """Accept a known index only; the first one when none is given."""
+        """Accept a known index only; the default one when none is given."""
         known = get_index_names()
         index = self.cleaned_data["index"] or get_default_index()
         if index not in known:
@@ -74,7 +75,7 @@ class SearchForm(forms.Form):
         return self.cleaned_data["limit"] or 10
 
     def clean_mode(self) -> str:
-        """Accept a known mode only; the first one when none is given."""
+        """Accept a known mode only; semantic when none is given."""
         mode = self.cleaned_data["mode"] or MODES[0]
         if mode not in MODES:
             raise ValidationError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
@@ -88,7 +89,7 @@ class SearchForm(forms.Form):
         return data
 
     def clean_facets(self) -> list[str]:
-        """Read the keys, which are separated by commas; the error of a bad one begins with its path."""
+        """Split the keys at the commas; the error of a bad key begins with it."""
         keys = [key.strip() for key in self.cleaned_data["facets"].split(",") if key.strip()]
         if len(keys) > MAX_FACETS:
             raise ValidationError(f"{len(keys)} keys are too many; {MAX_FACETS} are allowed.")
@@ -100,7 +101,7 @@ class SearchForm(forms.Form):
         return keys
 
     def clean_filter(self) -> dict[str, Any] | None:
-        """Read the JSON; the error of a bad filter begins with the path of the fault."""
+        """Read the JSON; the error of a bad filter begins with the path to the fault."""
         text = self.cleaned_data["filter"]
         try:
             return read_filter(text) if text else None

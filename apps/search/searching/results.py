@@ -1,13 +1,13 @@
 """Search results for people and programs: the best chunk of each object, with the object it came from."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Model
 from django.utils.safestring import SafeString
 
-from apps.search.filters import compile_filter, count_facets
+from apps.search.filters import compile_filter
 from apps.search.indexed import Indexed
 from apps.search.indexes.source_objects import Source, get_source_objects
 from apps.search.indexes.sources import parse_key
@@ -22,9 +22,7 @@ from tenants.context import get_current_tenant
 __all__ = [
     "InvalidCursorError",
     "Result",
-    "count_values",
     "find_best_documents",
-    "find_documents",
     "find_similar",
     "get_url",
     "search_documents",
@@ -84,7 +82,7 @@ def search_documents(
     `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
     `apps.search.searching.hybrid`. Raises InvalidFilterError.
     """
-    return _with_sources(find_documents(get_provider(index_name), text, limit, filter, mode), text)
+    return _with_sources(_find(get_provider(index_name), text, limit, filter, mode), text)
 
 
 def search_page(
@@ -119,19 +117,6 @@ def search_objects(
     return [replace(result, words=words) for result in _with_sources(best, text)[:limit]]
 
 
-def find_documents(
-    provider: PgVectorProvider,
-    text: str,
-    limit: int,
-    filter: Mapping[str, Any] | None = None,
-    mode: str = "semantic",
-) -> list[Any]:
-    """Return the best documents of a provider as rows, the best first; see `search_documents`."""
-    condition = compile_filter(filter)  # before anything is embedded
-    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
-    return list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:limit])
-
-
 def find_best_documents(
     provider: PgVectorProvider,
     text: str,
@@ -147,22 +132,9 @@ def find_best_documents(
     returned, even above `limit`, since some objects may be gone.
     """
     best: dict[Hashable, Any] = {}
-    for document in find_documents(provider, text, limit * CHUNKS_PER_OBJECT, filter, mode):
+    for document in _find(provider, text, limit * CHUNKS_PER_OBJECT, filter, mode):
         best.setdefault(get_key(document.document_key), document)
     return list(best.values())
-
-
-def count_values(
-    keys: Iterable[str], index_name: str, filter: Mapping[str, Any] | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each key of the metadata, its 20 most frequent values, as {"value", "count"}.
-
-    Counts the documents that fit the filter; one query for each key. Raises InvalidFilterError.
-    """
-    rows = get_provider(index_name).objects.filter(compile_filter(filter))
-    return {
-        key: [{"value": value, "count": count} for value, count in count_facets(rows, key)] for key in keys
-    }
 
 
 def find_similar(obj: Indexed, limit: int) -> list[Result]:
@@ -179,6 +151,18 @@ def get_url(obj: Model | None) -> str:
     """Return the object's page on the tenant's site, or "" when it has none."""
     get_absolute_url = getattr(obj, "get_absolute_url", None)
     return get_absolute_url() if get_absolute_url else ""
+
+
+def _find(
+    provider: PgVectorProvider,
+    text: str,
+    limit: int,
+    filter: Mapping[str, Any] | None = None,
+    mode: str = "semantic",
+) -> list[Any]:
+    condition = compile_filter(filter)  # before anything is embedded
+    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
+    return list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:limit])
 
 
 def _with_sources(documents: list[Any], text: str) -> list[Result]:
