@@ -75,7 +75,7 @@ def rename(root: Path, title: str, package: str = "") -> list[str]:
 
 def _require_clean_tree(root: Path) -> None:
     try:
-        command = ["git", "-C", str(root), "status", "--porcelain"]
+        command = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"]
         status = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise RenameError(

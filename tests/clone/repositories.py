@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 
 from django.conf import settings
 
 ROOT = settings.BASE_DIR
+PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+IS_TEMPLATE = "-".join(["tenant", "search"]) == PACKAGE  # and not a clone, which was renamed
 PERSON = {
     "GIT_AUTHOR_NAME": "Ann",
     "GIT_AUTHOR_EMAIL": "ann@example.com",

@@ -4,7 +4,9 @@ import tomllib
 import pytest
 
 from tests.clone.howto import write_files
-from tests.clone.repositories import commit, copy_project, edit, git, python
+from tests.clone.repositories import IS_TEMPLATE, commit, copy_project, edit, git, python
+
+pytestmark = pytest.mark.skipif(not IS_TEMPLATE, reason="this is a clone already")
 
 NEXT = "9.8.0"  # the version of the template that the clone merges
 
