@@ -25,13 +25,13 @@ class OwnSpaceAdmin(admin.ModelAdmin):
         return space.describe_key()
 
     def get_fields(self, request: HttpRequest, obj: OwnSpace | None = None) -> list[Any]:
-        """Return what can be filled in; to who may only look, what there is to see."""
+        """Return the fields of the form, or what a person sees who may only look."""
         if obj is None or self.has_change_permission(request, obj):
             return list(super().get_fields(request, obj))
         return [*FIXED, *CHANGEABLE, "key", "checked_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnSpace | None = None) -> list[str]:
-        """Fix on creation what vectors depend on."""
+        """Keep what vectors depend on as it was made."""
         return list(FIXED) if obj else []
 
     @method_decorator(sensitive_post_parameters("api_key"))

@@ -1,10 +1,9 @@
-"""/api/spaces: the spaces that a tenant can be searched by, and those of its own to be made and changed."""
+"""/api/spaces: the spaces that a tenant can search; its own ones can be made, changed and deleted."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.forms import model_to_dict
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -12,9 +11,9 @@ from ninja import Field, Router, Schema, Status
 from pydantic import ConfigDict
 
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form, require
-from apps.search.spaces.space import get_space, list_spaces
+from apps.search.spaces.space import list_spaces
 from apps.search_own_spaces.forms import CHANGEABLE, OwnSpaceForm
-from apps.search_own_spaces.models import OPTIONS, OwnSpace, SpaceInUseError
+from apps.search_own_spaces.models import OPTIONS, OwnSpace, SpaceInUseError, find_dimensions
 from tenants.context import get_current_tenant
 
 router = Router(tags=["spaces"])
@@ -39,7 +38,7 @@ class EndpointOut(Schema):
 
 
 class SpaceOut(Schema):
-    """A space, with what a tenant may know of it; `endpoint` is null for those of the installation."""
+    """What a tenant may know of a space; `endpoint` is null for those of the installation."""
 
     alias: str
     is_own: bool
@@ -49,7 +48,7 @@ class SpaceOut(Schema):
 
 
 class ChangesIn(Schema):
-    """What may be changed of a space; what is left out stays as it is."""
+    """Changes of a space; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,7 +60,7 @@ class ChangesIn(Schema):
 
 
 class SpaceIn(ChangesIn):
-    """A new space. All but what a change may hold is fixed from then on."""
+    """A new space. From then on, only what stands in ChangesIn can be changed."""
 
     alias: str = Field(description="Begins with `own-`.")
     base_url: str = Field(description="Of the API, without /embeddings.")
@@ -126,22 +125,11 @@ def _save(form: OwnSpaceForm, status: int) -> Status:
 
 
 def _describe(alias: str, own: OwnSpace | None) -> dict[str, Any]:
+    shown = (*OPTIONS, *CHANGEABLE, "checked_at")
     return {
         "alias": alias,
         "is_own": own is not None,
         "is_active": get_current_tenant().space == alias,
-        "dimensions": own.dimensions if own else _find_dimensions(alias),
-        "endpoint": _describe_endpoint(own) if own else None,
+        "dimensions": own.dimensions if own else find_dimensions(alias),
+        "endpoint": own and {name: getattr(own, name) for name in shown} | {"key": own.describe_key()},
     }
-
-
-def _describe_endpoint(space: OwnSpace) -> dict[str, Any]:
-    shown = (*OPTIONS, *CHANGEABLE, "checked_at")
-    return {name: getattr(space, name) for name in shown} | {"key": space.describe_key()}
-
-
-def _find_dimensions(alias: str) -> int | None:
-    try:
-        return get_space(alias).embedder.dimensions
-    except ImproperlyConfigured:  # the system checks tell the operators
-        return None

@@ -30,7 +30,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 class GuardedBackend(httpcore2.NetworkBackend):
     """Opens connections to the addresses that `resolve` lets pass, and to no name.
 
-    Who is not encrypted may only ask private addresses, where those are allowed at all: a key must not cross
+    Without encryption it asks private addresses only, where those are allowed at all: a key must not cross
     the internet in the clear.
     """
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django_tenants.utils import get_tenant_model
 
 from apps.search.embedders.openai_compatible import DEFAULT_INPUT_BYTES
 from apps.search.spaces.live_spaces import describe_uses
+from apps.search.spaces.space import get_space
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt, encrypt_again
 from tenants.context import get_current_schema, unbound
@@ -20,7 +21,7 @@ BACKEND = f"{OwnEndpointEmbedder.__module__}.{OwnEndpointEmbedder.__qualname__}"
 TABLE = "pgvector.PgVectorEmbedding"
 MAX_DIMENSIONS = 16_000  # of pgvector's type vector
 MAX_NUMBERS = 1_000_000  # in the answer to one request
-# What vectors depend on never changes: those that are stored already could not be compared with new ones.
+# What vectors depend on never changes: the stored ones could not be compared with new ones.
 OPTIONS = (
     *("base_url", "model", "dimensions", "send_dimensions"),
     *("query_prefix", "document_prefix", "max_input_bytes"),
@@ -31,6 +32,14 @@ SHOWN = 4  # characters of a key, where 12 or more stay hidden
 UNREADABLE = "cannot be read: give it again"
 
 at_least_one = MinValueValidator(1)
+
+
+def find_dimensions(alias: str) -> int | None:
+    """Return how many numbers the vectors of a space have; None where the settings are at fault."""
+    try:
+        return get_space(alias).embedder.dimensions
+    except ImproperlyConfigured:  # the system checks tell the operators
+        return None
 
 
 class SpaceInUseError(Exception):
@@ -102,7 +111,7 @@ class OwnSpace(models.Model):
         return self.alias
 
     def save(self, **options: Any) -> None:
-        """Write the row. A new space begins without documents, whoever had its alias before."""
+        """Write the row. A new space begins without documents, even if another one had its alias before."""
         with transaction.atomic():
             if self._state.adding:
                 self._delete_documents()
@@ -117,18 +126,21 @@ class OwnSpace(models.Model):
             return super().delete(**options)
 
     def clean(self) -> None:
-        """Refuse what no embedder can be made of, and the change of what vectors depend on."""
+        """Refuse options that make no embedder, and changes of what vectors depend on."""
         self.base_url = self.base_url.rstrip("/")
         if self.alias in settings.EMBEDDINGS:
             raise ValidationError({"alias": f"{self.alias!r} is a space of this installation."})
         if not self._state.adding:
-            self._refuse_changes()
+            stored = type(self).objects.values(*FIXED).get(pk=self.pk)
+            if changed := [name for name in FIXED if stored[name] != getattr(self, name)]:
+                reason = "Vectors depend on this. Make another space and switch to that."
+                raise ValidationError(dict.fromkeys(changed, reason))
         self._refuse_options()
 
     def describe_uses(self, *, lock: bool = False) -> list[str]:
         """Return, as sentences, what needs the space; empty when it may be deleted.
 
-        With `lock`, in a transaction, nobody can change the tenant's row until its end.
+        With `lock`, nobody can change the tenant's row until the transaction ends.
         """
         schema = get_current_schema()
         with unbound():
@@ -175,23 +187,16 @@ class OwnSpace(models.Model):
         return options | {"encrypted_key": self.encrypted_key, "key_purpose": self._key_purpose()}
 
     def _key_purpose(self) -> list[str]:
-        # Whoever can write to this table, but not read the key, must not have it sent to another address.
+        # With the address: who can write to this table must not be able to have the key sent elsewhere.
         return [get_current_schema(), self.alias, self.base_url]
 
     def _delete_documents(self) -> None:
         apps.get_model(TABLE)._default_manager.filter(space=self.alias).delete()
 
-    def _refuse_changes(self) -> None:
-        stored = type(self).objects.values(*FIXED).get(pk=self.pk)
-        changed = [name for name in FIXED if stored[name] != getattr(self, name)]
-        if changed:
-            reason = "Vectors depend on this. Make another space and switch to that."
-            raise ValidationError(dict.fromkeys(changed, reason))
-
     def _refuse_options(self) -> None:
         """Have the embedder judge its options; it names the one at fault first."""
         needed = (self.base_url, self.model, self.dimensions, self.max_input_bytes, self.batch_size)
-        if not all(needed) or self.dimensions > MAX_DIMENSIONS:  # has been complained of
+        if not all(needed) or self.dimensions > MAX_DIMENSIONS:  # a validator has said so
             return
         try:
             OwnEndpointEmbedder(**self.make_options())

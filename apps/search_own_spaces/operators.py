@@ -1,20 +1,20 @@
 """The operators' pages of a tenant's search spaces."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.search.spaces.space import get_space, list_spaces
+from apps.search.spaces.space import list_spaces
 from apps.search_own_spaces.forms import OwnSpaceForm
-from apps.search_own_spaces.models import OwnSpace, SpaceInUseError
+from apps.search_own_spaces.models import OwnSpace, SpaceInUseError, find_dimensions
 from tenants.admin.pages import render_page
 from tenants.context import tenant_context
 from tenants.links import Link
@@ -29,12 +29,12 @@ def show_spaces(request: HttpRequest, pk: int) -> HttpResponse:
 
     404 for a tenant that has no schema, as on the pages below.
     """
-    tenant = _get_tenant(pk)
+    tenant = get_object_or_404(Tenant, pk=pk, state__in=SERVED)
     with tenant_context(tenant):
         own = list(OwnSpace.objects.all())
         keys = [space.describe_key() for space in own]
         names = {space.alias for space in own}
-        shared = [(alias, _find_dimensions(alias)) for alias in list_spaces() if alias not in names]
+        shared = [(alias, find_dimensions(alias)) for alias in list_spaces() if alias not in names]
     lists = {"own": zip(own, keys, strict=True), "shared": shared}
     return _render(request, "spaces.html", tenant, "Search spaces", **lists)
 
@@ -43,7 +43,7 @@ def show_spaces(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit_space(request: HttpRequest, pk: int, alias: str = "") -> HttpResponse:
     """Add a space of the tenant's own or, with an alias, change its key, limits and price."""
-    tenant = _get_tenant(pk)
+    tenant = get_object_or_404(Tenant, pk=pk, state__in=SERVED)
     with tenant_context(tenant):
         space = get_object_or_404(OwnSpace, alias=alias) if alias else None
         form = OwnSpaceForm(request.POST or None, instance=space)
@@ -60,33 +60,16 @@ def edit_space(request: HttpRequest, pk: int, alias: str = "") -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def delete_space(request: HttpRequest, pk: int, alias: str) -> HttpResponse:
     """Ask, then delete a space of the tenant's own with its documents; say so where it is in use."""
-    tenant = _get_tenant(pk)
+    tenant = get_object_or_404(Tenant, pk=pk, state__in=SERVED)
     with tenant_context(tenant):
         space = get_object_or_404(OwnSpace, alias=alias)
         uses = space.describe_uses()
-        is_deleted = request.method == "POST" and not uses and _delete(space)
-    if is_deleted:
+        if request.method == "POST" and not uses:
+            with suppress(SpaceInUseError):  # since a moment ago: ask again
+                space.delete()
+    if space.pk is None:
         return _report(request, tenant, f"The search space {alias} is deleted.")
     return _render(request, "delete_space.html", tenant, f"Delete {alias}", alias=alias, uses=uses)
-
-
-def _get_tenant(pk: int) -> Tenant:
-    return get_object_or_404(Tenant, pk=pk, state__in=SERVED)
-
-
-def _delete(space: OwnSpace) -> bool:
-    try:
-        space.delete()
-    except SpaceInUseError:  # since a moment ago
-        return False
-    return True
-
-
-def _find_dimensions(alias: str) -> int | None:
-    try:
-        return get_space(alias).embedder.dimensions
-    except ImproperlyConfigured:  # the system checks say why
-        return None
 
 
 def _render(request: HttpRequest, template: str, tenant: Tenant, title: str, **context: Any) -> HttpResponse:

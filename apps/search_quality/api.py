@@ -77,7 +77,7 @@ def list_golden(request: HttpRequest, index: IndexName = "") -> QuerySet[GoldenQ
 
 @router.post("/golden-queries", response={201: GoldenOut} | REFUSALS, by_alias=False)
 def promote_answer(request: HttpRequest, promotion: GoldenIn) -> Status[Any]:
-    """Make a search's result a right answer to its query; again, with another grade, changes that."""
+    """Make a search's result a right answer to its query, or change its grade."""
     require(request, "quality.add_goldenquery")
     data = promotion.dict()
     form = PromotionForm(data | {"filter": "" if data["filter"] is None else json.dumps(data["filter"])})

@@ -9,7 +9,7 @@ from apps.search_quality.conf import conf
 
 @register()
 def check_search_log(**kwargs: Any) -> list[CheckMessage]:
-    """Return quality.E001 for a SEARCH_LOG that is no number of rows."""
+    """E001: SEARCH_LOG is no number of rows."""
     rows = conf.SEARCH_LOG
     if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0:
         return []

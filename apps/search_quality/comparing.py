@@ -76,8 +76,8 @@ def compare_spaces(
 ) -> Comparison:
     """Search the bound tenant, in both spaces, for the `limit` most recent queries and all golden ones.
 
-    Compares source objects in one mode; nothing is saved. `progress` is called with 1 after each recent
-    query. Raises what get_provider raises, and EmbeddingError when one of both embedders fails.
+    Compares source objects in one mode and saves nothing. Calls `progress` with 1 after each recent query.
+    Raises what get_provider raises, and EmbeddingError when an embedder fails.
     """
     providers = [get_provider(index_name, space=space) for space in (current, candidate)]
     differences = []
@@ -108,7 +108,7 @@ def _evaluate_both(index_name: str, current: str, candidate: str, mode: str) -> 
 
 
 def _name_answers(*rankings: list[str]) -> list[list[Answer]]:
-    """The titles of objects that were deleted since are left out."""
+    """Leave out objects that were deleted since."""
     objects = dict(load_answers(key for ranking in rankings for key in ranking))
     return [
         [Answer(key, str(objects[key] or key), get_url(objects[key])) for key in ranking if key in objects]

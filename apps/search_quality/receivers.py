@@ -20,14 +20,14 @@ SHOWN = 5  # of an index's recent queries, those whose answers differ most
 
 @dataclass(frozen=True)
 class Promotion:
-    """Whether the result with this key is a right answer to the query already."""
+    """The key of a result, and whether it is a right answer to the query already."""
 
     key: str
     is_promoted: bool
 
 
 def note_answered(asked: SearchRequest, **kwargs: Any) -> None:
-    """Note what was asked; the next page of the same search is no new one."""
+    """Note what was asked, once: the next page of a search is no new search."""
     if not asked.after:
         note_search(asked.index, asked.q, asked.mode)
 
@@ -35,9 +35,9 @@ def note_answered(asked: SearchRequest, **kwargs: Any) -> None:
 def offer_promotion(
     request: HttpRequest, asked: SearchRequest, answer: SearchAnswer | None, **kwargs: Any
 ) -> dict[str, Any]:
-    """Return for the page `may_view_quality` and, for whoever may promote, `promotions`.
+    """Return `may_view_quality` for the page and, for members who may promote, `promotions`.
 
-    These are by the documents' primary keys.
+    The promotions stand under the primary keys of the documents.
     """
     if answer is None:
         return {}

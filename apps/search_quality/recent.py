@@ -1,4 +1,4 @@
-"""The log of recent searches: what was asked, not by whom; bounded by settings.SEARCH_LOG."""
+"""The log of recent searches: what was asked, not by whom. SEARCH_LOG limits its length."""
 
 import logging
 from contextlib import nullcontext
@@ -12,8 +12,8 @@ from tenants.context import connection
 
 logger = logging.getLogger(__name__)
 
-# One statement, so one round trip and one commit. What goes is decided without the query itself, which the
-# same statement may not delete and update.
+# One statement, so one round trip and one commit. The query's own row is no candidate for the deletion: one
+# statement may not delete and update a row.
 NOTE_SQL = """
     WITH gone AS (
         DELETE FROM {table} WHERE id IN (
@@ -28,9 +28,9 @@ NOTE_SQL = """
 
 
 def note_search(index_name: str, query: str, mode: str) -> None:
-    """Count a search of the bound tenant; the least recent rows beyond SEARCH_LOG go.
+    """Count a search of the bound tenant, and delete the oldest rows beyond SEARCH_LOG.
 
-    One statement. A database that refuses it is logged, without the query: the search has its answer.
+    A failure is logged, without the query, and not raised: the search has its answer already.
     """
     if conf.SEARCH_LOG < 1:
         return
@@ -47,7 +47,7 @@ def note_search(index_name: str, query: str, mode: str) -> None:
 
 
 def list_recent(index_name: str, limit: int | None = None) -> list[RecentQuery]:
-    """Return an index's recent searches, the latest first: none while settings.SEARCH_LOG is 0."""
+    """Return an index's recent searches, the latest first; none while SEARCH_LOG is 0."""
     kept = conf.SEARCH_LOG if limit is None else min(limit, conf.SEARCH_LOG)
     return list(RecentQuery.objects.filter(index_name=index_name)[:kept])
 

@@ -50,7 +50,7 @@ MEASURES = {"ndcg": "nDCG@10", "mrr": "MRR@10", "recall": "Recall@10"}
 
 
 def member_with(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """Return a decorator: who is not signed in is sent to do so, who lacks the permission gets a 403."""
+    """Return a decorator that sends strangers to sign in and refuses members without the permission."""
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return never_cache(login_required(permission_required(permission, raise_exception=True)(view)))
@@ -61,7 +61,7 @@ def member_with(permission: str) -> Callable[[Callable[..., HttpResponse]], Call
 @require_safe
 @member_with(MAY_VIEW)
 def quality(request: HttpRequest) -> HttpResponse:
-    """Show how good the search of `?index=` is, its golden queries and, to whoever may, recent searches.
+    """Show how good the search of `?index=` is, its golden queries and, to members who may, recent searches.
 
     `?space=` and `?measure=` choose what is plotted. 404 for an unknown index, space or measure.
     """
@@ -120,7 +120,7 @@ def promote_answer(request: HttpRequest) -> HttpResponse:
 @require_POST
 @member_with(MAY_EVALUATE)
 def evaluate_now(request: HttpRequest) -> HttpResponse:
-    """Evaluate a space of an index: few golden queries at once, many by a worker."""
+    """Evaluate a space of an index: here if it has few golden queries, otherwise by a worker."""
     index = _get_index(request.POST)
     form = EvaluationForm(request.POST, index_name=index)
     if not form.is_valid():

@@ -1,4 +1,4 @@
-"""What an evaluation must hold, for continuous integration."""
+"""The gates that an evaluation must pass, for continuous integration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,26 +32,21 @@ def find_baseline(run: EvaluationRun) -> EvaluationRun | None:
 def find_failures(
     evaluations: Sequence[Evaluation], gates: Gates, baseline: EvaluationRun | None = None
 ) -> list[str]:
-    """Return why the evaluations do not pass: one line a gate and mode, none when they do."""
+    """Return why the evaluations do not pass, a line for each gate and mode; empty when they do."""
+    limits = {"recall": gates.min_recall, "mrr": gates.min_mrr, "ndcg": gates.min_ndcg}
     failures = []
     for evaluation in evaluations:
-        failures += _below(evaluation, gates)
+        for name, limit in limits.items():
+            value = getattr(evaluation, name)
+            if limit is not None and value < limit:
+                failures.append(f"{evaluation.mode}: {name} is {value:.3f}, below --min-{name} {limit:g}")
         if baseline and gates.max_drop is not None:
-            failures += _fallen(evaluation, gates.max_drop, baseline)
+            failures += _find_drop(evaluation, gates.max_drop, baseline)
     return failures
 
 
-def _below(evaluation: Evaluation, gates: Gates) -> list[str]:
-    limits = {"recall": gates.min_recall, "mrr": gates.min_mrr, "ndcg": gates.min_ndcg}
-    return [
-        f"{evaluation.mode}: {name} is {value:.3f}, below --min-{name} {limit:g}"
-        for name, limit in limits.items()
-        if limit is not None and (value := getattr(evaluation, name)) < limit
-    ]
-
-
-def _fallen(evaluation: Evaluation, max_drop: float, baseline: EvaluationRun) -> list[str]:
-    """Over the golden queries that both have: others may be harder without anything having become worse."""
+def _find_drop(evaluation: Evaluation, max_drop: float, baseline: EvaluationRun) -> list[str]:
+    """Compare by the golden queries that both have: others may be harder although nothing is worse."""
     before = next((each for each in baseline.evaluations.all() if each.mode == evaluation.mode), None)
     gain = estimate_difference(evaluation.list_scores(), before.list_scores()) if before else None
     if gain is None or -gain.mean <= max_drop + ROUNDING:

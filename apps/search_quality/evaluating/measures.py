@@ -1,7 +1,7 @@
 """How good a ranking is, and how sure one can be of a mean over few queries.
 
-A ranking is a sequence of keys, the best first and each once. Grades give what each relevant key is worth;
-a key without a grade is worth nothing.
+A ranking is a sequence of keys, the best first and each once. A grade says what a relevant key is worth; a
+key without a grade is worth nothing.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -83,8 +83,8 @@ def estimate_mean(values: Sequence[float], *, floor: float = 0.0, ceiling: float
     """Return the mean of values between `floor` and `ceiling` with its 95% confidence interval.
 
     The percentile bootstrap of Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13,
-    with a fixed seed: equal values give equal intervals. Of fewer than 5 values the interval is all there is
-    between `floor` and `ceiling`. Raises ValueError for no values.
+    with a fixed seed: equal values give equal intervals. For fewer than 5 values the interval is the whole
+    range from `floor` to `ceiling`. Raises ValueError for no values.
     """
     if not values:
         raise ValueError("values is empty; a mean needs one or more.")

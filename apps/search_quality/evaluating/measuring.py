@@ -42,9 +42,9 @@ def evaluate(
 ) -> list[Evaluation]:
     """Search for every golden query in every mode, and return an unsaved Evaluation of each mode.
 
-    `space` overrides the tenant's; measured are recall@k, MRR@k and nDCG@k of source objects. `progress` is
-    called with 1 after each search. Raises NoGoldenQueriesError, what get_provider raises, and EmbeddingError
-    when the embedder fails.
+    Measures recall@k, MRR@k and nDCG@k of source objects. `space` overrides the tenant's. Calls `progress`
+    with 1 after each search. Raises NoGoldenQueriesError, what get_provider raises, and EmbeddingError when
+    the embedder fails.
     """
     provider = get_provider(index_name, space=space)
     questions = read_questions(index_name)
@@ -53,16 +53,6 @@ def evaluate(
     total = len(questions) * len(modes)
     run = EvaluationRun(index_name=index_name, space=provider.space, k=k, done=total, total=total)
     return [_evaluate_mode(run, provider, questions, mode, progress) for mode in modes]
-
-
-def measure(ranking: Sequence[str], question: Question, k: int) -> dict[str, Any]:
-    """Return {"rank", "recall", "mrr", "ndcg"} of a ranking; rank is None beyond the first k."""
-    return {
-        "rank": find_rank(ranking[:k], question.grades),
-        "recall": get_recall(ranking, question.grades.keys(), k),
-        "mrr": get_reciprocal_rank(ranking, question.grades.keys(), k),
-        "ndcg": get_ndcg(ranking, question.grades, k),
-    }
 
 
 def _evaluate_mode(
@@ -78,7 +68,12 @@ def _evaluate_mode(
         begin = time.perf_counter()
         ranking = rank_answers(provider, question.query, mode, filter=question.filter, limit=run.k)
         seconds.append(time.perf_counter() - begin)
-        outcomes[str(question.pk)] = measure(ranking, question, run.k)
+        outcomes[str(question.pk)] = {
+            "rank": find_rank(ranking[: run.k], question.grades),
+            "recall": get_recall(ranking, question.grades.keys(), run.k),
+            "mrr": get_reciprocal_rank(ranking, question.grades.keys(), run.k),
+            "ndcg": get_ndcg(ranking, question.grades, run.k),
+        }
         progress(1)
     means = {name: fmean(outcome[name] for outcome in outcomes.values()) for name in MEASURES}
     interval = estimate_mean([outcome["ndcg"] for outcome in outcomes.values()])

@@ -21,7 +21,7 @@ SAVE_EVERY = 10  # searches
 
 
 def ask_for_run(index_name: str, space: str | None = None) -> EvaluationRun | None:
-    """Write a run that is to be carried out; None while another of the index in the space is under way."""
+    """Write a run that is to be carried out; return None while one of that index and space is under way."""
     space = space or get_current_tenant().space
     under_way = EvaluationRun.objects.filter(index_name=index_name, space=space, finished_at=None)
     if under_way.filter(made_at__gt=timezone.now() - STALE).exists():
@@ -32,9 +32,15 @@ def ask_for_run(index_name: str, space: str | None = None) -> EvaluationRun | No
 
 def carry_out(run: EvaluationRun) -> None:
     """Evaluate and save, or leave the reason on the run; what it had already is replaced."""
+
+    def advance(count: int) -> None:
+        run.done += count
+        if run.done % SAVE_EVERY == 0:
+            EvaluationRun.objects.filter(pk=run.pk).update(done=run.done)
+
     fault = "It failed for a reason that operators can see in the list of tasks."
     try:
-        save_run(_evaluate(run), run)
+        save_run(evaluate(run.index_name, space=run.space, k=run.k, progress=advance), run)
         fault = ""
     except EmbeddingError:
         fault = "The embedding service did not answer."
@@ -75,12 +81,3 @@ def list_runs(index_name: str, space: str) -> QuerySet[EvaluationRun]:
     """Return the runs that have evaluations, the latest first."""
     runs = EvaluationRun.objects.filter(index_name=index_name, space=space, fault="")
     return runs.exclude(finished_at=None).prefetch_related("evaluations")
-
-
-def _evaluate(run: EvaluationRun) -> list[Evaluation]:
-    def advance(count: int) -> None:
-        run.done += count
-        if run.done % SAVE_EVERY == 0:
-            EvaluationRun.objects.filter(pk=run.pk).update(done=run.done)
-
-    return evaluate(run.index_name, space=run.space, k=run.k, progress=advance)

@@ -22,7 +22,7 @@ MODE_NAMES = {"semantic": "meaning", "keyword": "words", "hybrid": "both"}  # as
 class SpaceReport:
     """A space of an index with its latest run, None while there is none.
 
-    `under_way` is a later run that has no evaluations, or not yet.
+    `under_way` is a later run that has no evaluations yet, or will have none.
     """
 
     space: str
@@ -74,8 +74,12 @@ class GoldenRow:
 def list_spaces(index_name: str) -> list[str]:
     """Return the spaces in which an index has documents, and the tenant's own, which comes first."""
     own = get_current_tenant().space
-    others = [alias for alias in list_aliases() if alias != own and _has_documents(alias, index_name)]
-    return [own, *others]
+    stored = (
+        alias
+        for alias in list_aliases()
+        if get_space(alias).model.objects.filter(space=alias, index_name=index_name).exists()
+    )
+    return list(dict.fromkeys([own, *stored]))
 
 
 def report_space(index_name: str, space: str) -> SpaceReport:
@@ -87,7 +91,7 @@ def report_space(index_name: str, space: str) -> SpaceReport:
 
 
 def judge_modes(evaluations: Sequence[Evaluation]) -> str:
-    """Return a sentence on which mode is best by nDCG and whether that may be chance; "" for one mode."""
+    """Say which mode is best by nDCG and whether that may be chance; "" where there is only one."""
     if len(evaluations) < 2:
         return ""
     best, second = sorted(evaluations, key=lambda each: -each.ndcg)[:2]
@@ -99,7 +103,7 @@ def judge_modes(evaluations: Sequence[Evaluation]) -> str:
 
 
 def judge_spaces(current: Sequence[Evaluation], other: Sequence[Evaluation]) -> list[tuple[str, str]]:
-    """Return for each mode that both have its name and whether the other space is better."""
+    """Return, for each mode that both have, its name and whether the other space is better."""
     others = {evaluation.mode: evaluation for evaluation in other}
     return [
         (MODE_NAMES[each.mode], _judge(each, others[each.mode])) for each in current if each.mode in others
@@ -114,14 +118,10 @@ def report_golden(rows: Iterable[GoldenQuery], evaluations: Sequence[Evaluation]
         GoldenRow(
             row,
             [_name(answer, objects) for answer in row.answers.all()],
-            {MODE_NAMES[each.mode]: _get_rank(each, row) for each in evaluations},
+            {MODE_NAMES[each.mode]: _get_rank(each.outcomes.get(str(row.pk))) for each in evaluations},
         )
         for row in rows
     ]
-
-
-def _has_documents(alias: str, index_name: str) -> bool:
-    return get_space(alias).model.objects.filter(space=alias, index_name=index_name).exists()
 
 
 def _judge(one: Evaluation, other: Evaluation) -> str:
@@ -138,8 +138,5 @@ def _name(answer: GoldenAnswer, objects: dict[str, Any]) -> NamedAnswer:
     return NamedAnswer(answer, str(obj or answer.key), get_url(obj), answer.key not in objects)
 
 
-def _get_rank(evaluation: Evaluation, golden: GoldenQuery) -> int | str:
-    outcome = evaluation.outcomes.get(str(golden.pk))
-    if outcome is None:
-        return "new"
-    return outcome["rank"] or "none"
+def _get_rank(outcome: dict[str, Any] | None) -> int | str:
+    return "new" if outcome is None else outcome["rank"] or "none"
