@@ -239,25 +239,3 @@ def mistake(alias):
     with pytest.raises(ImproperlyConfigured) as caught:
         get_embedder(alias)
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"fusion": "mean"}, "fusion is 'mean'; allowed: rrf, minmax."),
-        ({"fusion_weights": 1}, "fusion_weights is 1; allowed: two numbers from 0 to 1000"),
-        ({"fusion_weights": (0, 0)}, "fusion_weights is (0, 0); allowed: two numbers from 0 to 1000"),
-        ({"fusion_weights": (1, -1)}, "fusion_weights is (1, -1); allowed: two numbers from 0 to 1000"),
-        ({"fusion_weights": (1, float("nan"))}, "allowed: two numbers from 0 to 1000"),
-    ],
-)
-def test_a_bad_fusion_option_is_refused(settings, options, message):
-    settings.EMBEDDINGS = {
-        "x": {"BACKEND": "apps.search.embedders.WordLlamaEmbedder", "MODEL": "a.B", "OPTIONS": options}
-    }
-
-    with pytest.raises(ImproperlyConfigured) as caught:
-        validate_embedding_settings("x")
-
-    assert str(caught.value).startswith("EMBEDDINGS['x']: ")
-    assert message in str(caught.value)

@@ -1,12 +1,13 @@
 import math
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.search.documents import Document, EmbeddedDocument
-from apps.search.embedders import InvalidTextError
+from apps.search.embedders import InvalidTextError, validate_embedding_settings
 from apps.search.searching.fusion import fuse_ranks, fuse_scores, in_fused_order
 from apps.search.searching.hybrid import MODES, search_by_mode, search_hybrid
 from apps.search.storage.pgvector import PgVectorProvider
@@ -248,3 +249,25 @@ def test_provider_of_a_tenant_is_searched_whichever_is_bound(acme, globex, provi
         found = keys(search_by_mode(PgVectorProvider(tenant=acme), "red apple", mode))
 
     assert found[0] == "d0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fusion": "mean"}, "fusion is 'mean'; allowed: rrf, minmax."),
+        ({"fusion_weights": 1}, "fusion_weights is 1; allowed: two numbers from 0 to 1000"),
+        ({"fusion_weights": (0, 0)}, "fusion_weights is (0, 0); allowed: two numbers from 0 to 1000"),
+        ({"fusion_weights": (1, -1)}, "fusion_weights is (1, -1); allowed: two numbers from 0 to 1000"),
+        ({"fusion_weights": (1, float("nan"))}, "allowed: two numbers from 0 to 1000"),
+    ],
+)
+def test_a_bad_fusion_option_is_refused(settings, options, message):
+    settings.EMBEDDINGS = {
+        "x": {"BACKEND": "apps.search.embedders.WordLlamaEmbedder", "MODEL": "a.B", "OPTIONS": options}
+    }
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        validate_embedding_settings("x")
+
+    assert str(caught.value).startswith("EMBEDDINGS['x']: ")
+    assert message in str(caught.value)
