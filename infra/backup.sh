@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Dumps public and every tenant's schema, one file each, or only the schemas that are named.
+# Dumps `public` and the schema of every tenant into a file each, or only the schemas that are named.
 #
 #   infra/backup.sh FOLDER [SCHEMA...]
 #
 # Reads the address of the database from libpq's own variables: PGHOST, PGPORT, PGUSER, PGDATABASE, and PGPASSWORD
 # or PGPASSFILE. Needs pg_dump of the server's major version or newer. Writes FOLDER/<UTC time>/<schema>.dump;
-# goes on when a schema fails, and then ends with exit code 1.
+# goes on if a schema fails, and then ends with exit code 1.
 set -euo pipefail
 
 if (($# == 0)); then
@@ -28,7 +28,7 @@ fi
 if (($#)); then
     schemas=("$@")
 else
-    # Public last: a tenant made meanwhile is then in the registry, and its missing dump is seen.
+    # `public` comes last: then a tenant that was made meanwhile is in the registry, and its missing dump is noticed.
     names=$(query 'SELECT schema_name FROM public.tenants_tenant WHERE provisioned_at IS NOT NULL ORDER BY 1')
     mapfile -t schemas < <(printf '%s\n' "$names" public | sed '/^$/d')
 fi

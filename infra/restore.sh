@@ -5,7 +5,7 @@
 #
 # Reads the address of the database as backup.sh does; use the application's role, so that it owns what is made.
 # The schema must be absent or empty. With --replace the present one is first renamed to
-# <schema>_replaced_<UTC time>, which is to be dropped by hand. All or nothing: it is one transaction.
+# <schema>_replaced_<UTC time>, which you drop by hand. It is one transaction: all or nothing.
 set -euo pipefail
 
 replace=0
@@ -46,13 +46,13 @@ print_statements() {
         echo "CREATE SCHEMA IF NOT EXISTS $schema;"
     fi
     pg_restore --schema="$schema" --no-owner --no-privileges --file=- "$file"
-    # Not reached when pg_restore fails: the session then ends without a COMMIT, which undoes everything.
+    # Not reached if pg_restore fails: then the session ends without a COMMIT, which undoes everything.
     echo "COMMIT;"
 }
 print_statements | psql --no-psqlrc --no-password --quiet --output=/dev/null --set ON_ERROR_STOP=1
 if [[ $schema == public ]]; then
     echo "public is restored. Next: the tenants, manage.py migrate_schemas, manage.py tenant_roles --repair"
 else
-    # The dump is without privileges, for the tenant's role may not exist here.
+    # The dump holds no privileges, because the tenant's role may not exist here.
     echo "$schema is restored. Next: manage.py migrate_schemas --schema=$schema, manage.py doctor --schema=$schema --fix"
 fi

@@ -2,7 +2,7 @@
 # Prepares a PostgreSQL server, once, as a superuser: the extension, the application's role, its database.
 #
 # The image runs it when its data directory is empty. Elsewhere: set PGHOST, PGUSER and PGPASSWORD to those of a
-# superuser, APP_PASSWORD to the password the role shall have, and run it. Running it twice changes nothing
+# superuser, APP_PASSWORD to the role's password, and run it. Running it twice changes nothing
 # but the password.
 set -euo pipefail
 
