@@ -31,7 +31,7 @@ IGNORED = shutil.ignore_patterns(".git", ".venv*", ".postgres", "var", "site", "
 TESTS = [
     "tests/matrix",
     "tests/test_api.py",
-    "tests/test_demo.py",
+    "tests/demo",
     "tests/test_home.py",
     "tests/test_layers.py",
     "tests/test_settings.py",
