@@ -1,9 +1,9 @@
-"""From the host of a request to its Domain, which is remembered.
+"""From the host of a request to its Domain, which the process remembers.
 
-Every request begins with this question, and the answer hardly ever changes. A process that changes a Tenant
-or a Domain forgets all hosts once that is committed. What other processes change it notices within
-settings.TENANT_CACHE_SECONDS: it reads the registry's version, one small query for all hosts together, so
-that a host which is asked for once an hour is remembered as well.
+Every request asks this, and the answer hardly ever changes. A process that changes a Tenant or a Domain
+forgets all hosts once the change is committed. It notices the changes of other processes within
+TENANT_CACHE_SECONDS, when it reads the registry's version: one small query for all hosts together, so that
+it can remember a host that is asked for once an hour, too.
 """
 
 import pickle
@@ -29,9 +29,10 @@ MAX_HOSTS = 4_096  # less than a kilobyte each
 
 
 class HostCache:
-    """The hosts that were asked for last, at most `size` of them; for any number of threads and coroutines.
+    """The `size` hosts that were asked for last; for any number of threads and coroutines.
 
-    Objects are kept pickled: whoever asks gets a copy of his own, all the way down.
+    It keeps objects pickled, so every caller gets a copy of its own, all the way down. It is no TenantMemory:
+    no tenant is bound yet, and an answer ends with the registry's version and not after some seconds.
     """
 
     def __init__(self, size: int) -> None:
@@ -48,10 +49,14 @@ class HostCache:
     def get(self, host: str, seconds: float) -> "Domain | None":
         """Return the host's Domain as the registry had it at most so many seconds ago, or None.
 
-        None is never kept: names that nobody has must not drive out those that somebody has.
+        It never keeps None: names that nobody has must not drive out those that somebody has.
         """
-        if time.monotonic() - self._checked_at >= seconds:
-            self._check_version()
+        if (now := time.monotonic()) - self._checked_at >= seconds:
+            version = _read_version()
+            with self._lock:
+                if version != self._version:
+                    self._clear()
+                self._version, self._checked_at = version, now
         with self._lock:
             generation = self._generation
             if pickled := self._pickled.get(host):
@@ -60,42 +65,29 @@ class HostCache:
             domain: Domain = pickle.loads(pickled)  # noqa: S301 - this process pickled it
             return domain
         found = _look_up(host)
-        if found is not None:
-            self._keep(host, pickle.dumps(found), generation)
+        with self._lock:
+            if found is not None and generation == self._generation:  # the registry did not change meanwhile
+                self._pickled[host] = pickle.dumps(found)
+                if len(self._pickled) > self.size:
+                    self._pickled.popitem(last=False)
         return found
 
     def clear(self) -> None:
-        """Forget all, and what is being read at this moment, too."""
+        """Forget all hosts, and those that are being read at this moment, too."""
         with self._lock:
             self._clear()
             self._checked_at = float("-inf")  # or the next look at the version would empty it once more
 
-    def _check_version(self) -> None:
-        now = time.monotonic()
-        version = _read_version()
-        with self._lock:
-            if version != self._version:
-                self._clear()
-            self._version, self._checked_at = version, now
-
     def _clear(self) -> None:
         self._generation += 1
         self._pickled.clear()
-
-    def _keep(self, host: str, pickled: bytes, generation: int) -> None:
-        with self._lock:
-            if generation != self._generation:
-                return  # the registry changed while it was read
-            self._pickled[host] = pickled
-            if len(self._pickled) > self.size:
-                self._pickled.popitem(last=False)
 
 
 _hosts = HostCache(MAX_HOSTS)
 
 
 class RegistryQuerySet(QuerySet):
-    """Of Tenant and Domain: `update` sends no signal, so it forgets the hosts itself."""
+    """The queryset of Tenant and Domain: `update` sends no signal, so it forgets the hosts itself."""
 
     def update(self, **values: Any) -> int:
         """As Django's."""
@@ -107,10 +99,10 @@ class RegistryQuerySet(QuerySet):
 
 
 def find_domain(host: str) -> "Domain | None":
-    """Return the Domain of a host in lower case, with its tenant read, or None when nobody has it.
+    """Return the Domain of a host in lower case, with its tenant, or None when nobody has it.
 
-    Both are the caller's own. Within a transaction the database is asked each time: what is read there may
-    yet be rolled back.
+    Both objects are the caller's own. Within a transaction it asks the database each time: what is read there
+    may still be rolled back.
     """
     seconds = conf.TENANT_CACHE_SECONDS
     if seconds <= 0 or connection.in_atomic_block:
@@ -119,7 +111,7 @@ def find_domain(host: str) -> "Domain | None":
 
 
 def forget_hosts() -> None:
-    """Make this process ask the registry again at once: after a change of it by raw SQL."""
+    """Make this process ask the registry again at once. For changes of it by raw SQL."""
     _hosts.clear()
 
 
@@ -135,10 +127,10 @@ def _forget_after_commit(using: str, **kwargs: Any) -> None:
 
 
 def _read_version() -> list[Any]:
-    """Return what differs after any change of the registry, whoever made it.
+    """Return a value that differs after any change of the registry, whoever made it.
 
-    Every version of a row has the number of the transaction that wrote it, higher than all before. With as
-    many rows as before, their sum is higher; a change of the number of rows shows by itself.
+    Every version of a row has the number of the transaction that wrote it, higher than all before. So the sum
+    is higher after a change that leaves the number of rows alone; another number shows by itself.
     """
     quote = connection.ops.quote_name
     tables = [quote(model._meta.db_table) for model in (get_tenant_model(), get_tenant_domain_model())]
@@ -163,7 +155,7 @@ def _look_up(host: str) -> "Domain | None":
 
 @cache
 def _get_sql() -> str:
-    """Compiled once: Django's compiler takes three times as long as the query. Its parameter is the host."""
+    """Return the statement; its parameter is the host. Compiling takes three times as long as the query."""
     domains = get_tenant_domain_model().objects.select_related("tenant")
     sql: str = domains.filter(domain="").order_by().query.sql_with_params()[0]
     return sql

@@ -27,7 +27,7 @@ def unbind_tenant(**kwargs: object) -> None:
 
 
 class HealthMiddleware(MiddlewareMixin):
-    """Answers `/healthz` on any host: 200 when the database does, otherwise 503.
+    """Answers `/healthz` on any host: 200 if the database answers, otherwise 503.
 
     It stands first, because a load balancer asks by address, without TLS and without a known host.
     """
@@ -61,11 +61,14 @@ class TenantMiddleware(MiddlewareMixin):
         """Bind, or answer with the refusal."""
         connection.set_schema_to_public()
         request.tenant = None
-        host = _normalised_host(request)
+        try:
+            host, _ = split_domain_port(request.get_host())  # in lower case, without a trailing dot
+        except DisallowedHost:
+            host = ""
         if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
-        domain = find_domain(host) if host else None
+        domain = find_domain(host) if host and "\x00" not in host else None
         tenant = domain.tenant if domain else None
         status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
         if domain is None or tenant is None or status != 200:
@@ -82,12 +85,3 @@ def _refuse(request: HttpRequest, status: int) -> HttpResponse:
     if status == 503:
         response.headers["Retry-After"] = "10"  # seconds
     return response
-
-
-def _normalised_host(request: HttpRequest) -> str:
-    """The host in lower case, without port and trailing dot; empty when it is no valid host."""
-    try:
-        host, _ = split_domain_port(request.get_host())
-    except DisallowedHost:
-        return ""
-    return "" if "\x00" in host else host

@@ -16,39 +16,24 @@ from tenants.context import connection
 def separate_signatures() -> None:
     """Make what Django signs, and its one-use tokens, valid only in the schema they were made in.
 
-    By construction and not by a salt that somebody must think of: Signer.signature is where signing.dumps,
-    signed cookies and TimestampSigner all come by, and tokens have a method of their own.
+    No caller has to think of a salt: signing.dumps, signed cookies and TimestampSigner all go through
+    Signer.signature. Tokens have a method of their own. Accounts of two tenants may share key, address and
+    password hash, in a copied or restored schema.
     """
-    _separate_signer()
-    _separate_tokens()
-
-
-def _separate_signer() -> None:
-    stock = Signer.signature
-    if getattr(stock, "knows_tenants", False):
-        return
+    sign, make_token = Signer.signature, PasswordResetTokenGenerator._make_token_with_timestamp
 
     def signature(self: Signer, value: str | bytes, key: Any = None) -> str:
         # No schema's name holds a NUL, so no other schema and value give the same text.
         text = value.decode() if isinstance(value, bytes) else value
-        return stock(self, f"{connection.schema_name}\x00{text}", key)
+        return sign(self, f"{connection.schema_name}\x00{text}", key)
 
-    signature.knows_tenants = True  # type: ignore[attr-defined]
-    Signer.signature = signature  # type: ignore[method-assign]
+    def token(self: PasswordResetTokenGenerator, user: Any, timestamp: int, secret: str | bytes) -> str:
+        # Into the secret, since a subclass may hash another value.
+        own_secret = force_bytes(f"{connection.schema_name}\x00") + force_bytes(secret)
+        made: str = make_token(self, user, timestamp, own_secret)
+        return made
 
-
-def _separate_tokens() -> None:
-    """Accounts of two tenants may share key, address and password hash (a copied or restored schema)."""
-    stock = PasswordResetTokenGenerator._make_token_with_timestamp
-    if getattr(stock, "knows_tenants", False):
-        return
-
-    def make_token(self: PasswordResetTokenGenerator, user: Any, timestamp: int, secret: str | bytes) -> str:
-        # Into the secret, since a generator of one's own may well hash another value.
-        token: str = stock(
-            self, user, timestamp, force_bytes(f"{connection.schema_name}\x00") + force_bytes(secret)
-        )
-        return token
-
-    make_token.knows_tenants = True  # type: ignore[attr-defined]
-    PasswordResetTokenGenerator._make_token_with_timestamp = make_token  # type: ignore[method-assign]
+    if not getattr(sign, "knows_tenants", False):
+        signature.knows_tenants = True  # type: ignore[attr-defined]
+        Signer.signature = signature  # type: ignore[method-assign]
+        PasswordResetTokenGenerator._make_token_with_timestamp = token  # type: ignore[method-assign]

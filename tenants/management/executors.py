@@ -11,8 +11,8 @@ from tenants.provisioning.schemas import list_schemas
 def get_executor(codename: str | None = None) -> type[Any]:
     """Return django-tenants' executor of that name, for existing schemas only.
 
-    A tenant that waits to be provisioned, or whose provisioning failed, has no schema; it must not stop the
-    migration of all others, and is migrated when it is provisioned. Named in GET_EXECUTOR_FUNCTION.
+    A tenant that waits to be provisioned, or whose provisioning failed, has no schema. It must not stop the
+    migration of the others; provisioning migrates it. GET_EXECUTOR_FUNCTION names this function.
     """
     stock: type[Any] = get_stock_executor(codename=codename)
 

@@ -18,23 +18,18 @@ def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> No
 
 
 def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
-    """Yield the tenants that the arguments name, each bound while it is dealt with.
+    """Yield the tenants that the arguments name; each is bound until the next one is asked for.
 
     Raises CommandError for a schema that no active tenant has.
     """
-    for tenant in _list_tenants(options["schema"]):
+    schema = options["schema"]
+    with unbound():
+        active = get_tenant_model().objects.filter(state="active").order_by("schema_name")
+        tenants = list(active if schema is None else active.filter(schema_name=schema))
+    if schema is not None and not tenants:
+        raise CommandError(f"--schema: no active tenant has the schema {schema!r}.")
+    for tenant in tenants:
         with tenant_context(tenant):
             yield tenant
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()  # as between two requests
-
-
-def _list_tenants(schema: str | None) -> list[Any]:
-    with unbound():
-        tenants = get_tenant_model().objects.filter(state="active").order_by("schema_name")
-        if schema is None:
-            return list(tenants)
-        found = list(tenants.filter(schema_name=schema))
-    if not found:
-        raise CommandError(f"--schema: no active tenant has the schema {schema!r}.")
-    return found

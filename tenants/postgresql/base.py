@@ -47,7 +47,7 @@ class DatabaseOperations(base.original_backend.DatabaseWrapper.ops_class):
     compiler_module = "tenants.postgresql.compiler"
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
-        """As Django's; also for a cursor that binds on the server, of which psycopg keeps no such text."""
+        """As Django's, and for a cursor that binds on the server, for which psycopg keeps no such text."""
         if isinstance(cursor, psycopg.ClientCursor):
             return super().last_executed_query(cursor, sql, params)
         return self.compose_sql(sql, params)
@@ -73,7 +73,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._execute_where_bound)
 
     def set_settings_schema(self, schema_name: str) -> None:
-        """Do nothing: the settings of a connection are no place for what belongs to the context."""
+        """Do nothing: the schema belongs to the context and not to the settings of a connection."""
 
     @property
     def pool(self) -> Any:
@@ -102,14 +102,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def copy(self, alias: str | None = None) -> Any:
         """Return a connection to the same database with a session of its own, never one of the pool's.
 
-        Whoever copies a connection holds a lock in it, or compares sessions.
+        Callers hold a lock in it, or compare sessions.
         """
         other = super().copy(alias)
         other.settings_dict["OPTIONS"].pop("pool", None)
         return other
 
     def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
-        """As Django's; the function runs with the tenant bound that is bound now."""
+        """As Django's; the function runs with the tenant that is bound now."""
         binding = current_binding.get()
 
         def run() -> None:

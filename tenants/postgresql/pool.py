@@ -1,18 +1,16 @@
-"""What it takes to share sessions by psycopg's pool: nothing of one user is left for the next one.
+"""Lets tenants share the sessions of psycopg's pool: a session keeps nothing of one user for the next.
 
-Django gives a connection back to the pool at the end of a request, and the pool hands it on as it is. With it
-would go search_path and role, and whatever else belongs to a session: temporary tables, settings, advisory
-locks, cursors that outlive their transaction.
+Django gives a connection back to the pool at the end of a request, and the pool hands it on as it is: with
+its search_path and role, and whatever else belongs to a session, such as temporary tables, settings, advisory
+locks and cursors that outlive their transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import psycopg
-
-Reset = Callable[[psycopg.Connection], None]
 
 
 def reset_session(session: psycopg.Connection) -> None:
@@ -29,22 +27,17 @@ def reset_session(session: psycopg.Connection) -> None:
 def with_reset(options: bool | Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a pool that resets each session; a `reset` among the given ones runs first."""
     given: dict[str, Any] = {} if options is True else dict(options or {})
-    return given | {"reset": _join(given.get("reset"))}
-
-
-def _join(own: Reset | None) -> Reset:
-    if own is None:
-        return reset_session
 
     def reset(session: psycopg.Connection) -> None:
-        own(session)
+        if first := given.get("reset"):
+            first(session)
         reset_session(session)
 
-    return reset
+    return given | {"reset": reset}
 
 
 class _Switch:
-    """How many blocks want no pool; threads share it, and so do processes that are forked meanwhile."""
+    """How many blocks want no pool. Threads share the number, and so do processes forked meanwhile."""
 
     lock = Lock()
     users = 0

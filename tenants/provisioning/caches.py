@@ -1,4 +1,4 @@
-"""What Django's caches hold of a tenant, as far as a cache tells."""
+"""The entries of a tenant in Django's caches, as far as a cache lists them."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from django_tenants.utils import schema_context
 
 
 class UnseenError(RuntimeError):
-    """Nobody can list the entries of a cache; the message says why."""
+    """A cache does not list its entries; the message says why."""
 
 
 def list_cached(alias: str, schema: str) -> list[str]:
-    """Return the keys, as stored, that the cache of settings.CACHES holds for a schema.
+    """Return the keys, as stored, of a schema's entries in a cache of settings.CACHES.
 
-    Of a cache in local memory these are this process's. Raises UnseenError.
+    A cache in local memory lists those of this process only. Raises UnseenError.
     """
     cache: Any = caches[alias]
     prefix = f"{schema}:"
@@ -41,17 +41,14 @@ def erase_cached(schema: str) -> None:
             keys = list_cached(alias, schema)
         except UnseenError:
             continue
-        _delete(caches[alias], keys, f"{schema}:")
-
-
-def _delete(cache: Any, keys: list[str], prefix: str) -> None:
-    if isinstance(cache, LocMemCache):
-        with cache._lock:  # type: ignore[attr-defined]
-            for key in keys:
-                cache._delete(key)  # type: ignore[attr-defined]
-    elif isinstance(cache, BaseDatabaseCache):
-        sql = "DELETE FROM {table} WHERE starts_with(cache_key, %s) RETURNING cache_key"
-        _query(cache, sql, prefix)
+        cache: Any = caches[alias]
+        if isinstance(cache, LocMemCache):
+            with cache._lock:  # type: ignore[attr-defined]
+                for key in keys:
+                    cache._delete(key)  # type: ignore[attr-defined]
+        elif isinstance(cache, BaseDatabaseCache):
+            sql = "DELETE FROM {table} WHERE starts_with(cache_key, %s) RETURNING cache_key"
+            _query(cache, sql, f"{schema}:")
 
 
 def _query(cache: Any, sql: str, prefix: str) -> list[str]:

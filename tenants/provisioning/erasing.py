@@ -1,4 +1,4 @@
-"""What is taken away of a tenant. All of it may be done twice."""
+"""Takes away what a tenant has. Every function may run twice."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,13 +25,24 @@ EXTENSIONS = """
 
 
 def erase_shared(schema: str, pk: int) -> None:
-    """Remove what is in the database but for the tenant's row and its domains: all at once or not at all.
+    """Remove the tenant's tasks, role and schema, and the schemas that restoring a backup set aside.
 
-    That is its tasks, its role, its schema, and those that restoring a backup set aside. Raises
-    ValidationError when an extension is in one of these schemas.
+    All goes at once or nothing does; the tenant's row and its domains stay. Raises ValidationError when one
+    of the schemas holds an extension: it would go, too, and with vector every tenant's vectors.
     """
-    names = [schema, *_list_set_aside(schema)]
-    _refuse_extensions(names)
+    with connection.cursor() as cursor:
+        cursor.execute(SET_ASIDE, [f"^{schema[:38]}{REPLACED}$"])
+        set_aside = {name for (name,) in cursor.fetchall()}
+        tenants = Tenant.objects.values_list("schema_name", flat=True)
+        names = [schema, *sorted(set_aside.difference(tenants))]
+        cursor.execute(EXTENSIONS, [names])
+        if found := cursor.fetchone():
+            extension, holder = found
+            raise ValidationError(
+                f"The extension {extension} is in the schema {holder!r}; dropping it would take from every "
+                "tenant the columns that need it. Run: "
+                f"ALTER EXTENSION {quote_schema_name(extension)} SET SCHEMA public;"
+            )
     with transaction.atomic():
         delete_traces(schema, pk)
         Session.objects.filter(pk__in=find_sessions(schema)).delete()
@@ -41,15 +52,21 @@ def erase_shared(schema: str, pk: int) -> None:
 
 
 def erase_outside(schema: str) -> None:
-    """Remove what is outside of the database: files, and what the caches tell that they hold."""
+    """Remove what is outside of the database: files, and the entries that the caches list."""
     erase_cached(schema)
     with schema_context(schema):
-        if has_own_folder():
-            _erase_files()
+        if not has_own_folder():
+            return
+        for name in list(_walk("")):
+            default_storage.delete(name)
+        # Unless the storage is no file system, or the tenant had no file.
+        with suppress(NotImplementedError, FileNotFoundError):
+            Path(default_storage.path("")).rmdir()
 
 
 def drop_schema(schema: str) -> None:
     """Drop a schema with all that is in it, if it exists."""
+    connection.check_constraints()  # in a caller's transaction, a table whose checks still wait stays
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(schema)} CASCADE")
 
@@ -57,40 +74,11 @@ def drop_schema(schema: str) -> None:
 def has_own_folder() -> bool:
     """Return whether the storage says that it keeps the bound tenant's files in a place of their own.
 
-    Whatever does not say so is left alone: what lies there may be everybody's.
+    A storage that does not say so is left alone: its files may be everybody's.
     """
     own = getattr(default_storage, "location", None)
     with schema_context("public"):
         return own != getattr(default_storage, "location", None)
-
-
-def _refuse_extensions(schemas: list[str]) -> None:
-    """An extension would go with its schema, and with vector every tenant's vectors."""
-    with connection.cursor() as cursor:
-        cursor.execute(EXTENSIONS, [schemas])
-        row = cursor.fetchone()
-    if row:
-        name, schema = row
-        raise ValidationError(
-            f"The extension {name} is in the schema {schema!r}; dropping it would take from every tenant the "
-            f"columns that need it. Run: ALTER EXTENSION {quote_schema_name(name)} SET SCHEMA public;"
-        )
-
-
-def _list_set_aside(schema: str) -> list[str]:
-    """Return the schemas that restoring a backup has set aside."""
-    with connection.cursor() as cursor:
-        cursor.execute(SET_ASIDE, [f"^{schema[:38]}{REPLACED}$"])
-        found = {name for (name,) in cursor.fetchall()}
-    return sorted(found.difference(Tenant.objects.values_list("schema_name", flat=True)))
-
-
-def _erase_files() -> None:
-    for name in list(_walk("")):
-        default_storage.delete(name)
-    # Unless the storage is no file system, or the tenant had no file.
-    with suppress(NotImplementedError, FileNotFoundError):
-        Path(default_storage.path("")).rmdir()
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """From a row of the registry to a tenant that is served, and back.
 
-Provisioning may be killed at any point and run again: what is half made is dropped first, and the domain
-comes last, so no request reaches a half-made tenant.
+Provisioning may be killed at any point and run again: it first drops what is half made, and makes the domain
+last, so no request reaches a half-made tenant.
 """
 
 import logging
@@ -63,8 +63,8 @@ def register_tenant(
 def choose_schema_name(subdomain: str) -> str:
     """Return a free schema name for a new tenant: the subdomain's own, with a number when that is taken.
 
-    The name never changes afterwards, whatever becomes of the subdomain. Nor is it given a second time: what
-    some process still caches under it, or what was signed within it, must not become another tenant's.
+    The name never changes afterwards, whatever happens to the subdomain, and no later tenant gets it: what a
+    process still caches under it, or what was signed within it, must not become another tenant's.
     """
     stem = subdomain.replace("-", "_")
     if stem.startswith("pg_"):  # PostgreSQL's own
@@ -84,8 +84,8 @@ def choose_schema_name(subdomain: str) -> str:
 def provision(tenant: Tenant) -> str:
     """Make the tenant's schema, its first user and its domain; return the first user's invitation link.
 
-    Does nothing and returns "" when it is active already. Raises ProvisioningError, with the tenant's state
-    set to `failed` and the reason beside it; running it again starts afresh.
+    Does nothing and returns "" for a tenant that was provisioned already. Raises ProvisioningError; the
+    tenant's state is `failed` then, with the reason beside it, and running this again starts afresh.
     """
     with unbound(), hold_life_cycle(tenant.schema_name):
         tenant.refresh_from_db()
@@ -126,8 +126,9 @@ def resume(tenant: Tenant) -> None:
 def delete_tenant(tenant: Tenant) -> None:
     """Remove the tenant: domains, schema with all data, waiting tasks, the row, and then its files.
 
-    What is in the database goes all at once or not at all. For what nobody has used yet: there is no time of
-    grace, no report, and the schema's name is free again. apps.operations.deletion is for all others.
+    Everything in the database goes at once or nothing does. This is for tenants that nobody has used: there
+    is no time of grace and no report, and the schema's name is free again. apps.operations.deletion is for
+    all others.
     """
     with unbound(), hold_life_cycle(tenant.schema_name):
         with transaction.atomic():

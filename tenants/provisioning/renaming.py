@@ -1,4 +1,4 @@
-"""A tenant's subdomain changes, and the old host leads to the new one."""
+"""Gives a tenant another subdomain; the old host redirects to the new one."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,9 +13,9 @@ STATES = (Tenant.State.ACTIVE, Tenant.State.SUSPENDED)
 def rename_tenant(tenant: Tenant, subdomain: str) -> None:
     """Give the tenant another subdomain, all at once; its schema keeps its name.
 
-    The new host takes the place of the old one, which redirects from now on. Raises ValidationError for a
-    subdomain that is malformed, reserved or taken, be it by a redirect, and in states other than active and
-    suspended.
+    The new host takes the place of the old one, which redirects from now on: where another host is primary,
+    it stays so. Raises ValidationError for a subdomain that is malformed, reserved or taken, if only by a
+    redirect, and in states other than active and suspended.
     """
     with unbound(), transaction.atomic():
         current = Tenant.objects.select_for_update().get(pk=tenant.pk)
@@ -27,15 +27,22 @@ def rename_tenant(tenant: Tenant, subdomain: str) -> None:
         others = {field.name for field in Tenant._meta.fields} - {"subdomain"}
         current.full_clean(exclude=others)
         current.save(update_fields=["subdomain"])
-        _replace_host(current, old_host)
+        old = current.domains.filter(domain=old_host).first()
+        new = current.domains.filter(domain=current.hostname).first() or Domain(tenant=current)
+        new.domain, new.redirects = current.hostname, bool(old and old.redirects)
+        new.is_primary = bool(old and old.is_primary)
+        new.save()
+        if old is not None:
+            old.is_primary, old.redirects = False, True
+            old.save()
         tenant.refresh_from_db()
 
 
 def redirect_to_primary(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
-    """Answer with the same path on the tenant's primary host; None if every host of it redirects.
+    """Answer with the same path on the tenant's primary host; None if every host of the tenant redirects.
 
-    308 (RFC 9110, 15.4.9), so that a client repeats a POST as a POST. It is not to be stored: a browser
-    would go in circles after the tenant takes its old name back.
+    The status is 308 (RFC 9110, 15.4.9), so that a client repeats a POST as a POST. Nobody may store the
+    answer: a browser would go in circles after the tenant takes its old name back.
     """
     primary = tenant.domains.filter(redirects=False).order_by("-is_primary", "pk").first()
     if primary is None:
@@ -46,15 +53,3 @@ def redirect_to_primary(request: HttpRequest, tenant: Tenant) -> HttpResponse | 
     response = HttpResponsePermanentRedirect(address, preserve_request=True, max_length=len(address))
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _replace_host(tenant: Tenant, old_host: str) -> None:
-    """Let the new host be what the old one was: where a host of their own is primary, it stays so."""
-    old = tenant.domains.filter(domain=old_host).first()
-    new = tenant.domains.filter(domain=tenant.hostname).first() or Domain(tenant=tenant)
-    new.domain, new.redirects = tenant.hostname, bool(old and old.redirects)
-    new.is_primary = bool(old and old.is_primary)
-    new.save()
-    if old is not None:
-        old.is_primary, old.redirects = False, True
-        old.save()

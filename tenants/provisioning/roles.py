@@ -1,8 +1,8 @@
-"""A database role for each tenant: it owns nothing and may use the tenant's schema alone.
+"""A database role for each tenant: it owns nothing and may use only the tenant's schema.
 
-A request or a task of a tenant runs as its role. PostgreSQL then refuses another tenant's schema, the
-registry and every change of a table, whatever the SQL says. What remains is SQL that takes the role off again
-(`RESET ROLE`): docs/decisions/0013-a-role-for-each-tenant.md says where that is possible.
+A request or a task of a tenant runs as its role. PostgreSQL then refuses other tenants' schemas, the registry
+and every change of a table, whatever the SQL says. SQL that takes the role off again (`RESET ROLE`) remains:
+docs/decisions/0013-a-role-for-each-tenant.md says where that is possible.
 """
 
 from collections.abc import Iterable
@@ -37,9 +37,9 @@ ROLE_GRANTS = (
 
 
 def create_role(tenant: Tenant) -> None:
-    """Create the tenant's role with its rights, as far as they are missing; the schema must exist.
+    """Create the tenant's role and its rights, as far as they are missing; the schema must exist.
 
-    Does nothing when settings.TENANT_ROLES is off. The connection's user needs CREATEROLE; if it is a
+    Does nothing when TENANT_ROLES is off. The connection's user needs CREATEROLE; if it is a
     superuser, set_config() is its own from then on.
     """
     if not are_roles_used():

@@ -1,14 +1,12 @@
 """Tasks that carry their tenant.
 
-The queue is one table in `public`. A task written while a tenant is bound runs with that tenant bound; a
-task written while none is bound runs with none. A worker is unbound before and after every task.
+The queue is one table in `public`. A task that is written while a tenant is bound runs with that tenant
+bound; one that is written while none is bound runs with none. A worker is unbound before and after each task.
 
-The same mark says whose result it is: with a tenant bound, only that tenant's own are found, although its
-database role cannot read the queue at all.
+The same mark says whose a result is: a bound tenant finds its own results only, although its database role
+cannot read the queue at all.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +35,17 @@ class TenantTask(Task):
 
         Raises TenantGoneError when the tenant no longer exists.
         """
-        with _bound_to(kwargs.pop(SCHEMA_KEY, get_public_schema_name())):
+        schema = kwargs.pop(SCHEMA_KEY, get_public_schema_name())
+        connection.set_schema_to_public()
+        try:
+            if schema != get_public_schema_name():
+                tenant = get_tenant_model().objects.filter(schema_name=schema).first()
+                if tenant is None:
+                    raise TenantGoneError(f"The tenant with the schema {schema!r} no longer exists.")
+                connection.set_tenant(tenant)
             return super(TenantTask, self).call(*args, **kwargs)
+        finally:
+            connection.set_schema_to_public()
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
         """As `call`, in a coroutine."""
@@ -77,20 +84,6 @@ class TenantDatabaseBackend(DatabaseBackend):
 
 def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
     bound = connection.schema_name
-    if bound == get_public_schema_name():  # who retries a tenant's task from outside passes its schema on
+    if bound == get_public_schema_name():  # whoever retries a tenant's task from outside passes it on
         bound = kwargs.get(SCHEMA_KEY, bound)
     return {**kwargs, SCHEMA_KEY: bound}
-
-
-@contextmanager
-def _bound_to(schema: str) -> Iterator[None]:
-    connection.set_schema_to_public()
-    try:
-        if schema != get_public_schema_name():
-            tenant = get_tenant_model().objects.filter(schema_name=schema).first()
-            if tenant is None:
-                raise TenantGoneError(f"The tenant with the schema {schema!r} no longer exists.")
-            connection.set_tenant(tenant)
-        yield
-    finally:
-        connection.set_schema_to_public()

@@ -20,6 +20,7 @@ from django_tasks_db.models import DBTaskResult
 
 from tenants.context import connection
 
+ARGUMENTS = "args_kwargs"  # the column
 SCHEMA_KEY = "_tenant_schema"  # among the keyword arguments
 UNDONE = (TaskResultStatus.READY, TaskResultStatus.RUNNING)
 

@@ -1,7 +1,7 @@
-"""Tasks of a tenant that is not served wait until it is served again, or go with it.
+"""Tasks of a suspended or leaving tenant wait until it is served again, or go when it goes.
 
-Nothing is lost when a suspended tenant is resumed or a leaving one is kept, and nothing writes meanwhile. A
-task that has begun goes on to its end.
+So nothing is lost when the tenant is resumed or kept, and no task writes meanwhile. A task that has begun
+goes on to its end.
 """
 
 from datetime import UTC, datetime
@@ -15,13 +15,11 @@ from tenants.models import Tenant
 from tenants.queue.rows import find_rows, get_schema
 
 HOLDING = (Tenant.State.SUSPENDED, Tenant.State.LEAVING)
-HELD = datetime(
-    9998, 1, 1, tzinfo=UTC
-)  # run_after of a task that waits; the library takes 9999 for "at once"
+HELD = datetime(9998, 1, 1, tzinfo=UTC)  # run_after of a task that waits; 9999 means "at once" there
 
 
 def hold(task: DBTaskResult) -> bool:
-    """Put a task that a worker has just claimed back if its tenant is not served; return whether it was."""
+    """Put a task back that a worker has just claimed, if its tenant is not served; return whether it did."""
     tenant = Tenant.objects.filter(schema_name=get_schema(task), state__in=HOLDING)
     if not tenant.exists():
         return False
@@ -35,9 +33,9 @@ def hold(task: DBTaskResult) -> bool:
 
 
 def release_tasks(schema: str) -> int:
-    """Make the tasks that wait for their tenant due; return how many there were.
+    """Make the tasks due that wait for their tenant; return how many there were.
 
-    For the transaction that has changed the tenant's row, which whoever puts a task back waits for.
+    Call it in the transaction that changed the tenant's row: a worker that puts a task back waits for it.
     """
     waiting = find_rows(schema=schema).filter(status=TaskResultStatus.READY, run_after=HELD)
     return waiting.update(run_after=timezone.now())

@@ -9,6 +9,8 @@ may run twice, which is harmless: tasks take keys and re-read rows.
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
@@ -22,7 +24,7 @@ from tenants.queue.unserved import hold
 
 logger = logging.getLogger(__name__)
 
-INTERVAL = 15  # seconds between two looks for orphaned tasks
+INTERVAL = 15  # seconds between two searches for orphaned tasks
 PAUSE = 2  # seconds before a worker that lost its session asks for a new one
 MAX_ATTEMPTS = 3
 
@@ -32,17 +34,18 @@ class WorkerDiedError(RuntimeError):
 
 
 class RecoveringWorker(Worker):
-    """django-tasks-db's worker, with recovery of orphaned tasks; tasks of a closed tenant wait."""
+    """django-tasks-db's worker; it also recovers orphaned tasks, and lets tasks of a closed tenant wait."""
 
     def run(self) -> None:
-        """Work until stopped. Whoever loses the database goes on as another worker, once there is one again.
+        """Work until stopped. A worker that loses the database goes on later, with another id.
 
-        As another, because what it was running is an orphan now, and nobody recovers tasks of their own. With
-        `batch`, raises the error instead: whoever waits for the end wants to know.
+        The task that it was running is an orphan now, and no worker recovers tasks of its own id. With
+        `batch` it raises the error instead, for whoever waits for the end.
         """
         while True:
             try:
-                self._run_watched()
+                with self._watched():
+                    super().run()
                 return
             except (OperationalError, InterfaceError) as error:
                 if self.batch:
@@ -53,15 +56,16 @@ class RecoveringWorker(Worker):
                 connections.close_all()
                 time.sleep(PAUSE)
 
-    def _run_watched(self) -> None:
-        """Work while a thread says that this worker lives, and recovers others' tasks."""
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Run a thread that holds this worker's lock and recovers the tasks of dead workers."""
         ready, stop = threading.Event(), threading.Event()
         args = (self.worker_id, ready, stop)
         watch = threading.Thread(target=_keep_watch, args=args, name="task recovery", daemon=True)
         watch.start()
         ready.wait()
         try:
-            super().run()
+            yield
         finally:
             stop.set()
             watch.join(INTERVAL)  # its lock says that this worker lives
@@ -82,7 +86,7 @@ def recover_orphans(own_id: str = "") -> int:
 
 
 def find_orphans(tasks: Any) -> list[DBTaskResult]:
-    """Return those of a queryset of tasks that run at workers who are dead."""
+    """Return those of a queryset of tasks whose workers died while they ran them."""
     running = list(tasks.running().only("pk", "worker_ids"))
     alive = find_held(Lock.WORKER, {_get_worker(task) for task in running})
     return [task for task in running if _get_worker(task) not in alive]

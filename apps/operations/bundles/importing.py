@@ -32,9 +32,9 @@ from apps.operations.bundles.rows import (
     set_sequence,
     use_plain_formats,
 )
-from apps.operations.bundles.schema import drop_schema
 from tenants.context import connection, owner_rights, tenant_context, unbound
 from tenants.models import Domain, Tenant
+from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.life_cycle import make_owner
 from tenants.provisioning.roles import create_role, drop_role
 from tenants.provisioning.template import create_schema

@@ -10,6 +10,7 @@ from django_tenants.utils import quote_schema_name
 from tenants.context import connection, unbound
 from tenants.locks import Lock, session_lock
 from tenants.models import Tenant
+from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.template import create_schema
 from tenants.validators import SCRATCH_SCHEMA
 
@@ -87,13 +88,6 @@ def read_fresh_schema() -> Schema:
             return read_schema(SCRATCH_SCHEMA)
         finally:
             drop_schema(SCRATCH_SCHEMA)
-
-
-def drop_schema(schema: str) -> None:
-    """Drop a schema with all that is in it, if it exists."""
-    connection.check_constraints()  # in a caller's transaction, a table whose checks still wait stays
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(schema)} CASCADE")
 
 
 def sort_tables(schema: str, tables: list[str]) -> list[str]:

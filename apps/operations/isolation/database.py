@@ -13,6 +13,7 @@ from apps.operations.isolation.party import Party, plant_session, plant_user
 from apps.operations.isolation.tasks import plant_task
 from tenants.context import connection, owner_rights
 from tenants.postgresql.role_names import are_roles_used
+from tenants.queue.rows import ARGUMENTS
 
 
 def holds(table: str, column: str, value: str, schema: str = "") -> bool:
@@ -70,7 +71,7 @@ def read_queue(victim: Party, attacker: Party) -> bool | None:
     if not is_guarded(attacker):
         return None
     with _rights_of(victim, attacker):
-        return holds(DBTaskResult._meta.db_table, "args_kwargs", victim.token, "public")
+        return holds(DBTaskResult._meta.db_table, ARGUMENTS, victim.token, "public")
 
 
 def evaluate_carried_queryset(victim: Party, attacker: Party) -> bool:

@@ -42,9 +42,9 @@ def run_as_worker(task: Task, *args: Any, **kwargs: Any) -> Any:
     """Write a task in the bound tenant, read it back and call it as a worker does; return its result."""
     result = task.enqueue(*args, **kwargs)
     with owner_rights():
-        written = DBTaskResult.objects.get(pk=result.id).args_kwargs
+        written = DBTaskResult.objects.get(pk=result.id).task_result
     try:
-        return task.call(*written["args"], **written["kwargs"])
+        return task.call(*written.args, **written.kwargs)
     finally:
         with owner_rights():
             DBTaskResult.objects.filter(pk=result.id).delete()

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import unified_diff
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from django.core.management import call_command
@@ -15,6 +15,7 @@ from tenants.conf import conf
 from tenants.context import connection
 from tenants.locks import Lock, session_lock
 from tenants.models import ProvisioningTemplate, Tenant
+from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.template.catalog import read_statements
 from tenants.provisioning.template.census import digest, read_objects, read_properties
 from tenants.provisioning.template.fingerprint import get_fingerprint
@@ -28,7 +29,7 @@ SHOWN_LINES = 10  # of the difference between a template and its copy
 
 
 class Description(NamedTuple):
-    """All there is to a schema, without its name."""
+    """All that a schema holds, without its name."""
 
     statements: list[str]
     objects: list[str]
@@ -36,10 +37,11 @@ class Description(NamedTuple):
 
 
 def create_schema(tenant: Tenant) -> None:
-    """Create the tenant's schema, which must not exist, with all tables and rows that its migrations give.
+    """Create the tenant's schema, which must not exist, with all tables and rows that its migrations make.
 
-    By replaying the template; where that is switched off (settings.TENANT_PROVISIONING = {"TEMPLATE": False})
-    or does not work, by migrating, with a warning in the log that says why. Raises what a migration raises.
+    It replays the template. Where TENANT_PROVISIONING = {"TEMPLATE": False} switches that off, it migrates;
+    where the template does not work, too, with a warning in the log that says why. Raises what a migration
+    raises.
     """
     if conf.TENANT_PROVISIONING.get("TEMPLATE", True):
         try:
@@ -54,10 +56,10 @@ def create_schema(tenant: Tenant) -> None:
 
 
 def get_template() -> ProvisioningTemplate:
-    """Return the template that fits the present migrations and server; it is made when there is none.
+    """Return the template that fits the present migrations and server; make it when there is none.
 
-    Raises TemplateError when the migrations make something that a template cannot hold, and what a migration
-    raises while it is being made.
+    Raises TemplateError when the migrations make something that a template cannot hold, and whatever a
+    migration raises.
     """
     fingerprint = get_fingerprint()
     template = _find(fingerprint)
@@ -93,22 +95,17 @@ def _make(fingerprint: str) -> ProvisioningTemplate:
 
 @contextmanager
 def _scratch_schemas() -> Iterator[None]:
-    """Two schemas that are there for the block only, and are dropped first if a killed process left them."""
+    """Have two schemas for the block only; drop them first if a killed process left them."""
     names = (TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA)
     if taken := Tenant.objects.filter(schema_name__in=names).first():
         raise TemplateError(f"A tenant has the schema {taken.schema_name!r}, which the template needs.")
-    _drop(names)
+    for schema in names:
+        drop_schema(schema)
     try:
         yield
     finally:
-        _drop(names)
-
-
-def _drop(schemas: tuple[str, ...]) -> None:
-    connection.check_constraints()  # in a caller's transaction, a table whose checks still wait stays
-    with connection.cursor() as cursor:
-        for schema in schemas:
-            cursor.execute(f"DROP SCHEMA IF EXISTS {quote_schema_name(schema)} CASCADE")
+        for schema in names:
+            drop_schema(schema)
 
 
 def _migrate(schema: str) -> Description:
@@ -127,7 +124,7 @@ def _describe(schema: str) -> Description:
 def _find_chance(original: Description) -> str:
     """Migrate once more; return what came out otherwise: a random key, say, that tenants must not share."""
     again = _migrate(TEMPLATE_COPY_SCHEMA)
-    _drop((TEMPLATE_COPY_SCHEMA,))
+    drop_schema(TEMPLATE_COPY_SCHEMA)
     difference = _compare(original, again)
     return f"Migrating twice gives two schemas:\n{difference}" if difference else ""
 
@@ -146,10 +143,6 @@ def _find_loss(original: Description, statements: str) -> str:
 
 def _compare(before: Description, after: Description) -> str:
     """Return the lines that differ, with a minus for `before`; the values of rows are left out."""
-    difference = list(unified_diff(_flatten(before), _flatten(after), n=0, lineterm=""))[2:]
+    difference = list(unified_diff(*([*chain(*each)] for each in (before, after)), n=0, lineterm=""))[2:]
     shown = (line.partition(" OVERRIDING ")[0] for line in difference if not line.startswith("@@"))
     return "\n".join(islice(shown, SHOWN_LINES))
-
-
-def _flatten(description: Description) -> list[str]:
-    return [*description.statements, *description.objects, *description.properties]
