@@ -36,7 +36,9 @@ def get_provider(
             f"There is no index {index_name!r}. Known indexes: {', '.join(get_index_names()) or 'none'}."
         )
     if request is not None and tenant is None:
-        tenant = _tenant_of(request)
+        tenant = getattr(request, "tenant", None)
+        if tenant is None:
+            raise NoTenantError("The request belongs to no tenant: it is for the operators' site.")
     with tenant_context(tenant) if tenant else nullcontext():  # the space may be that tenant's own
         chosen = get_space(space or (tenant or get_current_tenant()).space)
         return PgVectorProvider(
@@ -47,10 +49,3 @@ def get_provider(
             tenant=tenant,
             source_models=get_indexed_models(index_name),
         )
-
-
-def _tenant_of(request: HttpRequest) -> "Tenant":
-    tenant: Tenant | None = getattr(request, "tenant", None)
-    if tenant is None:
-        raise NoTenantError("The request belongs to no tenant: it is for the operators' site.")
-    return tenant

@@ -1,6 +1,5 @@
 """What a service allows and what it costs: LIMITS of an entry."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
@@ -27,23 +26,15 @@ def get_limits(alias: str) -> Limits:
     try:
         given = require_dict("LIMITS", entry.get("LIMITS") or {})
         require_known("limit", given, [field.name for field in fields(Limits)])
-        return Limits(
-            _read_rate("requests_per_minute", given),
-            _read_rate("tokens_per_minute", given),
-            _read_price(given.get("price_per_million_tokens")),
-        )
+        limits = {name: value for name, value in given.items() if value is not None}
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            require_int(name, limits.get(name, 1), minimum=1)
+        if (price := limits.pop("price_per_million_tokens", None)) is not None:
+            if not ((is_number(price) or isinstance(price, Decimal)) and 0 <= price < 1_000_000):
+                raise ValueError(
+                    f"price_per_million_tokens must be a number from 0 to 999,999, not {price!r}."
+                )
+            limits["price_per_million_tokens"] = Decimal(str(price))
+        return Limits(**limits)
     except ValueError as error:
         raise misconfigured(alias, str(error)) from error
-
-
-def _read_rate(name: str, given: Mapping[str, object]) -> int | None:
-    value = given.get(name)
-    return None if value is None else require_int(name, value, minimum=1)
-
-
-def _read_price(value: object) -> Decimal | None:
-    if value is None:
-        return None
-    if (is_number(value) or isinstance(value, Decimal)) and 0 <= value < 1_000_000:  # type: ignore[operator]
-        return Decimal(str(value))
-    raise ValueError(f"price_per_million_tokens must be a number from 0 to 999,999, not {value!r}.")

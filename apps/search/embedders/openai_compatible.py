@@ -5,6 +5,7 @@ Protocol and limits: https://platform.openai.com/docs/api-reference/embeddings
 
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from apps.search.options.values import require_bool, require_int, require_seconds, require_text
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
-from .patience import HURRIED_TIMEOUT, Pause, is_hurried
+from .patience import HURRIED_TIMEOUT, PAUSE, is_hurried
 from .tokenizing import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
@@ -94,7 +95,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self._api_key = _require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
         self._get_hurried_client = once_per_process(self._open_hurried_client)
-        self._pause = Pause()
+        self._paused_until = 0.0  # for all threads; the service failed a moment ago
 
     @property
     def token_limit(self) -> int:
@@ -125,7 +126,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         import openai
 
         dimensions = self.dimensions if self.send_dimensions else openai.omit
-        if (seconds := self._pause.seconds_left) and is_hurried():
+        if is_hurried() and (seconds := self._paused_until - time.monotonic()) > 0:
             raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
         client = self._get_hurried_client() if is_hurried() else self._get_client()
         try:
@@ -136,10 +137,10 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
             reason, status = self._explain(error, client), getattr(error, "status_code", None)
             retry_after = _read_retry_after(error)
         else:
-            self._pause.end()
+            self._paused_until = 0.0
             return self._read_vectors(answer, len(texts))
         if status is None or status in (408, 429) or status >= 500:
-            self._pause.begin()
+            self._paused_until = time.monotonic() + PAUSE
         # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
         raise self._failure(reason, status, retry_after)
 

@@ -1,6 +1,5 @@
 """How long to wait for an embedder: a person in front of a page waits less than a worker."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,23 +27,3 @@ def in_a_hurry() -> Iterator[None]:
 def is_hurried() -> bool:
     """Return whether the caller is in a hurry."""
     return _hurried.get()
-
-
-class Pause:
-    """Remembers, for all threads, that a service failed a moment ago."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def begin(self) -> None:
-        """The service failed just now."""
-        self._until = time.monotonic() + PAUSE
-
-    def end(self) -> None:
-        """The service answers."""
-        self._until = 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        """For how long the service is still left alone; 0 when it may be asked."""
-        return max(0.0, self._until - time.monotonic())

@@ -26,9 +26,8 @@ A key is only ever an object's key, never a position in an array.
 
 from apps.search.filters.compiling import compile_filter
 from apps.search.filters.facets import count_facets
-from apps.search.filters.grammar import parse_filter, parse_key
+from apps.search.filters.grammar import parse_filter, parse_key, read_filter
 from apps.search.filters.operands import OPERATORS, InvalidFilterError
-from apps.search.filters.reading import read_filter
 
 __all__ = [
     "OPERATORS",

@@ -1,5 +1,6 @@
-"""From the JSON of a filter to conditions and groups of them."""
+"""From a filter, as JSON text or in Python, to conditions and groups of them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from apps.search.filters.operands import (
     name_type,
 )
 
+LONGEST_NUMBER = 400  # digits; no allowed number has more
 MAX_CONDITIONS = 100
 MAX_KEY_LENGTH = 1_000  # characters
 
@@ -51,6 +53,22 @@ class Not:
 type Filter = Condition | All | Some | Not
 
 
+def read_filter(text: str) -> dict[str, Any]:
+    """Return the filter of a JSON text, checked and ready for `compile_filter`.
+
+    Raises InvalidFilterError for what is not JSON, for a key that occurs twice in one object (JSON would
+    drop the first in silence), and for what the grammar does not allow.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_make_object, parse_int=_parse_int)
+    except json.JSONDecodeError as error:
+        raise InvalidFilterError("", f"is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise InvalidFilterError("", f"is nested too deeply; {MAX_DEPTH} levels are allowed.") from error
+    parse_filter(value)
+    return value
+
+
 def parse_filter(value: object) -> Filter:
     """Return the filter that a JSON object stands for; see `apps.search.filters` for the grammar.
 
@@ -80,6 +98,19 @@ def parse_key(text: object, path: str) -> tuple[str, ...]:
     if len(parts) > MAX_DEPTH:
         raise InvalidFilterError(path, f"has {len(parts)} parts; at most {MAX_DEPTH} are allowed.")
     return tuple(parts)
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidFilterError(join_path("", twice), "occurs twice in one object; use and.")
+    return made
+
+
+def _parse_int(text: str) -> int | float:
+    return int(text) if len(text) <= LONGEST_NUMBER else float(text)
 
 
 def _split(name: str, path: str) -> list[str]:
