@@ -25,3 +25,11 @@ def list_left_out():
         for app in OPTIONAL
         if (find_spec(app) is None if app in NOT_INSTALLED else app not in settings.INSTALLED_APPS)
     ]
+
+
+def is_dropped(path):
+    """Whether a path lies in an optional app whose folder was deleted, or in that app's tests."""
+    dropped = [app for app in OPTIONAL if not (settings.BASE_DIR / app.replace(".", "/")).exists()]
+    folders = [app.replace(".", "/") for app in dropped]
+    folders += [f"tests/{tests}" for app in dropped for tests in OPTIONAL[app]]
+    return any(f"{path}/".startswith(f"{folder}/") for folder in folders)

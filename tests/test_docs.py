@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from tests.clone.howto import BLOCK
-from tests.optional import OPTIONAL
+from tests.optional import OPTIONAL, is_dropped
 
 ROOT = settings.BASE_DIR
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,18 +41,6 @@ def list_examples():
 
 def is_example(path):
     return any(example == path or example.startswith(f"{path.rstrip('/')}/") for example in list_examples())
-
-
-@cache
-def list_dropped():
-    """Return the folders of the optional apps, and of their tests, that this project has dropped."""
-    folders = {app.replace(".", "/"): [f"tests/{name}" for name in tests] for app, tests in OPTIONAL.items()}
-    gone = [folder for folder in folders if not (ROOT / folder).exists()]
-    return [*gone, *(tests for folder in gone for tests in folders[folder])]
-
-
-def is_dropped(path):
-    return any(f"{path}/".startswith(f"{folder}/") for folder in list_dropped())
 
 
 def find_bad_path(path):
@@ -97,7 +85,8 @@ def test_a_page_names_only_what_there_is(page):
     imports = {
         f"{module}.{name.strip()}" for module, names in IMPORT.findall(text) for name in names.split(",")
     }
-    names = {name for name in {*DOTTED.findall(text), *imports} if not CHECK.fullmatch(name)}
+    names = {*DOTTED.findall(text), *imports} - {"apps.py"}
+    names = {name for name in names if not CHECK.fullmatch(name)}
     names = {name for name in names if f"class {name.rpartition('.')[2]}(" not in text}  # the page makes it
 
     bad = [*map(find_bad_path, PATH.findall(text)), *map(find_bad_name, names)]
@@ -137,6 +126,8 @@ def test_the_reference_has_every_system_check():
     listed = set(CHECK.findall((ROOT / "docs" / "reference" / "checks.md").read_text()))
 
     assert made - listed == set()
+    if not any(is_dropped(app.replace(".", "/")) for app in OPTIONAL):
+        assert listed - made == set()
 
 
 def test_the_reference_has_every_command():
