@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import pytest
 from django.conf import settings
 
 # Each with what is about it in tests/, which is not collected where the app is left out.
@@ -13,7 +14,7 @@ OPTIONAL = {
     "apps.search_own_spaces": ["search_own_spaces"],
     "apps.search_quality": ["search_quality"],
     "apps.articles": ["articles"],
-    "project.demo": ["test_demo.py"],
+    "project.demo": ["demo"],
 }
 NOT_INSTALLED = {"project.demo"}  # a part of the project, but no app: its folder is all there is of it
 
@@ -33,3 +34,9 @@ def is_dropped(path):
     folders = [app.replace(".", "/") for app in dropped]
     folders += [f"tests/{tests}" for app in dropped for tests in OPTIONAL[app]]
     return any(f"{path}/".startswith(f"{folder}/") for folder in folders)
+
+
+def needs(*apps):
+    """Mark a test, or a case of one, that tells nothing where one of these apps is left out."""
+    missing = [app for app in apps if app in list_left_out()]
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is left out")

@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from apps.search.embedders import OpenAICompatibleEmbedder
 from tenants.conf import AppSettings
+from tests.optional import OPTIONAL, needs
 
 ROOT = settings.BASE_DIR
 ENTRY = re.compile(r"#?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
@@ -53,6 +54,7 @@ def test_every_variable_that_the_settings_read_stands_in_the_example():
     assert read_settings() - set(read_example()) == set()
 
 
+@needs(*OPTIONAL)
 def test_every_variable_of_the_example_is_read():
     assert set(read_example()) - read_settings() - read_elsewhere() == set()
 

@@ -26,7 +26,7 @@ def editor(acme):
     with tenant_context(acme):
         user = User.objects.create_user("editor@example.com", PASSWORD, is_active=False)
         group = Group.objects.create(name="editors")
-        group.permissions.set(Permission.objects.filter(codename="change_article"))
+        group.permissions.set(Permission.objects.filter(codename="change_note"))
         user.groups.add(group)
     return user
 

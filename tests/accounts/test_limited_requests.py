@@ -9,7 +9,7 @@ from tenants.context import tenant_context, unbound
 
 from .conftest import PASSWORD
 
-LOGIN, RESET, API = "/accounts/login/", "/accounts/password_reset/", "/api/articles"
+LOGIN, RESET, API = "/accounts/login/", "/accounts/password_reset/", "/api/notes"
 EMAIL = "member@example.com"
 WRONG = "wrong"
 DAY = 86_400

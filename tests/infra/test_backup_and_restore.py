@@ -1,11 +1,11 @@
 import pytest
 
-from tests.infra.conftest import ARTICLES
+from tests.infra.conftest import NOTES
 from tests.infra.house import ScriptError
 
 
 def search(house, schema):
-    return house.manage("search", f"--schema={schema}", "--mode=hybrid", ARTICLES[schema])
+    return house.manage("search", f"--schema={schema}", "--mode=hybrid", NOTES[schema])
 
 
 def test_the_bootstrap_may_run_twice(house):
@@ -19,9 +19,9 @@ def test_the_bootstrap_may_run_twice(house):
 
 def test_a_tenant_goes_back_to_its_dump_and_no_other_does(house, tmp_path):
     (dump,) = house.back_up(tmp_path, "acme")
-    house.query("DELETE FROM acme.articles_article")
+    house.query("DELETE FROM acme.notes_note")
     house.query("DELETE FROM acme.pgvector_pgvectorembedding")
-    house.query("UPDATE globex.articles_article SET title = 'changed since'")
+    house.query("UPDATE globex.notes_note SET title = 'changed since'")
 
     house.restore("--replace", dump)
     house.manage("migrate_schemas", "--schema=acme", "--verbosity=0")
@@ -30,7 +30,7 @@ def test_a_tenant_goes_back_to_its_dump_and_no_other_does(house, tmp_path):
     assert "bicycle" in search(house, "acme")
     assert "changed since" in search(house, "globex")
     (replaced,) = house.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'acme\\_replaced%'")
-    assert house.query(f"SELECT count(*) FROM {replaced}.articles_article") == ["0"]
+    assert house.query(f"SELECT count(*) FROM {replaced}.notes_note") == ["0"]
 
 
 def test_a_house_is_restored_on_a_new_server(house, make_house, tmp_path):
@@ -42,7 +42,7 @@ def test_a_house_is_restored_on_a_new_server(house, make_house, tmp_path):
     new.manage("migrate_schemas", "--verbosity=0")
     new.manage("tenant_roles", "--repair")
 
-    assert {path.stem for path in files} == {"public", *ARTICLES}
+    assert {path.stem for path in files} == {"public", *NOTES}
     assert "bicycle" in search(new, "acme")
     assert "mountains" in search(new, "globex")
     new.manage("doctor")

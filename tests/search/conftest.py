@@ -12,7 +12,7 @@ def embedder(settings):
         "other": {"BACKEND": BACKEND, "MODEL": "pgvector.PgVectorEmbedding", "OPTIONS": {"dimensions": 16}},
         "custom": {
             "BACKEND": BACKEND,
-            "MODEL": "articles.ArticleEmbedding",
+            "MODEL": "notes.NoteEmbedding",
             "OPTIONS": {"dimensions": 384},
         },
     }

@@ -5,13 +5,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.search.embedders import EmbeddingUnavailableError, get_embedder
 from apps.search.indexing.tasks import continue_run, start_run
 from apps.search.models import IndexRun, ServiceBudget
 from apps.search.spaces.budget import spend
 from apps.search.spaces.embedding_cache import embed_documents
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
@@ -81,8 +81,8 @@ def test_when_the_service_says_wait_no_worker_asks_it(embedder):
 
 def test_a_run_waits_as_long_as_the_limit_says_and_repeats_nothing(limit, embedder, in_acme):
     limit(requests_per_minute=1)
-    Article.objects.bulk_create(Article(title=f"title{number}", body="body") for number in range(3))
-    run = start_run("articles", "default")
+    Note.objects.bulk_create(Note(title=f"title{number}", body="body") for number in range(3))
+    run = start_run("notes", "default")
     DBTaskResult.objects.all().delete()
 
     run_slice(run, in_acme)

@@ -77,8 +77,8 @@ def test_unusable_embedder_is_named(problem, entry, message):
     ("model", "message"),
     [
         (None, "MODEL None is no installed model; write 'app_label.Model'."),
-        ("articles.Nothing", "MODEL 'articles.Nothing' is no installed model; write 'app_label.Model'."),
-        ("articles.Article", "MODEL 'articles.Article' must be a subclass of BasePgVectorEmbedding."),
+        ("notes.Nothing", "MODEL 'notes.Nothing' is no installed model; write 'app_label.Model'."),
+        ("notes.Note", "MODEL 'notes.Note' must be a subclass of BasePgVectorEmbedding."),
         ("tests_tables.VectorlessEmbedding", "tests_tables.VectorlessEmbedding must include 'vector' field"),
         ("tests_tables.TextVectorEmbedding", "tests_tables.TextVectorEmbedding.vector is a TextField; use"),
     ],
@@ -91,9 +91,9 @@ def test_unusable_table_is_named(problem, model, message):
 
 
 def test_different_dimensions_are_named(problem):
-    assert problem(MODEL="articles.ArticleEmbedding") == (
+    assert problem(MODEL="notes.NoteEmbedding") == (
         "search.E003",
-        "the embedder makes 8 dimensions, but articles.ArticleEmbedding.vector has 384.",
+        "the embedder makes 8 dimensions, but notes.NoteEmbedding.vector has 384.",
     )
 
 
@@ -150,7 +150,7 @@ def forget_models():
 
 @pytest.mark.parametrize("missing", ["index_name", "index_fields"])
 def test_indexed_model_that_says_too_little_is_named(forget_models, tables_app, missing):
-    said = {"index_name": "notes", "index_fields": ("title",), "title": models.TextField()}
+    said = {"index_name": "poems", "index_fields": ("title",), "title": models.TextField()}
     del said[missing]
     meta = type("Meta", (), {"app_label": "tests_tables"})
     type("Silent", (Indexed,), said | {"Meta": meta, "__module__": __name__})

@@ -1,6 +1,5 @@
 import pytest
 
-from apps.articles.models import Article
 from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level
 from apps.search import get_provider
@@ -13,6 +12,7 @@ from apps.search.indexing.batches import index_objects, rebuild_index
 from apps.search.searching.results import search_objects
 from apps.search.spaces.space_chunker import get_chunker
 from tenants.context import owner_rights, tenant_context
+from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -50,15 +50,15 @@ def set_chunker(settings):
 @pytest.fixture
 def make_guide():
     def make_guide(body=GUIDE, title="Guide", **values):
-        article = Article.objects.create(title=title, body=body, **values)
-        index_objects(Article, [article.pk])
-        return article
+        note = Note.objects.create(title=title, body=body, **values)
+        index_objects(Note, [note.pk])
+        return note
 
     return make_guide
 
 
 def contents(space=None):
-    rows = get_provider("articles", space=space).objects.order_by("document_key")
+    rows = get_provider("notes", space=space).objects.order_by("document_key")
     return list(rows.values_list("content", flat=True))
 
 
@@ -67,45 +67,45 @@ def problems():
 
 
 def test_a_space_without_chunker_cuts_with_the_models_own():
-    assert get_chunker(Article.chunker, "own", "default") == ParagraphChunker(limit=180, overlap=30)
+    assert get_chunker(Note.chunker, "own", "default") == ParagraphChunker(limit=180, overlap=30)
 
 
 def test_the_chunker_of_the_space_comes_before_the_models_and_is_fit_for_its_embedder(set_chunker):
     set_chunker({"BACKEND": "apps.search.chunking.TokenChunker", "OPTIONS": {"limit": 99}})
 
-    chunker = get_chunker(Article.chunker, "own", "default")
+    chunker = get_chunker(Note.chunker, "own", "default")
 
     assert chunker == TokenChunker(99).fit(get_embedder("default"))
-    assert get_chunker(Article.chunker, "own", "other") == Article.chunker
+    assert get_chunker(Note.chunker, "own", "other") == Note.chunker
 
 
 def test_the_models_own_chunker_is_fit_for_the_embedder_too(monkeypatch):
-    monkeypatch.setattr(Article, "chunker", HeadingChunker())
+    monkeypatch.setattr(Note, "chunker", HeadingChunker())
 
-    (document,) = make_documents(Article(pk=7, title="t", body="b"), "default")
+    (document,) = make_documents(Note(pk=7, title="t", body="b"), "default")
 
     assert document.content == "t\n\nb"
     with pytest.raises(ValueError, match="there is no tokenizer yet"):
-        make_documents(Article(pk=7, title="t", body="b"))
+        make_documents(Note(pk=7, title="t", body="b"))
 
 
 def test_a_chunk_brings_its_headings_into_the_metadata(in_acme, set_chunker, make_guide):
     set_chunker(HEADINGS)
     make_guide(source="book")
-    rows = get_provider("articles").objects
+    rows = get_provider("notes").objects
 
     found = rows.filter(compile_filter({"headings": {"contains": "Linux"}})).get()
 
     assert found.content == "Guide\nInstall\nLinux\n\nAs root."
     assert found.metadata == {"title": "Guide", "source": "book", "headings": ["Guide", "Install", "Linux"]}
     assert count_facets(rows, "headings")[:2] == [("Guide", 3), ("Install", 3)]
-    assert search_objects("as root", "articles", 1)[0].snippet == "Install Linux As root."
+    assert search_objects("as root", "notes", 1)[0].snippet == "Install Linux As root."
 
 
 def test_what_the_object_says_of_itself_comes_before_what_the_chunk_says(set_chunker):
     set_chunker({"BACKEND": f"{__name__}.Marking"})
 
-    (document,) = make_documents(Article(pk=7, title="t", body="b", source="s"), "default")
+    (document,) = make_documents(Note(pk=7, title="t", body="b", source="s"), "default")
 
     assert document.metadata == {"title": "t", "source": "s", "mark": 1}
 
@@ -121,10 +121,10 @@ def test_each_tenant_is_cut_as_its_own_space_says_and_sees_no_headings_of_anothe
 
     with tenant_context(acme):
         assert len(contents()) == 3
-        assert ("Acme", 3) in count_facets(get_provider("articles").objects, "headings")
+        assert ("Acme", 3) in count_facets(get_provider("notes").objects, "headings")
     with tenant_context(globex):
         assert contents() == [f"Globex\n\n{GUIDE}"]
-        assert count_facets(get_provider("articles", space="other").objects, "headings") == []
+        assert count_facets(get_provider("notes", space="other").objects, "headings") == []
 
 
 def test_another_chunker_is_another_space_beside_the_first(in_acme, settings, set_chunker, make_guide):
@@ -132,7 +132,7 @@ def test_another_chunker_is_another_space_beside_the_first(in_acme, settings, se
     set_chunker(HEADINGS, "sections")
     make_guide()
 
-    rebuild_index("articles", space="sections")
+    rebuild_index("notes", space="sections")
 
     assert (len(contents()), len(contents("sections"))) == (1, 3)
     assert get_embedder("sections") is get_embedder("default")
@@ -143,14 +143,14 @@ def test_rebuild_converges_after_a_chunker_was_edited_in_place(
     in_acme, settings, set_chunker, make_guide, before, after
 ):
     set_chunker(before)
-    articles = [make_guide(title=f"Guide {number}") for number in range(3)]
+    notes = [make_guide(title=f"Guide {number}") for number in range(3)]
     set_chunker(after)
 
-    rebuild_index("articles")
+    rebuild_index("notes")
 
-    wanted = [document.content for article in articles for document in make_documents(article, "default")]
+    wanted = [document.content for note in notes for document in make_documents(note, "default")]
     assert contents() == wanted
-    assert rebuild_index("articles") == 0
+    assert rebuild_index("notes") == 0
 
 
 def test_the_doctor_notices_a_chunker_that_was_edited_in_place(in_acme, set_chunker, make_guide):
@@ -165,12 +165,12 @@ def test_the_doctor_notices_a_chunker_that_was_edited_in_place(in_acme, set_chun
     (finding,) = findings()
     assert (finding.level, finding.subject) == (Level.WARNING, "acme")
     assert finding.message.startswith(
-        "space 'default', index 'articles': the oldest articles.Article would be cut into other chunks today "
+        "space 'default', index 'notes': the oldest notes.Note would be cut into other chunks today "
         "(1 stored, 3 wanted)"
     )
-    assert finding.fix == "manage.py rebuild_index --schema=acme --index=articles"
+    assert finding.fix == "manage.py rebuild_index --schema=acme --index=notes"
 
-    rebuild_index("articles")
+    rebuild_index("notes")
 
     assert findings() == []
 
@@ -178,7 +178,7 @@ def test_the_doctor_notices_a_chunker_that_was_edited_in_place(in_acme, set_chun
 def test_the_doctor_is_silent_of_what_is_not_indexed_yet_and_of_what_the_checks_say(
     in_acme, set_chunker, make_guide
 ):
-    Article.objects.create(title="t", body="b")
+    Note.objects.create(title="t", body="b")
     with owner_rights():
         before = [finding for finding in examine("acme") if "chunks" in finding.message]
 
@@ -245,12 +245,12 @@ def test_a_limit_that_the_embedder_does_not_read_is_named_by_a_check(settings, s
 
 @pytest.mark.parametrize("chunker", [None, ParagraphChunker])
 def test_a_model_without_a_usable_chunker_is_named_by_a_check(monkeypatch, chunker):
-    monkeypatch.setattr(Article, "chunker", chunker)
+    monkeypatch.setattr(Note, "chunker", chunker)
 
     found = problems()
 
     assert {problem_id for problem_id, _ in found} == {"search.E007"}
     assert found[0][1] == (
-        "EMBEDDINGS['default']: articles.Article.chunker: it must be an instance of a subclass of "
+        "EMBEDDINGS['default']: notes.Note.chunker: it must be an instance of a subclass of "
         f"apps.search.chunking.Chunker, not {chunker!r}."
     )

@@ -6,7 +6,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import ArticleEmbedding
 from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level
 from apps.search.documents import EmbeddedDocument
@@ -17,12 +16,13 @@ from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, ge
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.postgresql.role_names import get_role_name
+from tests.models_app.models import NoteEmbedding
 from tests.search.pgvector.filling import fill
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
 MANY = 200
-DECLARED = ArticleEmbedding._meta.indexes[0].name
+DECLARED = NoteEmbedding._meta.indexes[0].name
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def execute_here(fix):
 
 def test_a_tenant_with_documents_is_healthy(acme, fill_acme):
     fill_acme(MANY - 1)
-    fill_acme(20, dimensions=384, model=ArticleEmbedding, index_name="articles", space="custom")
+    fill_acme(20, dimensions=384, model=NoteEmbedding, index_name="notes", space="custom")
     out = io.StringIO()
 
     call_command("doctor", strict=True, stdout=out)
@@ -144,7 +144,7 @@ def test_documents_of_another_space_are_mentioned_and_their_fix_removes_them(acm
 
 def test_a_missing_index_is_found_and_its_building_is_written_as_a_task(acme, fill_acme):
     fill_acme(MANY)
-    fill_acme(MANY, index_name="notes")
+    fill_acme(MANY, index_name="poems")
 
     findings = find("acme")
     out = io.StringIO()
@@ -157,7 +157,7 @@ def test_a_missing_index_is_found_and_its_building_is_written_as_a_task(acme, fi
             f"space 'default', index '{name}': its vector index is missing; "
             "from 200 rows on, an ANN index is quicker.",
         )
-        for name in ("default", "notes")
+        for name in ("default", "poems")
     ]
     assert findings[0].fix == "manage.py vector_indexes --schema=acme --apply"
     (task,) = DBTaskResult.objects.all()
@@ -231,7 +231,7 @@ def test_a_declared_index_that_is_missing_is_found_and_its_fix_makes_it(acme):
 
 def test_another_operator_class_than_declared_is_found_and_its_fix_mends_it(acme):
     execute(f"DROP INDEX acme.{DECLARED}")
-    execute(f"CREATE INDEX {DECLARED} ON acme.articles_articleembedding USING hnsw (vector vector_l2_ops)")
+    execute(f"CREATE INDEX {DECLARED} ON acme.notes_noteembedding USING hnsw (vector vector_l2_ops)")
 
     finding = find_only("acme")
     execute_here(finding.fix)
@@ -244,7 +244,7 @@ def test_another_operator_class_than_declared_is_found_and_its_fix_mends_it(acme
 
 def test_a_bad_entry_of_the_settings_is_found_with_the_hint_of_its_check(acme, settings):
     settings.EMBEDDINGS = settings.EMBEDDINGS | {
-        "custom": {"BACKEND": "tests.search.embedder.HashingEmbedder", "MODEL": "articles.ArticleEmbedding"}
+        "custom": {"BACKEND": "tests.search.embedder.HashingEmbedder", "MODEL": "notes.NoteEmbedding"}
     }
 
     finding = find_only("search")

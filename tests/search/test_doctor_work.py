@@ -2,7 +2,6 @@ import pytest
 from django.core.management import call_command
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.operations.doctor.finding import Level, Scope
 from apps.search import get_provider
 from apps.search.doctor import check_tenants
@@ -12,6 +11,7 @@ from apps.search.indexing.set_asides import set_aside
 from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -22,29 +22,29 @@ def examine(*tenants):
 
 def test_a_run_whose_task_waits_is_healthy(acme):
     with tenant_context(acme):
-        start_run("articles", "default")
+        start_run("notes", "default")
 
     assert examine(acme) == []
 
 
 def test_a_run_whose_task_is_gone_is_found_and_goes_on(acme, globex):
     with tenant_context(acme):
-        run = start_run("articles", "default")
+        run = start_run("notes", "default")
     DBTaskResult.objects.all().delete()
     with tenant_context(globex):
-        start_run("articles", "default")
+        start_run("notes", "default")
 
     (finding,) = examine(acme, globex)
 
     assert finding.subject == "acme"
-    assert finding.message == f"the run {run.pk} through the index 'articles' stands still: its task is gone."
+    assert finding.message == f"the run {run.pk} through the index 'notes' stands still: its task is gone."
     assert "written" in finding.mend()
     assert examine(acme, globex) == []
 
 
 def test_what_is_paused_is_no_finding(acme):
     with tenant_context(acme):
-        start_run("articles", "default")
+        start_run("notes", "default")
         IndexRun.objects.update(state="paused")
     DBTaskResult.objects.all().delete()
 
@@ -53,7 +53,7 @@ def test_what_is_paused_is_no_finding(acme):
 
 def test_objects_set_aside_are_counted_and_nothing_of_them_is_told(acme, globex):
     with tenant_context(acme):
-        set_aside("articles.article", ["1", "2"], "default", "secret reason", is_lasting=True)
+        set_aside("notes.note", ["1", "2"], "default", "secret reason", is_lasting=True)
 
     (finding,) = examine(acme, globex)
 
@@ -67,10 +67,10 @@ def test_objects_set_aside_are_counted_and_nothing_of_them_is_told(acme, globex)
 def orphans(acme):
     """Documents of two objects that are gone past Django, beside one of an object and one made by hand."""
     with tenant_context(acme):
-        articles = [Article.objects.create(title=title, body="secret body") for title in ("a", "b", "c")]
-        rebuild_index("articles")
-        get_provider("articles").add([Document("articles.article:by hand", "x"), Document("other:7:0", "x")])
-        Article.objects.filter(pk__in=[article.pk for article in articles[1:]])._raw_delete("default")
+        notes = [Note.objects.create(title=title, body="secret body") for title in ("a", "b", "c")]
+        rebuild_index("notes")
+        get_provider("notes").add([Document("notes.note:by hand", "x"), Document("other:7:0", "x")])
+        Note.objects.filter(pk__in=[note.pk for note in notes[1:]])._raw_delete("default")
 
 
 def test_documents_whose_objects_are_gone_are_found_and_rebuilding_removes_them(acme, globex, orphans):
@@ -82,12 +82,12 @@ def test_documents_whose_objects_are_gone_are_found_and_rebuilding_removes_them(
 
     assert (finding.level, finding.subject) == (Level.WARNING, "acme")
     assert finding.message == (
-        "space 'default', index 'articles': 2 documents whose objects are gone, or are indexed no more."
+        "space 'default', index 'notes': 2 documents whose objects are gone, or are indexed no more."
     )
     assert "secret" not in f"{finding}"
     assert examine(acme, globex) == []
     with tenant_context(acme):
-        assert get_provider("articles").objects.count() == 3
+        assert get_provider("notes").objects.count() == 3
 
 
 def test_documents_that_a_task_may_yet_remove_are_only_mentioned(acme, orphans):

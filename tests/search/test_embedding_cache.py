@@ -3,13 +3,13 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import InvalidTextError, get_embedder
 from apps.search.indexing.batches import rebuild_index
 from apps.search.models import CachedVector, CacheUse
 from apps.search.spaces.embedding_cache import embed_documents, report_cache, trim_cache
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 
@@ -30,16 +30,16 @@ def test_a_text_is_embedded_once_and_its_vector_stays_the_same(embedder):
 
 
 def test_rebuilding_an_index_from_nothing_embeds_nothing(embedder):
-    Article.objects.bulk_create(Article(title=f"title{number}", body="body") for number in range(40))
-    rebuild_index("articles")
-    stored = sorted(get_provider("articles").objects.values_list("document_key", "vector"))
+    Note.objects.bulk_create(Note(title=f"title{number}", body="body") for number in range(40))
+    rebuild_index("notes")
+    stored = sorted(get_provider("notes").objects.values_list("document_key", "vector"))
     embedder.embedded.clear()
 
-    get_provider("articles").clear()
-    changed = rebuild_index("articles")
+    get_provider("notes").clear()
+    changed = rebuild_index("notes")
 
     assert (changed, embedder.embedded) == (40, [])
-    assert sorted(get_provider("articles").objects.values_list("document_key", "vector")) == stored
+    assert sorted(get_provider("notes").objects.values_list("document_key", "vector")) == stored
 
 
 def test_a_space_with_the_same_embedder_and_another_table_shares_the_vectors(embedder, settings):

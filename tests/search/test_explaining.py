@@ -2,10 +2,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from apps.articles.models import Article
 from apps.search.indexing.batches import rebuild_index
 from apps.search.searching.explaining import explain_search
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 AT_ACME = {"host": "acme.localhost"}
 
@@ -14,8 +14,8 @@ AT_ACME = {"host": "acme.localhost"}
 def member(acme, embedder):
     with tenant_context(acme):
         for title in ("Tides of the sea", "Bread and butter"):
-            Article.objects.create(title=title, body=f"About {title}.")
-        rebuild_index("articles")
+            Note.objects.create(title=title, body=f"About {title}.")
+        rebuild_index("notes")
         return get_user_model().objects.create_user("m@example.com", "correct horse 7")
 
 
@@ -33,7 +33,7 @@ def sign_in(client, tenant, user):
 
 def test_an_explanation_has_the_place_in_each_list_and_the_time_of_each_stage(member, acme):
     with tenant_context(acme):
-        explanation = explain_search("sea tides", "articles")
+        explanation = explain_search("sea tides", "notes")
 
     assert explanation.plan == "exact"
     assert set(explanation.milliseconds) == {"embed", "semantic", "keyword"}
@@ -85,4 +85,4 @@ def test_the_page_says_why_to_those_who_may_know(client, allowed, member, acme):
 
 def test_another_tenants_documents_are_in_no_list(member, globex):
     with tenant_context(globex):
-        assert explain_search("sea tides", "articles").places == {}
+        assert explain_search("sea tides", "notes").places == {}

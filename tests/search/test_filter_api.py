@@ -22,7 +22,7 @@ def fill(tenant, rows):
     tenant.search_is_public = True
     tenant.save()
     with tenant_context(tenant):
-        get_provider("articles").add(Document(key, "red apple", metadata) for key, metadata in rows.items())
+        get_provider("notes").add(Document(key, "red apple", metadata) for key, metadata in rows.items())
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_documentation_names_the_operators(ask):
 @pytest.mark.parametrize("search", [search_documents, search_objects])
 def test_searches_in_python_take_a_filter(ask, acme, search):
     with tenant_context(acme):
-        results = search("apple", "articles", 9, {"lang": "en"})
+        results = search("apple", "notes", 9, {"lang": "en"})
 
     assert {result.document.document_key for result in results} == {"a", "b"}
 
@@ -121,6 +121,6 @@ def test_a_bad_filter_in_python_is_refused_before_anything_is_embedded(ask, acme
     embedder.embedded = []
 
     with tenant_context(acme), pytest.raises(InvalidFilterError, match=r"^lang\.gte: needs a number"):
-        search_documents("apple", "articles", 9, {"lang": {"gte": None}})
+        search_documents("apple", "notes", 9, {"lang": {"gte": None}})
 
     assert embedder.embedded == []

@@ -18,7 +18,7 @@ ROWS = {
 HOSTILE_KEYS = [
     "a__contains",
     "metadata__lang",
-    "'; drop table articles_article; --",
+    "'; drop table notes_note; --",
     '"',
     "$",
     "$.a",

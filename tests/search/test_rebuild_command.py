@@ -3,51 +3,51 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
 from apps.search.indexing.runs import work_on
 from apps.search.models import IndexRun
 from tenants.context import connection, tenant_context
 from tenants.management.tenants import each_tenant
 from tenants.models import Tenant
+from tests.models_app.models import Note, NoteEmbedding
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
 
 @pytest.fixture
-def articles(acme, globex):
+def notes(acme, globex):
     for tenant in (acme, globex):
         with tenant_context(tenant):
-            Article.objects.bulk_create([Article(title=f"of {tenant}", body="text")])
+            Note.objects.bulk_create([Note(title=f"of {tenant}", body="text")])
 
 
 def indexed(tenant):
     with tenant_context(tenant):
-        return list(get_provider("articles").objects.values_list("metadata__title", flat=True))
+        return list(get_provider("notes").objects.values_list("metadata__title", flat=True))
 
 
-@pytest.mark.usefixtures("articles")
+@pytest.mark.usefixtures("notes")
 def test_one_schema_is_rebuilt(acme, globex, capsys):
     call_command("rebuild_index", schema="acme")
 
-    assert "acme: index articles: 1 documents changed" in capsys.readouterr().out
+    assert "acme: index notes: 1 documents changed" in capsys.readouterr().out
     assert (indexed(acme), indexed(globex)) == (["of Acme"], [])
 
 
-@pytest.mark.usefixtures("articles")
+@pytest.mark.usefixtures("notes")
 def test_all_active_tenants_are_rebuilt(acme, globex, capsys):
     call_command("rebuild_index", all=True)
     call_command("rebuild_index", all=True)
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if "globex" in line] == [
-        "globex: index articles: 1 documents changed",
-        "globex: index articles: 0 documents changed",
+    assert [line for line in lines if "globex: index notes" in line] == [
+        "globex: index notes: 1 documents changed",
+        "globex: index notes: 0 documents changed",
     ]
     assert (indexed(acme), indexed(globex)) == (["of Acme"], ["of Globex"])
 
 
-@pytest.mark.usefixtures("articles")
+@pytest.mark.usefixtures("notes")
 def test_a_tenant_whose_space_is_gone_stops_no_other(acme, globex):
     Tenant.objects.filter(pk=acme.pk).update(space="gone")
 
@@ -57,13 +57,13 @@ def test_a_tenant_whose_space_is_gone_stops_no_other(acme, globex):
     assert indexed(globex) == ["of Globex"]
 
 
-@pytest.mark.usefixtures("articles")
+@pytest.mark.usefixtures("notes")
 def test_another_space_can_be_filled_before_a_tenant_is_switched(acme):
-    call_command("rebuild_index", schema="acme", index="articles", space="custom")
+    call_command("rebuild_index", schema="acme", index="notes", space="custom")
 
     assert indexed(acme) == []
     with tenant_context(acme):
-        assert ArticleEmbedding.objects.get().space == "custom"
+        assert NoteEmbedding.objects.get().space == "custom"
 
 
 @pytest.mark.parametrize("schema", ["nowhere", "public", "suspended"])
@@ -82,7 +82,9 @@ def test_neither_or_both_of_schema_and_all_are_refused(db):
 
 
 def test_unknown_index_is_refused(db):
-    with pytest.raises(CommandError, match=r"^--index: There is no index 'books'. Known indexes: articles"):
+    with pytest.raises(
+        CommandError, match=r"^--index: There is no index 'books'. Known indexes: .*\bnotes\b"
+    ):
         call_command("rebuild_index", schema="acme", index="books")
 
 
@@ -93,11 +95,11 @@ def test_unknown_space_is_refused(db):
         call_command("rebuild_index", schema="acme", space="nope")
 
 
-@pytest.mark.usefixtures("articles")
+@pytest.mark.usefixtures("notes")
 def test_queued_a_worker_does_it(acme, capsys):
-    call_command("rebuild_index", schema="acme", queue=True)
+    call_command("rebuild_index", schema="acme", index="notes", queue=True)
 
-    assert "articles into default: running" in capsys.readouterr().out
+    assert "notes into default: running" in capsys.readouterr().out
     assert indexed(acme) == []
     with tenant_context(acme):
         run = IndexRun.objects.get()

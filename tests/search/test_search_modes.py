@@ -1,12 +1,12 @@
 import pytest
 from django.utils.html import escape
 
-from apps.articles.models import Article
 from apps.search.documents import Document
 from apps.search.indexing.batches import index_objects
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import search_by_mode
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder")
 TEXTS = {"Fox": "The quick fox <script>alert(1)</script> jumps", "Cat": "A cat sleeps", "Tea": "Hot tea"}
@@ -16,8 +16,8 @@ TEXTS = {"Fox": "The quick fox <script>alert(1)</script> jumps", "Cat": "A cat s
 def public(acme):
     type(acme).objects.filter(pk=acme.pk).update(search_is_public=True)
     with tenant_context(acme):
-        articles = [Article.objects.create(title=title, body=body) for title, body in TEXTS.items()]
-        index_objects(Article, [article.pk for article in articles])
+        notes = [Note.objects.create(title=title, body=body) for title, body in TEXTS.items()]
+        index_objects(Note, [note.pk for note in notes])
     return {"host": acme.hostname}
 
 
@@ -37,10 +37,10 @@ def test_api_searches_by_mode(client, public, mode, count):
 
 @pytest.mark.parametrize("mode", ["semantic", "keyword", "hybrid"])
 def test_a_provider_of_one_tenant_searches_by_every_mode_while_none_is_bound(public, acme, globex, mode):
-    found = search_by_mode(get_provider("articles", tenant=acme), "fox jumping", mode)[:1]
+    found = search_by_mode(get_provider("notes", tenant=acme), "fox jumping", mode)[:1]
 
     assert [row.metadata["title"] for row in found] == ["Fox"]
-    assert not search_by_mode(get_provider("articles", tenant=globex), "fox jumping", mode)[:1]
+    assert not search_by_mode(get_provider("notes", tenant=globex), "fox jumping", mode)[:1]
 
 
 def test_api_searches_by_meaning_unless_told(client, public):
@@ -79,7 +79,7 @@ def test_page_marks_the_words_and_nothing_else(client, public, mode):
     assert "<script>alert" not in page
 
 
-def test_page_says_when_no_article_holds_the_words(client, public):
+def test_page_says_when_no_note_holds_the_words(client, public):
     response = client.get("/search/", {"q": "unheard", "mode": "keyword"}, headers=public)
 
     assert "No document holds these words." in response.content.decode()
@@ -102,7 +102,7 @@ def test_another_tenants_words_are_not_found(client, public, globex):
 
 
 def test_the_fusion_of_a_space_is_that_of_its_options(in_acme, embedder, settings):
-    provider = get_provider("articles")
+    provider = get_provider("notes")
     options = {"fusion": "minmax", "fusion_weights": (0, 1)}
     default = settings.EMBEDDINGS["default"] | {"OPTIONS": options}
     settings.EMBEDDINGS = settings.EMBEDDINGS | {"default": default}

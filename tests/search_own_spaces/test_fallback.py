@@ -5,14 +5,14 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.articles.models import Article
 from apps.search.embedders import configured
 from apps.search.indexing.batches import rebuild_index
 from apps.search.searching.answering import REASON
 from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
-from tests.articles.conftest import make_public
 from tests.embedders.stub_server import DIMENSIONS
+from tests.models_app.models import Note
+from tests.notes.conftest import make_public
 from tests.search_own_spaces.conftest import KEY
 
 AT_ACME = {"host": "acme.localhost"}
@@ -21,13 +21,13 @@ BACKEND = "apps.search.embedders.OpenAICompatibleEmbedder"
 
 @pytest.fixture
 def served(acme, make_space):
-    """acme with public search, served by its own space, with two articles."""
+    """acme with public search, served by its own space, with two notes."""
     make_public(acme)
     with tenant_context(acme):
         make_space()
         for title, body in (("Tides", "The moon pulls at the water."), ("Bread", "Knead the dough.")):
-            Article.objects.create(title=title, body=body)
-        rebuild_index("articles", space="own-stub")
+            Note.objects.create(title=title, body=body)
+        rebuild_index("notes", space="own-stub")
     with unbound():
         Tenant.objects.filter(pk=acme.pk).update(space="own-stub")
     return acme

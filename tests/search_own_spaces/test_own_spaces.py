@@ -4,7 +4,6 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import DatabaseError, connection, transaction
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.embedders import get_embedder, has_entry, list_aliases
 from apps.search.indexing.batches import index_objects
@@ -15,12 +14,13 @@ from apps.search_own_spaces.models import FIXED, OwnSpace, SpaceInUseError
 from tenants.context import TenantMismatchError, owner_rights, tenant_context, unbound
 from tenants.models import Tenant
 from tests.embedders.stub_server import DIMENSIONS
+from tests.models_app.models import Note
 from tests.search_own_spaces.conftest import KEY
 
 
 def fill(alias):
-    article = Article.objects.create(title="Tides", body="The moon pulls at the water.")
-    index_objects(Article, [article.pk], space=alias)
+    note = Note.objects.create(title="Tides", body="The moon pulls at the water.")
+    index_objects(Note, [note.pk], space=alias)
 
 
 def count_documents(alias):
@@ -55,9 +55,9 @@ def test_documents_are_indexed_and_found_in_it(in_acme, make_space, stub_server)
     make_space()
     fill("own-stub")
 
-    found = list(get_provider("articles", space="own-stub").search("Tides\n\nThe moon pulls at the water."))
+    found = list(get_provider("notes", space="own-stub").search("Tides\n\nThe moon pulls at the water."))
 
-    assert [row.document_key.partition(":")[0] for row in found] == ["articles.article"]
+    assert [row.document_key.partition(":")[0] for row in found] == ["notes.note"]
     assert {request["headers"]["Authorization"] for request in stub_server.requests} == {f"Bearer {KEY}"}
 
 
@@ -68,10 +68,10 @@ def test_a_provider_of_a_tenant_that_is_not_bound_uses_that_tenants_space(acme, 
         make_space(model="globex-model")
 
     with tenant_context(globex):
-        provider = get_provider("articles", tenant=acme, space="own-stub")
+        provider = get_provider("notes", tenant=acme, space="own-stub")
 
     assert provider.embedder.model == "stub"
-    assert get_provider("articles", tenant=globex, space="own-stub").embedder.model == "globex-model"
+    assert get_provider("notes", tenant=globex, space="own-stub").embedder.model == "globex-model"
 
 
 def test_another_tenant_has_no_such_space(acme, globex, make_space):

@@ -4,11 +4,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
-from apps.articles.models import Article
 from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
 from apps.search_quality.golden.promoting import promote
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 from tests.search.conftest import embedder
 
 __all__ = ["embedder"]
@@ -22,24 +22,24 @@ TEXTS = {
 
 
 @pytest.fixture
-def articles(acme, embedder):
-    """acme's articles by title, indexed in its own space."""
+def notes(acme, embedder):
+    """acme's notes by title, indexed in its own space."""
     with tenant_context(acme):
         made = {
-            title: Article.objects.create(title=title, body=body, key=title.lower())
+            title: Note.objects.create(title=title, body=body, key=title.lower())
             for title, body in TEXTS.items()
         }
-        rebuild_index("articles")
+        rebuild_index("notes")
     return made
 
 
 @pytest.fixture
-def make_golden(acme, articles):
-    """Promote the article with that title in acme."""
+def make_golden(acme, notes):
+    """Promote the note with that title in acme."""
 
     def make(query, title, **options):
         with tenant_context(acme):
-            return promote("articles", query, Source.of(articles[title]).prefix, **options)
+            return promote("notes", query, Source.of(notes[title]).prefix, **options)
 
     return make
 

@@ -13,20 +13,20 @@ QUERIES = ("moon", "yeast", "wheels", "cream", "sea", "salt")
 
 
 @pytest.fixture
-def asked(in_acme, articles):
+def asked(in_acme, notes):
     for query in QUERIES:
-        note_search("articles", query, "semantic")
+        note_search("notes", query, "semantic")
 
 
 def test_equal_spaces_overlap_fully(asked):
-    comparison = compare_spaces("articles", "default", "default")
+    comparison = compare_spaces("notes", "default", "default")
 
     assert (comparison.queries, comparison.overlap.mean, comparison.differences) == (6, 1, [])
     assert comparison.verdict == "unknown"
 
 
 def test_an_empty_candidate_has_nothing_in_common(asked):
-    comparison = compare_spaces("articles", "default", "other")
+    comparison = compare_spaces("notes", "default", "other")
 
     assert comparison.overlap.mean == 0
     assert {difference.query for difference in comparison.differences} == set(QUERIES)
@@ -39,11 +39,11 @@ def test_an_empty_candidate_has_nothing_in_common(asked):
     assert comparison.differences[0].candidate == []
 
 
-def test_the_most_different_queries_come_first_with_both_lists(asked, articles):
-    rebuild_index("articles", space="other")
-    get_provider("articles", space="other").add([Document("leaflet", "moon " * 5)])
+def test_the_most_different_queries_come_first_with_both_lists(asked, notes):
+    rebuild_index("notes", space="other")
+    get_provider("notes", space="other").add([Document("leaflet", "moon " * 5)])
 
-    comparison = compare_spaces("articles", "default", "other", limit=2)
+    comparison = compare_spaces("notes", "default", "other", limit=2)
 
     overlaps = [difference.overlap for difference in comparison.differences]
     first = comparison.differences[0]
@@ -52,17 +52,17 @@ def test_the_most_different_queries_come_first_with_both_lists(asked, articles):
     assert {answer.title for answer in first.candidate} - {answer.title for answer in first.current} == {
         "leaflet"
     }
-    assert first.current[0].url.startswith("/articles/")
+    assert first.current[0].url.startswith("/notes/")
 
 
 def test_golden_queries_judge_the_candidate(asked, make_golden):
     for query, title in (("moon", "Tides"), ("yeast", "Bread"), ("wheels", "Bicycle"), ("cream", "Butter")):
         make_golden(query, title)
-    four = compare_spaces("articles", "default", "other")
+    four = compare_spaces("notes", "default", "other")
     for query, title in (("salt", "Bread"), ("saddle", "Bicycle")):
         make_golden(query, title)
-    six = compare_spaces("articles", "default", "other")
-    back = compare_spaces("articles", "other", "default")
+    six = compare_spaces("notes", "default", "other")
+    back = compare_spaces("notes", "other", "default")
 
     assert (four.verdict, six.verdict, back.verdict) == ("noise", "worse", "better")
     assert six.candidate_golden.ndcg == 0
@@ -70,14 +70,14 @@ def test_golden_queries_judge_the_candidate(asked, make_golden):
     assert not EvaluationRun.objects.exists()
 
 
-def test_without_recent_queries_there_is_no_overlap(in_acme, articles):
-    comparison = compare_spaces("articles", "default", "other")
+def test_without_recent_queries_there_is_no_overlap(in_acme, notes):
+    comparison = compare_spaces("notes", "default", "other")
 
     assert (comparison.queries, comparison.overlap, comparison.gain) == (0, None, None)
 
 
 def test_comparing_notes_no_search(asked):
-    compare_spaces("articles", "default", "other")
+    compare_spaces("notes", "default", "other")
 
     assert set(RecentQuery.objects.values_list("times", flat=True)) == {1}
 
@@ -89,7 +89,7 @@ def test_an_unknown_index_is_refused(in_acme):
 
 def test_another_tenants_searches_and_objects_have_no_part(asked, globex):
     with tenant_context(globex):
-        comparison = compare_spaces("articles", "default", "other")
+        comparison = compare_spaces("notes", "default", "other")
 
     assert (comparison.queries, comparison.differences) == (0, [])
 
@@ -100,7 +100,7 @@ def test_the_command_says_how_the_answers_differ(asked, make_golden, capsys):
     call_command("compare_spaces", "other", schema="acme", mode="keyword")
 
     out = capsys.readouterr().out
-    assert "articles: default and other\noverlap@10: 0.000 (0.000 to 0.000), 6 recent queries\n" in out
+    assert "notes: default and other\noverlap@10: 0.000 (0.000 to 0.000), 6 recent queries\n" in out
     assert "gain -1.000 (-1.000 to 1.000), 1 golden queries\nverdict: the difference may be chance\n" in out
     assert "0.00  moon\n      default: Tides\n" in out
     assert out.count("\n      other: nothing\n") == 6

@@ -31,7 +31,7 @@ def test_a_table_has_a_line_for_every_mode(golden, run):
 
     assert lines[0].split()[:6] == ["schema", "index", "space", "mode", "queries", "recall"]
     assert [line.split()[3] for line in lines[1:]] == ["semantic", "keyword", "hybrid"]
-    figures = ["acme", "articles", "default", "keyword", "5", "1.000", "1.000", "1.000", "1.000-1.000"]
+    figures = ["acme", "notes", "default", "keyword", "5", "1.000", "1.000", "1.000", "1.000-1.000"]
     assert lines[2].split()[: len(figures)] == figures
     assert lines[2].endswith("█" * 20)
 
@@ -42,7 +42,7 @@ def test_json_has_every_figure(golden, run):
     assert row.pop("milliseconds") > 0
     assert row == {
         "schema": "acme",
-        "index": "articles",
+        "index": "notes",
         "space": "default",
         "k": 5,
         "mode": "keyword",
@@ -76,8 +76,8 @@ def test_every_gate_that_does_not_hold_is_named(golden, run):
         run(min_ndcg=0.95, min_mrr=0.5, min_recall=0.95)
 
     assert str(failure.value).splitlines() == [
-        "acme/articles: keyword: recall is 0.900, below --min-recall 0.95",
-        "acme/articles: keyword: ndcg is 0.923, below --min-ndcg 0.95",
+        "acme/notes: keyword: recall is 0.900, below --min-recall 0.95",
+        "acme/notes: keyword: ndcg is 0.923, below --min-ndcg 0.95",
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_fall_since_the_last_saved_run_fails_and_says_whether_it_may_be_chance
     with pytest.raises(CommandError) as failure:
         run(max_drop=0.02)
 
-    assert str(failure.value).startswith("acme/articles: keyword: ndcg fell by 0.155 (may be chance) since ")
+    assert str(failure.value).startswith("acme/notes: keyword: ndcg fell by 0.155 (may be chance) since ")
     assert str(failure.value).endswith(" in default, by more than --max-drop 0.02")
 
 
@@ -101,7 +101,7 @@ def test_a_harder_golden_query_is_no_fall(golden, run):
     assert "0.833" in run(max_drop=0.02)
 
 
-def test_a_sure_fall_is_called_so(golden, run, acme, articles):
+def test_a_sure_fall_is_called_so(golden, run, acme, notes):
     run(save=True)
     for query in WORDS:
         golden(query, "Tides" if WORDS[query] != "Tides" else "Bread")
@@ -133,10 +133,8 @@ def test_without_a_saved_run_there_is_nothing_to_fall_from(golden, run):
     assert "1.000" in run(max_drop=0)
 
 
-def test_without_golden_queries_the_command_fails_and_says_how_to_make_some(articles, run):
-    with pytest.raises(
-        CommandError, match=r"^acme: The index 'articles' has no golden query .*press “This is"
-    ):
+def test_without_golden_queries_the_command_fails_and_says_how_to_make_some(notes, run):
+    with pytest.raises(CommandError, match=r"^acme: The index 'notes' has no golden query .*press “This is"):
         run()
 
 
@@ -145,10 +143,10 @@ def test_of_all_tenants_those_without_golden_queries_are_passed_over(golden, glo
 
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["schema", "acme"]
-    assert err.startswith("globex: The index 'articles' has no golden query")
+    assert err.startswith("globex: The index 'notes' has no golden query")
 
 
-def test_of_all_tenants_one_must_have_some(articles, globex):
+def test_of_all_tenants_one_must_have_some(notes, globex):
     with pytest.raises(CommandError, match=r"^No tenant has golden queries that can be evaluated"):
         call_command("evaluate_search", all=True)
 

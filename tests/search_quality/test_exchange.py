@@ -4,13 +4,13 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.articles.models import Article
 from apps.search.documents import Document
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import get_provider
 from apps.search_quality.golden.promoting import promote
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 
 def export(schema="acme", **options):
@@ -24,7 +24,7 @@ def bring_in(text, schema="acme", **options):
 
 
 def as_line(**changes):
-    return json.dumps({"q": "food", "answers": [{"model": "articles.article", "key": "bread"}]} | changes)
+    return json.dumps({"q": "food", "answers": [{"model": "notes.note", "key": "bread"}]} | changes)
 
 
 def list_golden(tenant):
@@ -40,8 +40,8 @@ def test_what_was_exported_is_imported_as_it_was(acme, make_golden):
     make_golden("flour", "Butter", grade=1)
     make_golden("„ümlaut“", "Butter", filter={"title": {"like": "B%"}})
     with tenant_context(acme):
-        get_provider("articles").add([Document("leaflet", "Opening hours")])
-        promote("articles", "when open", "leaflet")
+        get_provider("notes").add([Document("leaflet", "Opening hours")])
+        promote("notes", "when open", "leaflet")
     before, text = list_golden(acme), export()
     with tenant_context(acme):
         GoldenQuery.objects.all().delete()
@@ -54,24 +54,22 @@ def test_what_was_exported_is_imported_as_it_was(acme, make_golden):
     assert export() == text
 
 
-def test_a_line_names_objects_by_their_key_outside(acme, make_golden, articles):
+def test_a_line_names_objects_by_their_key_outside(acme, make_golden, notes):
     make_golden("flour", "Bread")
 
     assert json.loads(export()) == {
         "q": "flour",
-        "index": "articles",
+        "index": "notes",
         "filter": None,
-        "answers": [
-            {"grade": 3, "model": "articles.article", "pk": str(articles["Bread"].pk), "key": "bread"}
-        ],
+        "answers": [{"grade": 3, "model": "notes.note", "pk": str(notes["Bread"].pk), "key": "bread"}],
     }
 
 
 def test_in_another_tenant_the_key_finds_the_object_whatever_its_primary_key(make_golden, globex):
     make_golden("flour", "Bread")
     with tenant_context(globex):
-        Article.objects.create(title="First", body="x")
-        own = Article.objects.create(title="Bread", body="x", key="bread")
+        Note.objects.create(title="First", body="x")
+        own = Note.objects.create(title="Bread", body="x", key="bread")
 
     bring_in(export(), schema="globex")
 
@@ -82,14 +80,14 @@ def test_one_index_is_exported_alone(make_golden):
     make_golden("flour", "Bread")
 
     assert export(index="nowhere") == ""
-    assert export(index="articles").count("\n") == 1
+    assert export(index="notes").count("\n") == 1
 
 
-def test_answers_that_are_gone_are_left_out(make_golden, acme, articles):
+def test_answers_that_are_gone_are_left_out(make_golden, acme, notes):
     make_golden("food", "Bread")
     make_golden("food", "Butter")
     with tenant_context(acme):
-        articles["Butter"].delete()
+        notes["Butter"].delete()
 
     assert [answer["key"] for answer in json.loads(export())["answers"]] == ["bread"]
 
@@ -102,7 +100,7 @@ def test_replacing_deletes_what_the_lines_lack(make_golden, acme):
     assert [query for query, *_ in list_golden(acme)] == ["food"]
 
 
-def test_blank_lines_are_passed_over(acme, articles, capsys):
+def test_blank_lines_are_passed_over(acme, notes, capsys):
     bring_in(f"\n{as_line()}\n\n")
 
     assert capsys.readouterr().out == "acme: 1 answers imported\n"
@@ -120,17 +118,17 @@ def test_blank_lines_are_passed_over(acme, articles, capsys):
         (as_line(answers=[{"model": "a.poem"}]), "line 2: model 'a.poem' is no installed model."),
         (as_line(answers=[{"model": "accounts.user"}]), "line 2: model 'accounts.user' is not indexed."),
         (
-            as_line(answers=[{"model": "articles.article", "pk": 0, "key": "gone"}]),
-            "line 2: There is no object and no document 'articles.article",
+            as_line(answers=[{"model": "notes.note", "pk": 0, "key": "gone"}]),
+            "line 2: There is no object and no document 'notes.note",
         ),
         (as_line(answers=[{"document_key": "gone"}]), "line 2: There is no object and no document 'gone'"),
         (
-            as_line(answers=[{"model": "articles.article", "key": "bread", "grade": 9}]),
+            as_line(answers=[{"model": "notes.note", "key": "bread", "grade": 9}]),
             "line 2: grade: 9 is no grade. Allowed: 1, 2, 3.",
         ),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_imported(acme, articles, make_golden, line, reason):
+def test_a_bad_line_is_named_and_nothing_imported(acme, notes, make_golden, line, reason):
     make_golden("cream", "Butter")
 
     with pytest.raises(CommandError) as failure:

@@ -8,15 +8,15 @@ API = "/api/golden-queries"
 
 
 @pytest.fixture
-def promote_by_api(site, articles):
+def promote_by_api(site, notes):
     def post(**changes):
-        data = {"q": "churned cream", "document_key": f"{Source.of(articles['Butter']).prefix}0"}
+        data = {"q": "churned cream", "document_key": f"{Source.of(notes['Butter']).prefix}0"}
         return site.post(API, data | changes, content_type="application/json")
 
     return post
 
 
-def test_a_result_is_promoted_listed_and_taken_back(site, articles, make_member, promote_by_api):
+def test_a_result_is_promoted_listed_and_taken_back(site, notes, make_member, promote_by_api):
     make_member("add_goldenquery", "view_goldenquery")
 
     made = promote_by_api(filter={"title": "Butter"}, grade=2)
@@ -28,7 +28,7 @@ def test_a_result_is_promoted_listed_and_taken_back(site, articles, make_member,
     assert listed == {"items": [made.json()], "count": 1}
     assert made.json() | {"id": 0, "answers": []} == {
         "id": 0,
-        "index": "articles",
+        "index": "notes",
         "query": "churned cream",
         "filter": {"title": "Butter"},
         "answers": [],
@@ -36,8 +36,8 @@ def test_a_result_is_promoted_listed_and_taken_back(site, articles, make_member,
     assert answer | {"id": 0} == {
         "id": 0,
         "grade": 2,
-        "model": "articles.article",
-        "pk": str(articles["Butter"].pk),
+        "model": "notes.note",
+        "pk": str(notes["Butter"].pk),
         "document_key": None,
     }
     assert taken.status_code == 204
@@ -47,7 +47,7 @@ def test_a_result_is_promoted_listed_and_taken_back(site, articles, make_member,
 def test_a_key_that_is_no_text_is_refused(make_member, promote_by_api):
     make_member("add_goldenquery")
 
-    response = promote_by_api(document_key="articles.article:\ud800:0")
+    response = promote_by_api(document_key="notes.note:\ud800:0")
 
     assert response.status_code == 422
     assert response.json()["errors"] == {
@@ -59,7 +59,7 @@ def test_an_index_is_listed_alone(site, make_golden, make_member):
     make_golden("cream", "Butter")
     make_member("view_goldenquery")
 
-    assert [site.get(API, {"index": name}).json()["count"] for name in ("articles", "nowhere")] == [1, 0]
+    assert [site.get(API, {"index": name}).json()["count"] for name in ("notes", "nowhere")] == [1, 0]
 
 
 def test_a_golden_query_is_deleted_with_its_answers(site, make_golden, make_member, acme):
@@ -77,7 +77,7 @@ def test_a_golden_query_is_deleted_with_its_answers(site, make_golden, make_memb
     ("changes", "field", "reason"),
     [
         ({"q": " "}, "q", "Type what you are looking for: 1 to 2,000 characters."),
-        ({"index": "books"}, "index", "There is no index 'books'. Known indexes: articles"),
+        ({"index": "books"}, "index", "There is no index 'books'. Known indexes: notes"),
         ({"filter": {"a": {"near": 1}}}, "filter", "a.near"),
         ({"filter": "text"}, "filter", "needs an object of keys and conditions, not a string."),
         ({"grade": 4}, "grade", "4 is no grade. Allowed: 1, 2, 3."),
@@ -119,7 +119,7 @@ def test_what_a_member_may_not_do_is_refused_with_the_permission(
     ]
 
 
-def test_a_visitor_of_a_public_search_is_asked_to_sign_in(site, acme, articles, promote_by_api):
+def test_a_visitor_of_a_public_search_is_asked_to_sign_in(site, acme, notes, promote_by_api):
     acme.search_is_public = True
     acme.save()
 
@@ -133,9 +133,9 @@ def test_an_answer_is_reached_through_its_own_query_only(site, make_golden, make
     assert site.delete(f"{API}/{one.golden_query_id}/answers/{other.pk}").status_code == 404
 
 
-def test_another_tenants_golden_queries_are_neither_listed_nor_deleted(site, globex, articles, make_member):
+def test_another_tenants_golden_queries_are_neither_listed_nor_deleted(site, globex, notes, make_member):
     with tenant_context(globex):
-        theirs = GoldenQuery.objects.create(pk=4_000, index_name="articles", query="secret")
+        theirs = GoldenQuery.objects.create(pk=4_000, index_name="notes", query="secret")
     make_member("view_goldenquery", "delete_goldenquery")
 
     assert site.get(API).json() == {"items": [], "count": 0}

@@ -1,10 +1,10 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from apps.articles.models import Article
 from apps.search_quality.models import GoldenAnswer, RecentQuery
 from apps.search_quality.recent import note_search
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_an_answer_is_shown_by_its_title(admin_site, acme, make_golden):
 
     before = admin_site.get(page).content.decode()
     with tenant_context(acme):
-        Article.objects.all().delete()
+        Note.objects.all().delete()
     after = admin_site.get(page).content.decode()
 
     assert "<p>Butter</p>" in before
@@ -47,7 +47,7 @@ def test_golden_and_recent_queries_are_not_made_in_the_admin(admin_site, acme):
 
 def test_a_recent_query_is_deleted_in_the_admin_and_not_changed(admin_site, acme):
     with tenant_context(acme):
-        note_search("articles", "a private matter", "semantic")
+        note_search("notes", "a private matter", "semantic")
         recent = RecentQuery.objects.get()
     page = f"/admin/quality/recentquery/{recent.pk}"
 
@@ -61,7 +61,7 @@ def test_a_recent_query_is_deleted_in_the_admin_and_not_changed(admin_site, acme
 
 def test_another_tenants_queries_are_not_in_the_admin(admin_site, globex):
     with tenant_context(globex):
-        note_search("articles", "globex's secret", "semantic")
+        note_search("notes", "globex's secret", "semantic")
 
     page = admin_site.get("/admin/quality/recentquery/")
 

@@ -19,7 +19,7 @@ EVALUATE = "/search/quality/evaluate/"
 def save(tenant, times=1, **options):
     with tenant_context(tenant):
         for _ in range(times):
-            save_run(evaluate("articles", **options))
+            save_run(evaluate("notes", **options))
 
 
 def list_runs(tenant):
@@ -33,7 +33,7 @@ def read(site, **query):
     return re.sub(r"\s+", " ", page.content.decode())
 
 
-def test_without_golden_queries_the_page_says_how_to_make_some(site, articles, make_member):
+def test_without_golden_queries_the_page_says_how_to_make_some(site, notes, make_member):
     make_member("view_goldenquery")
 
     page = read(site)
@@ -58,7 +58,7 @@ def test_figures_ranks_and_plot_of_the_tenants_space(site, acme, make_golden, ma
     assert '<td role="cell" data-label="By words" class="number">1</td>' in page
     assert '<td role="cell" data-label="By words" class="number quiet">none</td>' in page
     assert '<td role="cell" data-label="By words" class="number quiet">new</td>' in page
-    assert ">nDCG@10 over 2 evaluations of articles in the space default</title>" in page
+    assert ">nDCG@10 over 2 evaluations of notes in the space default</title>" in page
     assert "&lt;b&gt;two&lt;/b&gt;" in page
     assert "<b>two" not in page
     assert "(good)" in page
@@ -73,14 +73,14 @@ def test_another_measure_is_plotted(site, acme, make_golden, make_member, measur
 
     page = read(site, measure=measure)
 
-    assert f"{name} over 1 evaluation of articles" in page
+    assert f"{name} over 1 evaluation of notes" in page
     assert f'<strong aria-current="true">{name}</strong>' in page
 
 
 def test_a_candidate_with_documents_stands_beside_the_tenants_space(site, acme, make_golden, make_member):
     make_golden("churned cream", "Butter")
     with tenant_context(acme):
-        rebuild_index("articles", space="other")
+        rebuild_index("notes", space="other")
     save(acme)
     save(acme, space="other")
     make_member("view_goldenquery", "add_evaluationrun")
@@ -91,11 +91,11 @@ def test_a_candidate_with_documents_stands_beside_the_tenants_space(site, acme, 
     assert "<option>other</option>" in page
     assert "<option>custom</option>" not in page
     assert "beside default: by meaning no difference; by words no difference;" in page
-    assert "of articles in the space other</title>" in page
+    assert "of notes in the space other</title>" in page
 
 
 @pytest.mark.parametrize("query", [{"index": "nowhere"}, {"space": "custom"}, {"measure": "vague"}])
-def test_what_there_is_not_is_not_found(site, articles, make_member, query):
+def test_what_there_is_not_is_not_found(site, notes, make_member, query):
     make_member("view_goldenquery")
 
     assert site.get(PAGE, query).status_code == 404
@@ -105,9 +105,9 @@ def test_few_searches_are_evaluated_at_once(site, acme, make_golden, make_member
     make_golden("churned cream", "Butter")
     make_member("add_evaluationrun")
 
-    response = site.post(EVALUATE, {"index": "articles", "space": "default"})
+    response = site.post(EVALUATE, {"index": "notes", "space": "default"})
 
-    assert (response.status_code, response.url) == (302, "/search/quality/?index=articles")
+    assert (response.status_code, response.url) == (302, "/search/quality/?index=notes")
     assert list_runs(acme) == [("default", "", 3)]
 
 
@@ -118,8 +118,8 @@ def test_many_are_left_to_a_worker_and_the_page_shows_how_far_it_is(
     make_golden("churned cream", "Butter")
     make_member("view_goldenquery", "add_evaluationrun")
 
-    site.post(EVALUATE, {"index": "articles", "space": "default"})
-    site.post(EVALUATE, {"index": "articles", "space": "default"})
+    site.post(EVALUATE, {"index": "notes", "space": "default"})
+    site.post(EVALUATE, {"index": "notes", "space": "default"})
     again = read(site)
 
     tasks = [task.task_path for task in DBTaskResult.objects.filter(task_path__contains="quality")]
@@ -143,7 +143,7 @@ def test_an_evaluation_that_failed_says_why_and_leaves_the_last_figures(
     embedder.before_batch = staticmethod(fail)
     make_member("view_goldenquery", "add_evaluationrun")
 
-    site.post(EVALUATE, {"index": "articles", "space": "default"})
+    site.post(EVALUATE, {"index": "notes", "space": "default"})
 
     page = read(site)
     assert "has no result. The embedding service did not answer." in page
@@ -154,12 +154,12 @@ def test_an_evaluation_that_failed_says_why_and_leaves_the_last_figures(
 def test_an_evaluation_that_was_never_finished_is_not_waited_for(site, acme, make_golden, make_member):
     make_golden("churned cream", "Butter")
     with tenant_context(acme):
-        run = ask_for_run("articles")
+        run = ask_for_run("notes")
         EvaluationRun.objects.filter(pk=run.pk).update(made_at=run.made_at - STALE - timedelta(minutes=1))
     make_member("view_goldenquery", "add_evaluationrun")
 
     before = read(site)
-    site.post(EVALUATE, {"index": "articles", "space": "default"})
+    site.post(EVALUATE, {"index": "notes", "space": "default"})
 
     assert "It was never finished. Is a worker running?" in before
     assert "Space <strong>default</strong>: 1 golden query" in read(site)
@@ -169,7 +169,7 @@ def test_a_space_without_documents_is_not_evaluated(site, acme, make_golden, mak
     make_golden("churned cream", "Butter")
     make_member("add_evaluationrun")
 
-    response = site.post(EVALUATE, {"index": "articles", "space": "custom"})
+    response = site.post(EVALUATE, {"index": "notes", "space": "custom"})
 
     assert response.status_code == 400
     assert list_runs(acme) == []
@@ -202,16 +202,16 @@ def test_a_member_without_permissions_sees_and_does_nothing(site, acme, make_gol
     assert "How good is this search?" not in site.get("/search/", {"q": "moon"}).content.decode()
 
 
-def test_who_may_view_finds_the_page_from_a_search(site, articles, make_member):
+def test_who_may_view_finds_the_page_from_a_search(site, notes, make_member):
     make_member("view_goldenquery")
 
     page = site.get("/search/", {"q": "moon"}).content.decode()
 
-    assert '<a href="/search/quality/?index=articles">How good is this search?</a>' in page
+    assert '<a href="/search/quality/?index=notes">How good is this search?</a>' in page
     assert "Evaluate now" not in read(site)
 
 
-def test_a_visitor_is_sent_to_sign_in(site, articles):
+def test_a_visitor_is_sent_to_sign_in(site, notes):
     response = site.get(PAGE)
 
     assert (response.status_code, response.url) == (302, "/accounts/login/?next=/search/quality/")
@@ -221,8 +221,8 @@ def test_a_golden_query_of_another_tenant_cannot_be_forgotten_or_seen(
     site, acme, globex, make_golden, make_member
 ):
     with tenant_context(globex):
-        theirs = GoldenQuery.objects.create(pk=4_000, index_name="articles", query="globex's secret")
-        ask_for_run("articles")
+        theirs = GoldenQuery.objects.create(pk=4_000, index_name="notes", query="globex's secret")
+        ask_for_run("notes")
     make_member("view_goldenquery", "delete_goldenquery")
 
     page = read(site)

@@ -14,7 +14,7 @@ def list_noted(tenant):
         return [(row.query, row.mode, row.times) for row in RecentQuery.objects.all()]
 
 
-def test_searches_by_page_and_api_are_noted_and_counted(site, acme, articles, make_member):
+def test_searches_by_page_and_api_are_noted_and_counted(site, acme, notes, make_member):
     make_member()
 
     site.get("/search/", {"q": "moon"})
@@ -25,7 +25,7 @@ def test_searches_by_page_and_api_are_noted_and_counted(site, acme, articles, ma
     assert list_noted(acme) == [("cream", "hybrid", 1), ("moon", "keyword", 1), ("moon", "semantic", 2)]
 
 
-def test_what_was_not_searched_is_not_noted(site, acme, articles, make_member):
+def test_what_was_not_searched_is_not_noted(site, acme, notes, make_member):
     make_member()
     cursor = site.get("/api/search", {"q": "moon", "limit": "1"}).json()["next"]
 
@@ -40,32 +40,32 @@ def test_the_log_keeps_the_latest_and_no_more(in_acme, settings):
     settings.SEARCH_LOG = 3
 
     for query in ("one", "two", "three", "one", "four", "five"):
-        note_search("articles", query, "semantic")
+        note_search("notes", query, "semantic")
 
     assert list_noted(in_acme) == [("five", "semantic", 1), ("four", "semantic", 1), ("one", "semantic", 2)]
 
 
 def test_a_log_of_zero_rows_notes_and_shows_nothing(in_acme, settings):
-    note_search("articles", "before", "semantic")
+    note_search("notes", "before", "semantic")
     settings.SEARCH_LOG = 0
 
-    note_search("articles", "after", "semantic")
+    note_search("notes", "after", "semantic")
 
     assert RecentQuery.objects.count() == 1
-    assert list_recent("articles") == []
+    assert list_recent("notes") == []
 
 
 def test_a_text_is_listed_once_whatever_its_modes(in_acme):
     for query, mode in (("a", "semantic"), ("b", "semantic"), ("a", "keyword")):
-        note_search("articles", query, mode)
+        note_search("notes", query, mode)
     note_search("nowhere", "c", "semantic")
 
-    assert list_recent_texts("articles", 10) == ["a", "b"]
-    assert list_recent_texts("articles", 1) == ["a"]
+    assert list_recent_texts("notes", 10) == ["a", "b"]
+    assert list_recent_texts("notes", 1) == ["a"]
 
 
 def test_a_log_that_cannot_be_written_fails_no_search_and_betrays_no_query(
-    site, acme, articles, make_member, caplog
+    site, acme, notes, make_member, caplog
 ):
     make_member()
     with tenant_context(acme), owner_rights(), connection.cursor() as cursor:
@@ -78,9 +78,9 @@ def test_a_log_that_cannot_be_written_fails_no_search_and_betrays_no_query(
     assert "moon" not in caplog.text
 
 
-def test_the_log_is_shown_to_those_who_may_see_it_only(site, acme, articles, make_member):
+def test_the_log_is_shown_to_those_who_may_see_it_only(site, acme, notes, make_member):
     with tenant_context(acme):
-        note_search("articles", "a private matter", "semantic")
+        note_search("notes", "a private matter", "semantic")
     user = make_member("view_goldenquery")
     without = site.get(PAGE).content.decode()
 
@@ -89,33 +89,33 @@ def test_the_log_is_shown_to_those_who_may_see_it_only(site, acme, articles, mak
     page = site.get(PAGE).content.decode()
 
     assert ("a private matter" in without, "Recent searches" in without) == (False, False)
-    assert 'href="/search/?q=a%20private%20matter&amp;index=articles&amp;mode=semantic"' in page
+    assert 'href="/search/?q=a%20private%20matter&amp;index=notes&amp;mode=semantic"' in page
 
 
-def test_who_may_delete_it_empties_the_log(site, acme, articles, make_member):
+def test_who_may_delete_it_empties_the_log(site, acme, notes, make_member):
     with tenant_context(acme):
-        note_search("articles", "moon", "semantic")
+        note_search("notes", "moon", "semantic")
     make_member("view_goldenquery", "view_recentquery", "delete_recentquery")
 
-    response = site.post("/search/quality/recent/clear/", {"index": "articles"})
+    response = site.post("/search/quality/recent/clear/", {"index": "notes"})
 
-    assert (response.status_code, response.url) == (302, "/search/quality/?index=articles")
+    assert (response.status_code, response.url) == (302, "/search/quality/?index=notes")
     assert list_noted(acme) == []
 
 
-def test_nobody_else_empties_the_log(site, acme, articles, make_member):
+def test_nobody_else_empties_the_log(site, acme, notes, make_member):
     with tenant_context(acme):
-        note_search("articles", "moon", "semantic")
+        note_search("notes", "moon", "semantic")
     make_member("view_goldenquery", "view_recentquery")
 
-    response = site.post("/search/quality/recent/clear/", {"index": "articles"})
+    response = site.post("/search/quality/recent/clear/", {"index": "notes"})
 
     assert response.status_code == 403
     assert list_noted(acme) == [("moon", "semantic", 1)]
 
 
 def test_another_tenant_has_none_of_the_searches(in_acme, globex):
-    note_search("articles", "moon", "semantic")
+    note_search("notes", "moon", "semantic")
 
     assert list_noted(globex) == []
 

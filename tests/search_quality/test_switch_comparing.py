@@ -14,13 +14,13 @@ pytestmark = pytest.mark.usefixtures("embedder")
 def test_a_ready_switch_says_how_alike_both_spaces_answer(in_acme, as_owner):
     apples, _ = make("red apples"), make("green pears")
     run_tasks()
-    note_search("articles", "red apples", "semantic")
-    promote("articles", "red apples", Source.of(apples).prefix)
+    note_search("notes", "red apples", "semantic")
+    promote("notes", "red apples", Source.of(apples).prefix)
 
     switch = switch_to("other")
 
-    (compared,) = [each for each in switch.comparison["indexes"] if each["index_name"] == "articles"]
-    assert (compared["index_name"], compared["queries"], compared["verdict"]) == ("articles", 1, "noise")
+    (compared,) = [each for each in switch.comparison["indexes"] if each["index_name"] == "notes"]
+    assert (compared["index_name"], compared["queries"], compared["verdict"]) == ("notes", 1, "noise")
     assert compared["overlap"]["mean"] == 1
     assert compared["current_ndcg"] == compared["candidate_ndcg"] == 1
 
@@ -29,7 +29,7 @@ def test_the_operator_sees_it(acme, client, db):
     with tenant_context(acme), owner_rights():
         make("red apples")
         run_tasks()
-        note_search("articles", "red apples", "semantic")
+        note_search("notes", "red apples", "semantic")
         switch_to("other")
     client.force_login(get_user_model().objects.create_superuser("operator@example.com"))
 
@@ -41,7 +41,7 @@ def test_the_operator_sees_it(acme, client, db):
 
 def test_another_tenants_searches_are_not_asked(in_acme, globex, as_owner):
     with tenant_context(globex):
-        note_search("articles", "their secret", "semantic")
+        note_search("notes", "their secret", "semantic")
     make("red apples")
 
     switch = switch_to("other")

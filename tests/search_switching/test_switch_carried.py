@@ -57,7 +57,7 @@ def test_suspended_the_filling_waits_and_goes_on_when_it_is_resumed(in_mid_switc
 
     with tenant_context(in_mid_switch):
         assert SpaceSwitch.objects.get().state == "ready"
-        assert IndexRun.objects.get(index_name="articles").state == "done"
+        assert IndexRun.objects.get(index_name="notes").state == "done"
 
 
 def test_deleted_nothing_of_the_switch_is_left(in_mid_switch):

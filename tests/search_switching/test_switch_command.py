@@ -25,8 +25,8 @@ def test_a_switch_from_start_to_end(capsys):
     switch_space(capsys, "cut-over")
     ended = switch_space(capsys, "end")
 
-    assert "default to other: filling\n  articles: running, 0 %" in started
-    assert "default to other: ready\n  articles: done, 100 %" in watched
+    assert "default to other: filling\n  notes: running, 0 %" in started
+    assert "default to other: ready\n  notes: done, 100 %" in watched
     assert "* other: 1 documents" in cut
     assert "* default: 1 documents" in back
     assert "* other: 1 documents" in ended
@@ -42,7 +42,7 @@ def test_paused_nothing_is_filled_until_it_goes_on(capsys):
 
     paused = switch_space(capsys, "pause")
     run_tasks()
-    assert ("articles: paused, 0 %" in paused, titles("other")) == (True, [])
+    assert ("notes: paused, 0 %" in paused, titles("other")) == (True, [])
 
     switch_space(capsys, "resume")
     run_tasks()

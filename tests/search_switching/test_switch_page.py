@@ -2,11 +2,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 
-from apps.articles.models import Article
 from apps.search.models import IndexRun
 from apps.search.templatetags.search_tags import duration
 from apps.search_switching.models import SpaceSwitch
 from tenants.context import owner_rights, tenant_context
+from tests.models_app.models import Note
 from tests.search_switching.work import make, run_tasks, titles
 
 PAGE = "/admin/search-space/acme/"
@@ -64,9 +64,9 @@ def test_an_operator_takes_a_tenant_to_another_space_and_back(operator, acme):
 
 def test_an_operator_has_an_index_brought_up_to_date(operator, acme):
     with tenant_context(acme):
-        Article.objects.bulk_create(Article(title=f"title{number}", body="body") for number in range(40))
+        Note.objects.bulk_create(Note(title=f"title{number}", body="body") for number in range(40))
 
-    assert "brings the index articles up to date" in take(operator, "rebuild", index="articles")
+    assert "brings the index notes up to date" in take(operator, "rebuild", index="notes")
     with tenant_context(acme):
         run = IndexRun.objects.get()
     assert "It stops after the present batch" in take(operator, "pause_run", run=run.pk)

@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.searching.results import search_objects
 from apps.search_switching.models import SpaceSwitch
@@ -17,6 +16,7 @@ from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
 from tests.embedders.stub_server import DIMENSIONS, StubServer
+from tests.models_app.models import Note
 from tests.workers import wait_until
 
 OBJECTS = 100
@@ -50,14 +50,14 @@ def variables(stub, settings):
 
 @pytest.fixture
 def moving(committed):
-    """A tenant that others can see, with articles."""
+    """A tenant that others can see, with notes."""
 
     def make():
         tenant = register_tenant(name="Moving", subdomain="moving", owner_email="o@x.example", space="fast")
         provision(tenant)
         with tenant_context(tenant):
             for number in range(OBJECTS):
-                Article.objects.create(title=f"title{number}", body=write())
+                Note.objects.create(title=f"title{number}", body=write())
         return tenant
 
     tenant = committed(make)
@@ -97,21 +97,21 @@ class Load(threading.Thread):
 
 
 def search():
-    assert search_objects(random.choice(WORDS), "articles", 5), "nothing was found"
+    assert search_objects(random.choice(WORDS), "notes", 5), "nothing was found"
 
 
 def save():
     kind = random.random()
     if kind < 0.2:
-        Article.objects.create(title="added", body=write())
+        Note.objects.create(title="added", body=write())
     elif kind < 0.3:
-        Article.objects.filter(
-            pk=random.choice(list(Article.objects.values_list("pk", flat=True)))
+        Note.objects.filter(
+            pk=random.choice(list(Note.objects.values_list("pk", flat=True)))
         ).first().delete()
     else:
-        article = Article.objects.order_by("?").first()
-        article.body = write()
-        article.save()
+        note = Note.objects.order_by("?").first()
+        note.body = write()
+        note.save()
     time.sleep(0.1)
 
 
@@ -132,15 +132,15 @@ def get_state(tenant):
 
 def read_stored(tenant, space):
     with tenant_context(tenant):
-        rows = get_provider("articles", space=space).objects
+        rows = get_provider("notes", space=space).objects
         return sorted(rows.values_list("document_key", "content"))
 
 
 def read_truth(tenant):
     with tenant_context(tenant):
         return sorted(
-            (f"articles.article:{pk}:0", f"{title}\n\n{body}")
-            for pk, title, body in Article.objects.values_list("pk", "title", "body")
+            (f"notes.note:{pk}:0", f"{title}\n\n{body}")
+            for pk, title, body in Note.objects.values_list("pk", "title", "body")
         )
 
 

@@ -1,6 +1,5 @@
 import pytest
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError
@@ -12,6 +11,7 @@ from apps.search_switching.advancing import cut_over
 from apps.search_switching.models import SpaceSwitch, SwitchError
 from apps.search_switching.steps import cancel_switch, end_switch, roll_back, start_switch
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 from tests.search_switching.work import make, run_tasks, switch_to, titles
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
@@ -34,7 +34,7 @@ def test_a_switch_fills_the_target_and_waits_for_the_operator(in_acme, target):
 
     assert (switch.state, searched(in_acme)) == (State.READY, "default")
     assert titles(target) == titles("default") != []
-    run = switch.runs.get(index_name="articles")
+    run = switch.runs.get(index_name="notes")
     assert (run.state, run.objects_done, run.total, run.documents) == ("done", 40, 40, 40)
 
 
@@ -47,7 +47,7 @@ def test_after_the_cut_over_the_target_is_searched(in_acme):
 
     assert (switch.state, searched(in_acme)) == (State.SWITCHED, "other")
     with tenant_context(in_acme):
-        assert search_objects("red", "articles", 5)[0].document.space == "other"
+        assert search_objects("red", "notes", 5)[0].document.space == "other"
 
 
 def test_an_automatic_switch_cuts_over_by_itself(in_acme):
@@ -63,7 +63,7 @@ def test_saves_and_deletions_go_to_both_spaces_until_the_end(in_acme):
     switch = switch_to("other")
 
     gone.delete()
-    Article.objects.filter(pk=changed.pk).update(title="unseen")
+    Note.objects.filter(pk=changed.pk).update(title="unseen")
     changed.title = "changed"
     changed.save()
     make("new")
@@ -170,22 +170,22 @@ def test_cut_over_is_refused_while_something_is_missing():
     make("old")
     run_tasks()
     switch = switch_to("other")
-    get_provider("articles", space="other").clear()
+    get_provider("notes", space="other").clear()
 
     with pytest.raises(SwitchError, match=r"not complete: 1 missing object. Try again"):
         cut_over(switch)
 
 
 def test_documents_written_by_hand_are_carried_over(in_acme):
-    PgVectorProvider(index_name="notes").add([Document("a:1", "by hand", {"n": 1}), Document("b", "two")])
+    PgVectorProvider(index_name="poems").add([Document("a:1", "by hand", {"n": 1}), Document("b", "two")])
     switch = switch_to("other")
 
-    copied = PgVectorProvider(index_name="notes", space="other")
+    copied = PgVectorProvider(index_name="poems", space="other")
     assert list(copied.objects.order_by("document_key").values_list("content", "metadata")) == [
         ("by hand", {"n": 1}),
         ("two", {}),
     ]
-    PgVectorProvider(index_name="notes").add([Document("c", "late")])
+    PgVectorProvider(index_name="poems").add([Document("c", "late")])
     with pytest.raises(SwitchError, match="1 missing document"):
         cut_over(switch)
 
@@ -205,13 +205,13 @@ def test_one_poisoned_object_is_set_aside_and_stops_nothing(embedder):
     assert (switch.state, titles("other")) == (State.READY, ["title0", "title1", "title2", "title4"])
     reasons = SetAside.objects.values_list("space", "reason", "is_lasting")
     assert sorted(reasons) == [("default", "refused", True), ("other", "refused", True)]
-    Article.objects.get(title="title3").delete()
+    Note.objects.get(title="title3").delete()
     run_tasks()
     assert not SetAside.objects.exists()
 
 
 def test_a_poisoned_change_leaves_no_stale_text(embedder):
-    article = make("title", "old secret")
+    note = make("title", "old secret")
     run_tasks()
 
     def refuse(texts):
@@ -219,8 +219,8 @@ def test_a_poisoned_change_leaves_no_stale_text(embedder):
             raise EmbeddingError("refused")
 
     embedder.before_batch = staticmethod(refuse)
-    article.body = "poison"
-    article.save()
+    note.body = "poison"
+    note.save()
     run_tasks()
 
     assert titles("default") == []

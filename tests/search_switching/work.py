@@ -2,10 +2,10 @@
 
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search_switching.steps import start_switch
 from tenants.context import connection
+from tests.models_app.models import Note
 
 
 def run_tasks(count=1_000):
@@ -20,12 +20,12 @@ def run_tasks(count=1_000):
 
 
 def titles(space):
-    rows = get_provider("articles", space=space).objects.order_by("content")
+    rows = get_provider("notes", space=space).objects.order_by("content")
     return [content.split()[0] for content in rows.values_list("content", flat=True)]
 
 
 def make(title, body="body"):
-    return Article.objects.create(title=title, body=body)
+    return Note.objects.create(title=title, body=body)
 
 
 def switch_to(target, **options):

@@ -19,6 +19,7 @@ from tenants.models import Domain, Tenant
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.roles import list_roles
 from tests.models_app.models import Note
+from tests.optional import needs
 from tests.tenants import tasks
 from tests.tenants.pooler import Pooler
 
@@ -152,6 +153,7 @@ def test_an_extension_in_a_tenants_schema_is_found_and_moved(run):
     assert find("database") == []
 
 
+@needs("apps.operations.fleet")
 def test_a_half_migrated_tenant_is_found(run):
     execute("DELETE FROM acme.django_migrations WHERE app = 'notes'")
 

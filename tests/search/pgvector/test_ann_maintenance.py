@@ -6,7 +6,6 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django_tasks_db.models import DBTaskResult
 
-from apps.articles.models import Article
 from apps.search.indexing.tasks import enqueue_maintenance, index_by_keys, maintain_vector_indexes
 from apps.search.storage.pgvector.ann.report import (
     AnnIndexError,
@@ -17,6 +16,7 @@ from apps.search.storage.pgvector.ann.report import (
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tenants.queue.backend import SCHEMA_KEY
+from tests.models_app.models import Note
 from tests.search.pgvector.filling import fill, make_vectors, spoil
 
 # They look into the queue and the catalog, and spoil indexes, as no tenant may.
@@ -61,7 +61,7 @@ def test_the_task_keeps_the_indexes_and_may_run_twice(acme, globex):
 
 
 def test_the_task_fails_with_every_fault_after_dealing_with_the_rest(in_acme):
-    for index_name in ("letters", "notes"):
+    for index_name in ("letters", "poems"):
         spoil(fill(MANY, index_name=index_name))
     fill(MANY, index_name="plans")
 
@@ -70,7 +70,7 @@ def test_the_task_fails_with_every_fault_after_dealing_with_the_rest(in_acme):
 
     assert str(failure.value).splitlines() == [
         f"acme: filled/{index_name}: build failed: expected 8 dimensions, not 9"
-        for index_name in ("letters", "notes")
+        for index_name in ("letters", "poems")
     ]
     with tenant_context(in_acme):
         assert [each.mode for each in report_ann_indexes(index_name="plans")] == ["hnsw"]
@@ -107,11 +107,11 @@ def test_an_index_without_rows_is_reason_enough(in_acme):
 
 def test_indexing_asks_for_the_task(acme, embedder):
     with tenant_context(acme):
-        article = Article.objects.create(title="Plan", body="words")
+        note = Note.objects.create(title="Plan", body="words")
         fill(MANY)
         DBTaskResult.objects.all().delete()
 
-    index_by_keys.call("articles.article", [article.pk], **{SCHEMA_KEY: "acme"})
+    index_by_keys.call("notes.note", [note.pk], **{SCHEMA_KEY: "acme"})
 
     assert get_waiting() == ["maintain_vector_indexes"]
 
@@ -147,11 +147,11 @@ def test_the_command_prints_a_table(acme, globex):
 def test_the_command_applies_what_it_proposes_and_says_so(acme):
     with tenant_context(acme):
         fill(MANY)
-        fill(MANY, index_name="notes")
-    name = get_ann_index_name("filled", "notes", 8)
+        fill(MANY, index_name="poems")
+    name = get_ann_index_name("filled", "poems", 8)
 
-    shown = run("--schema=acme", "--index=notes")
-    applied = run("--schema=acme", "--index=notes", "--apply")
+    shown = run("--schema=acme", "--index=poems")
+    applied = run("--schema=acme", "--index=poems", "--apply")
 
     assert "build of" not in shown
     assert applied.splitlines()[-2:] == [

@@ -1,7 +1,6 @@
 import pytest
 from django.db import connection
 
-from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError
 from apps.search.storage.pgvector.ann.builder import drop_ann_index, get_lock_name
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
@@ -9,6 +8,7 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import tenant_context
 from tenants.locks import Lock, take
+from tests.models_app.models import NoteEmbedding
 from tests.search.pgvector.filling import fill, spoil
 from tests.tables_app.models import IvfflatEmbedding
 
@@ -91,13 +91,13 @@ def test_an_index_is_dropped_only_when_its_rows_are_half_as_many(in_acme, carry_
 
 
 def test_an_index_without_rows_is_known_by_what_its_builder_noted_down(in_acme, carry_out_all):
-    fill(MANY, space="old", index_name="notes")
+    fill(MANY, space="old", index_name="poems")
     carry_out_all()
     PgVectorEmbedding.objects.all().delete()
 
     (status,) = report_ann_indexes()
 
-    assert (status.space, status.index_name, status.rows, status.dimensions) == ("old", "notes", 0, 8)
+    assert (status.space, status.index_name, status.rows, status.dimensions) == ("old", "poems", 0, 8)
     assert (status.action, status.why) == ("drop", "no rows with 8 dimensions")
 
 
@@ -131,16 +131,16 @@ def test_an_invalid_index_is_found_and_rebuilt_or_dropped(in_acme, carry_out_all
 
 def test_each_index_is_judged_by_its_own_rows(in_acme, carry_out_all):
     fill(MANY, index_name="letters")
-    fill(10, index_name="notes")
-    fill(MANY, index_name="notes", space="other")
+    fill(10, index_name="poems")
+    fill(MANY, index_name="poems", space="other")
 
     before = [(each.space, each.index_name, each.rows, each.action) for each in report_ann_indexes()]
     carry_out_all()
 
     assert before == [
         ("filled", "letters", MANY, "build"),
-        ("filled", "notes", 10, "none"),
-        ("other", "notes", MANY, "build"),
+        ("filled", "poems", 10, "none"),
+        ("other", "poems", MANY, "build"),
     ]
     assert [each.mode for each in report_ann_indexes()] == ["hnsw", "exact", "hnsw"]
     assert summarize(report_ann_indexes(index_name="letters")) == [("letters", MANY, "hnsw", "none")]
@@ -183,54 +183,54 @@ def test_an_index_that_another_session_builds_is_left_to_it(in_acme, carry_out_a
 
 def test_a_failure_is_told_and_the_others_are_dealt_with(in_acme):
     spoil(fill(MANY, index_name="letters"))
-    fill(MANY, index_name="notes")
+    fill(MANY, index_name="poems")
 
     outcomes = [(each.index_name, fault) for each, fault in carry_out(report_ann_indexes())]
 
     assert outcomes == [
         ("letters", "acme: filled/letters: build failed: expected 8 dimensions, not 9"),
-        ("notes", ""),
+        ("poems", ""),
     ]
 
 
 def test_a_declared_index_is_reported_and_never_dropped(in_acme, carry_out_all):
-    provider = fill(20, dimensions=384, model=ArticleEmbedding, index_name="articles")
+    provider = fill(20, dimensions=384, model=NoteEmbedding, index_name="notes")
 
     (status,) = report_ann_indexes(with_recall=True)
 
-    assert summarize([status]) == [("articles", 20, "hnsw", "none")]
+    assert summarize([status]) == [("notes", 20, "hnsw", "none")]
     assert (status.why, status.recall >= 0.9) == ("declared by the model", True)
     assert status.size > 0
     assert provider.objects.count() == 20
 
 
 def test_an_invalid_declared_index_is_rebuilt_once_for_all_that_share_it(in_acme, carry_out_all):
-    for index_name in ("articles", "notes"):
-        fill(20, dimensions=384, model=ArticleEmbedding, index_name=index_name)
+    for index_name in ("notes", "poems"):
+        fill(20, dimensions=384, model=NoteEmbedding, index_name=index_name)
     (name,) = {each.name for each in report_ann_indexes()}
     invalidate(name)
 
     before = summarize(report_ann_indexes())
     done = carry_out_all()
 
-    assert before == [("articles", 20, "invalid", "rebuild"), ("notes", 20, "invalid", "rebuild")]
+    assert before == [("notes", 20, "invalid", "rebuild"), ("poems", 20, "invalid", "rebuild")]
     assert [(each.action, fault) for each, fault in done] == [("rebuild", "")]
     assert [each.mode for each in report_ann_indexes()] == ["hnsw", "hnsw"]
 
 
 def test_an_invalid_declared_index_of_an_empty_table_is_reported(in_acme, carry_out_all):
-    invalidate(ArticleEmbedding._meta.indexes[0].name)
+    invalidate(NoteEmbedding._meta.indexes[0].name)
 
     before = [(each.model, each.mode, each.action) for each in report_ann_indexes()]
     carry_out_all()
 
-    assert before == [(ArticleEmbedding, "invalid", "rebuild")]
+    assert before == [(NoteEmbedding, "invalid", "rebuild")]
     assert report_ann_indexes() == []
 
 
 def test_a_declared_index_that_is_missing_is_named(in_acme):
-    fill(20, dimensions=384, model=ArticleEmbedding)
-    name = ArticleEmbedding._meta.indexes[0].name
+    fill(20, dimensions=384, model=NoteEmbedding)
+    name = NoteEmbedding._meta.indexes[0].name
     drop_ann_index(name)
 
     (status,) = report_ann_indexes()

@@ -9,7 +9,6 @@ import pytest
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connections
 
-from apps.articles.models import Article
 from apps.search import NoTenantError, get_provider
 from apps.search.documents import Document, DuplicateDocumentError, EmbeddedDocument, InvalidDocumentError
 from apps.search.embedders import InvalidTextError
@@ -18,6 +17,7 @@ from apps.search.indexing.batches import index_objects
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 from tests.search.pgvector.test_provider_contract import TABLES, make_documents
 
 
@@ -111,21 +111,21 @@ async def test_texts_are_embedded_and_found():
 
 @pytest.mark.usefixtures("embedder", "in_acme")
 def test_sources_are_found():
-    articles = [Article.objects.create(title=title, body="x") for title in ("apple pie", "cheese cake")]
-    index_objects(Article, [article.pk for article in articles])
+    notes = [Note.objects.create(title=title, body="x") for title in ("apple pie", "cheese cake")]
+    index_objects(Note, [note.pk for note in notes])
 
     async def search():
-        provider = get_provider("articles")
+        provider = get_provider("notes")
         hits = await provider.asearch_sources("cheese cake", limit=1)
-        ranked = [article async for article in await provider.arank_sources("apple pie", Article)]
-        similar = await provider.anearest_to(Source.of(articles[0]).prefix)
+        ranked = [note async for note in await provider.arank_sources("apple pie", Note)]
+        similar = await provider.anearest_to(Source.of(notes[0]).prefix)
         return [hit.source for hit in hits], ranked, await provider.asearch_sources(similar)
 
     hits, ranked, similar = async_to_sync(search)()
 
-    assert hits == articles[1:]
-    assert ranked == articles
-    assert [hit.source for hit in similar] == articles[1:]
+    assert hits == notes[1:]
+    assert ranked == notes
+    assert [hit.source for hit in similar] == notes[1:]
 
 
 @pytest.mark.usefixtures("embedder", "in_acme")
@@ -166,12 +166,12 @@ async def test_skipped_documents_are_not_embedded():
         lambda provider: provider.anearest_to(["a"]),
         lambda provider: provider.asearch("text"),
         lambda provider: provider.asearch_sources("text"),
-        lambda provider: provider.arank_sources("text", Article),
+        lambda provider: provider.arank_sources("text", Note),
     ],
 )
 def test_without_a_tenant_nothing_is_asked_of_the_database(use, embedder, django_assert_num_queries):
     async def run():
-        await use(PgVectorProvider(source_models=[Article]))
+        await use(PgVectorProvider(source_models=[Note]))
 
     with django_assert_num_queries(0), pytest.raises(NoTenantError, match=r"^No tenant is bound"):
         async_to_sync(run)()

@@ -5,13 +5,13 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.articles.models import ArticleEmbedding
 from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError, VectorCheck
 from tenants.context import owner_rights
+from tests.models_app.models import NoteEmbedding
 from tests.tables_app import models
 
 ROWS = 2_000
@@ -21,7 +21,7 @@ ROWS = 2_000
     ("model", "name", "vector_type"),
     [
         (PgVectorEmbedding, "cosine", "vector"),
-        (ArticleEmbedding, "cosine", "vector"),
+        (NoteEmbedding, "cosine", "vector"),
         (models.HalfCosineEmbedding, "cosine", "halfvec"),
         (models.HalfProductEmbedding, "ip", "halfvec"),
         (models.ProductEmbedding, "ip", "vector"),
@@ -70,7 +70,7 @@ def test_vector_of_another_type_is_refused():
 @pytest.mark.parametrize(
     ("model", "index"),
     [
-        (ArticleEmbedding, "article_embedding_hnsw"),
+        (NoteEmbedding, "note_embedding_hnsw"),
         (models.HalfCosineEmbedding, "half_cosine"),
         (models.HalfProductEmbedding, "half_ip"),
         (models.L2Embedding, "plain_l2"),
@@ -95,7 +95,7 @@ def test_index_serves_the_query(model, index, make_table, in_acme):
 @pytest.mark.usefixtures("embedder")
 def test_index_serves_a_filtered_query_with_as_many_rows_as_asked(in_acme, settings):
     settings.PGVECTOR = {"EXACT_ROWS": 5}
-    provider = fill(ArticleEmbedding, None, ROWS)
+    provider = fill(NoteEmbedding, None, ROWS)
     rare = provider.nearest(provider.objects.first().vector).filter(metadata__rare=True)[:10]
 
     with connection.cursor() as cursor:
@@ -103,7 +103,7 @@ def test_index_serves_a_filtered_query_with_as_many_rows_as_asked(in_acme, setti
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
     plan, found = rare.explain(), list(rare)
 
-    assert "article_embedding_hnsw" in plan
+    assert "note_embedding_hnsw" in plan
     assert len(found) == 10
     assert [row.distance for row in found] == sorted(row.distance for row in found)
 

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.articles.models import Article, ArticleEmbedding
 from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import InvalidTextError
 from apps.search.searching.hybrid import search_keywords
@@ -20,6 +19,7 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet, TenantMismatchError
 from tenants.context import tenant_context
 from tenants.models import SEARCH_LANGUAGES
+from tests.models_app.models import Note, NoteEmbedding
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
@@ -321,7 +321,7 @@ def test_refreshing_writes_rows_of_another_recipe_only(in_acme, monkeypatch):
 
 
 def test_rebuilding_an_index_brings_its_keywords_into_the_tenants_language(in_acme, embedder):
-    Article.objects.create(title="Foxes", body="running")
+    Note.objects.create(title="Foxes", body="running")
     call_command("rebuild_index", schema="acme", verbosity=0)
     embedder.reset()
     type(in_acme).objects.filter(pk=in_acme.pk).update(search_language="simple")
@@ -366,14 +366,14 @@ def test_content_too_large_for_full_text_search_is_stored_all_the_same(text):
     assert find("beginning") == ["a"]
 
 
-@pytest.mark.parametrize("model", [PgVectorEmbedding, ArticleEmbedding])
+@pytest.mark.parametrize("model", [PgVectorEmbedding, NoteEmbedding])
 def test_every_table_has_indexes_of_words_and_metadata(model):
     definitions = {tuple(index.fields): index for index in model._meta.indexes}
 
     assert definitions["metadata",].opclasses == ["jsonb_path_ops"]
     assert {len(index.name) <= 30 for index in model._meta.indexes} == {True}
     assert {("keywords",), ("metadata",)} <= set(definitions)
-    assert (("vector",) in definitions) == (model is ArticleEmbedding)
+    assert (("vector",) in definitions) == (model is NoteEmbedding)
 
 
 def test_index_serves_the_words():

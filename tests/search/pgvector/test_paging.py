@@ -214,7 +214,7 @@ def test_primary_key_beyond_the_column_is_harmless(in_acme, pk):
 
 
 def test_cursor_of_another_index_space_or_tenant_is_refused(in_acme, globex):
-    for other in (PgVectorProvider(index_name="notes"), PgVectorProvider(tenant=globex)):
+    for other in (PgVectorProvider(index_name="poems"), PgVectorProvider(tenant=globex)):
         PgVectorProvider().add(make_documents([1, 2]))
 
         with pytest.raises(InvalidCursorError, match="is one of another index, space or tenant"):
@@ -248,7 +248,7 @@ def ask(acme):
     acme.search_is_public = True
     acme.save()
     with tenant_context(acme):
-        get_provider("articles").add(Document(f"k{n}", "red apple", {"n": n % 2}) for n in range(5))
+        get_provider("notes").add(Document(f"k{n}", "red apple", {"n": n % 2}) for n in range(5))
 
     def ask(**parameters):
         return Client().get("/api/search", {"q": "apple"} | parameters, headers={"host": "acme.localhost"})

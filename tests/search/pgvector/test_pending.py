@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.articles.models import Article, ArticleEmbedding
 from apps.search import get_provider
 from apps.search.documents import Document, DuplicateDocumentError, EmbeddedDocument
 from apps.search.indexing.batches import index_objects
@@ -26,6 +25,7 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import get_current_tenant, tenant_context
 from tenants.queue.backend import SCHEMA_KEY
+from tests.models_app.models import Note, NoteEmbedding
 from tests.search.pgvector.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
@@ -162,7 +162,7 @@ def test_what_is_rolled_back_leaves_neither_rows_nor_task():
 
 @pytest.mark.parametrize("way", ["refresh", "rebuild", "build the vector index"])
 def test_a_lost_task_loses_nothing(way, settings):
-    provider = get_provider("articles")
+    provider = get_provider("notes")
     add(numbered(BULK) | {"fox": "A fox"}, provider)
     DBTaskResult.objects.all().delete()
     settings.PGVECTOR = {"INDEX_ROWS": BULK}
@@ -379,7 +379,7 @@ def test_no_row_waits_where_a_vector_index_takes_it(settings):
 
 
 def test_no_row_of_a_table_with_its_own_vector_index_waits():
-    provider = PgVectorProvider(ArticleEmbedding, space="custom")
+    provider = PgVectorProvider(NoteEmbedding, space="custom")
 
     provider.add(Document(key, text) for key, text in TEXTS.items())
 
@@ -387,9 +387,9 @@ def test_no_row_of_a_table_with_its_own_vector_index_waits():
 
 
 def test_indexing_objects_ends_with_their_words_made():
-    article = Article.objects.create(title="Foxes", body="fox " * 5_000)
+    note = Note.objects.create(title="Foxes", body="fox " * 5_000)
 
-    changed = index_objects(Article, [article.pk])
+    changed = index_objects(Note, [note.pk])
 
     assert changed > BULK
-    assert count_pending(get_provider("articles")) == 0
+    assert count_pending(get_provider("notes")) == 0

@@ -6,7 +6,6 @@ from django.test.utils import isolate_apps
 from django_tenants.utils import schema_context
 from pgvector.django import VectorField
 
-from apps.articles.models import ArticleEmbedding
 from apps.search import NoTenantError
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.embedders import EmbeddingError, InvalidTextError
@@ -16,6 +15,7 @@ from apps.search.storage.pgvector.provider import REQUIRED_FIELDS
 from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import tenant_context
+from tests.models_app.models import NoteEmbedding
 
 pytestmark = pytest.mark.usefixtures("embedder")
 
@@ -51,20 +51,20 @@ def test_changed_space_of_a_tenant_hides_the_documents_of_the_old_one(in_acme):
 
 
 def test_space_and_embedder_may_be_given(in_acme, embedder):
-    provider = PgVectorProvider(space="of-its-own", embedder=embedder(dimensions=5), index_name="notes")
+    provider = PgVectorProvider(space="of-its-own", embedder=embedder(dimensions=5), index_name="poems")
 
     provider.add([Document("k", "text")])
 
     row = PgVectorEmbedding.objects.get()
-    assert (row.space, row.index_name, len(row.vector)) == ("of-its-own", "notes", 5)
+    assert (row.space, row.index_name, len(row.vector)) == ("of-its-own", "poems", 5)
 
 
 def test_custom_model_is_used(in_acme):
-    provider = PgVectorProvider(model=ArticleEmbedding, space="custom")
+    provider = PgVectorProvider(model=NoteEmbedding, space="custom")
 
     provider.add([Document("k", "text")])
 
-    assert ArticleEmbedding.objects.count() == 1
+    assert NoteEmbedding.objects.count() == 1
     assert PgVectorEmbedding.objects.count() == 0
 
 
@@ -83,10 +83,8 @@ def test_model_without_a_required_field_is_refused(missing):
 
 
 def test_a_models_label_in_place_of_its_class_is_refused():
-    with pytest.raises(
-        TypeError, match=r"^model must be .* not 'articles.ArticleEmbedding': import the class"
-    ):
-        PgVectorProvider(model="articles.ArticleEmbedding")
+    with pytest.raises(TypeError, match=r"^model must be .* not 'notes.NoteEmbedding': import the class"):
+        PgVectorProvider(model="notes.NoteEmbedding")
 
 
 @pytest.mark.parametrize("wrong", ["a text", {"content": "a text"}, None])

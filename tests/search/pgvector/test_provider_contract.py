@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from apps.articles.models import ArticleEmbedding
 from apps.search.documents import EmbeddedDocument, InvalidDocumentError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.vectors import InvalidVectorError
 from tenants.context import tenant_context
+from tests.models_app.models import NoteEmbedding
 from tests.tables_app import models
 
 TABLES = {
     "default": PgVectorEmbedding,
-    "article": ArticleEmbedding,
+    "note": NoteEmbedding,
     "halfvec-cosine": models.HalfCosineEmbedding,
     "halfvec-ip": models.HalfProductEmbedding,
     "l2": models.L2Embedding,
@@ -116,7 +116,7 @@ def distance_of(model):
 
 
 def test_indexes_and_spaces_with_the_same_keys_do_not_touch_each_other(provider, table, length):
-    others = [PgVectorProvider(table, index_name="notes"), PgVectorProvider(table, space="custom-made")]
+    others = [PgVectorProvider(table, index_name="poems"), PgVectorProvider(table, space="custom-made")]
     everyone = [provider, *others]
     for seed, one in enumerate(everyone):
         one.add(make_documents(4, length, seed, owner=seed))

@@ -6,7 +6,6 @@ from django.db import connection
 from django.db import models as db_models
 from django.test.utils import CaptureQueriesContext
 
-from apps.articles.models import Article
 from apps.search import get_provider
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.filters import InvalidFilterError
@@ -19,6 +18,7 @@ from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.tables.queryset import TenantMismatchError
 from tenants.context import tenant_context
+from tests.models_app.models import Note
 from tests.search.pgvector.filling import make_vectors
 from tests.tables_app import models
 from tests.tables_app.models import Slip
@@ -35,17 +35,17 @@ def make_vector(nearness):
 
 @pytest.fixture
 def provider(in_acme):
-    return get_provider("articles")
+    return get_provider("notes")
 
 
-def make_article(provider, *chunks, title="t", **metadata):
-    article = Article.objects.create(title=title, body="b")
-    prefix = Source.of(article).prefix
+def make_note(provider, *chunks, title="t", **metadata):
+    note = Note.objects.create(title=title, body="b")
+    prefix = Source.of(note).prefix
     provider.add(
         EmbeddedDocument(f"{prefix}{number}", f"chunk {number}", metadata, make_vector(nearness))
         for number, nearness in enumerate(chunks)
     )
-    return article
+    return note
 
 
 def sources_of(hits):
@@ -53,7 +53,7 @@ def sources_of(hits):
 
 
 def test_each_object_comes_once_with_its_best_document(provider):
-    first, second = make_article(provider, 1, 5, 3), make_article(provider, 4, 2)
+    first, second = make_note(provider, 1, 5, 3), make_note(provider, 4, 2)
 
     hits = provider.search_sources(QUERY)
 
@@ -69,16 +69,16 @@ def test_each_object_comes_once_with_its_best_document(provider):
 
 
 def test_texts_are_searched_for_too(provider):
-    pie, cake = (Article.objects.create(title=title, body="x") for title in ("apple pie", "cheese cake"))
-    index_objects(Article, [pie.pk, cake.pk])
+    pie, cake = (Note.objects.create(title=title, body="x") for title in ("apple pie", "cheese cake"))
+    index_objects(Note, [pie.pk, cake.pk])
 
     assert sources_of(provider.search_sources("cheese cake", limit=1)) == [cake]
-    assert list(provider.rank_sources("apple pie", Article)) == [pie, cake]
+    assert list(provider.rank_sources("apple pie", Note)) == [pie, cake]
 
 
 def test_ranking_is_one_query_and_one_more_for_the_objects(provider, django_assert_num_queries):
     for number in range(4):
-        make_article(provider, number, number + 1)
+        make_note(provider, number, number + 1)
     provider.search_sources(QUERY)
 
     with django_assert_num_queries(2):
@@ -86,17 +86,17 @@ def test_ranking_is_one_query_and_one_more_for_the_objects(provider, django_asse
 
 
 def test_rows_are_enough_even_when_one_object_has_all_the_nearest_documents(provider):
-    many = make_article(provider, *range(100, 400))
-    others = [make_article(provider, number) for number in (3, 2, 1)]
+    many = make_note(provider, *range(100, 400))
+    others = [make_note(provider, number) for number in (3, 2, 1)]
 
     assert sources_of(provider.search_sources(QUERY, limit=4)) == [many, *others]
     assert sources_of(provider.search_sources(QUERY, limit=2)) == [many, others[0]]
 
 
 def test_deleted_objects_do_not_come_up_and_take_no_place(provider):
-    gone = [make_article(provider, 100 + number) for number in range(60)]
-    kept = [make_article(provider, number) for number in (3, 2, 1)]
-    Article.objects.filter(pk__in=[article.pk for article in gone]).delete()
+    gone = [make_note(provider, 100 + number) for number in range(60)]
+    kept = [make_note(provider, number) for number in (3, 2, 1)]
+    Note.objects.filter(pk__in=[note.pk for note in gone]).delete()
 
     assert sources_of(provider.search_sources(QUERY, limit=2)) == kept[:2]
     assert sources_of(provider.search_sources(QUERY)) == kept
@@ -106,26 +106,26 @@ def test_deleted_objects_do_not_come_up_and_take_no_place(provider):
     "key",
     [
         "manual",
-        "articles.article:x:0",
-        "articles.article:007:0",
-        "articles.article:99999999999999999999999:0",
-        "articles.article:%FF:0",
-        "articles.article::0",
+        "notes.note:x:0",
+        "notes.note:007:0",
+        "notes.note:99999999999999999999999:0",
+        "notes.note:%FF:0",
+        "notes.note::0",
         "auth.group:1:0",
         "accounts.user:1:0",
         "::0",
     ],
 )
 def test_documents_without_an_object_do_not_come_up(provider, key):
-    article = make_article(provider, 1)
+    note = make_note(provider, 1)
     provider.add([EmbeddedDocument(key, "by hand", {}, make_vector(5))])
 
-    assert sources_of(provider.search_sources(QUERY)) == [article]
+    assert sources_of(provider.search_sources(QUERY)) == [note]
 
 
 def test_filters_and_thresholds_are_those_of_the_documents(provider):
-    make_article(provider, 9, lang="de")
-    english = [make_article(provider, nearness, lang="en") for nearness in (3, 2, 1)]
+    make_note(provider, 9, lang="de")
+    english = [make_note(provider, nearness, lang="en") for nearness in (3, 2, 1)]
     scores = [hit.score for hit in provider.search_sources(QUERY, where={"lang": "en"})]
 
     found = provider.search_sources(QUERY, where={"lang": "en"}, min_score=scores[1])
@@ -137,11 +137,11 @@ def test_filters_and_thresholds_are_those_of_the_documents(provider):
 
 
 def test_a_threshold_that_ends_the_window_asks_no_second_time(provider, django_assert_num_queries):
-    article = make_article(provider, *range(1, 200))
+    note = make_note(provider, *range(1, 200))
     best = provider.search_sources(QUERY)[0].score
 
     with django_assert_num_queries(2):
-        assert sources_of(provider.search_sources(QUERY, min_score=best)) == [article]
+        assert sources_of(provider.search_sources(QUERY, min_score=best)) == [note]
 
 
 @pytest.mark.parametrize("limit", [0, -1, "3"])
@@ -152,19 +152,19 @@ def test_bad_limit_is_refused(provider, limit):
 
 def test_provider_that_knows_no_models_says_so(in_acme):
     with pytest.raises(ValueError, match=r"has no source_models; get_provider\(\) makes one that has\.$"):
-        PgVectorProvider(index_name="articles").search_sources(QUERY)
+        PgVectorProvider(index_name="notes").search_sources(QUERY)
 
 
 def test_ranked_objects_are_a_queryset_of_their_own_model(provider, django_assert_num_queries):
-    far, near, middle = (make_article(provider, nearness, title=f"t{nearness}") for nearness in (1, 9, 5))
-    provider.rank_sources(QUERY, Article)
+    far, near, middle = (make_note(provider, nearness, title=f"t{nearness}") for nearness in (1, 9, 5))
+    provider.rank_sources(QUERY, Note)
 
     with django_assert_num_queries(1):
-        rows = provider.rank_sources(QUERY, Article)
+        rows = provider.rank_sources(QUERY, Note)
     with django_assert_num_queries(1):
         found = list(rows)
 
-    assert rows.model is Article
+    assert rows.model is Note
     assert found == [near, middle, far]
     assert list(rows[1:2]) == [middle]
     assert list(rows.filter(title__in=["t1", "t5"])) == [middle, far]
@@ -177,29 +177,29 @@ def test_ranked_objects_are_a_queryset_of_their_own_model(provider, django_asser
 
 def test_objects_of_a_queryset_are_ranked_among_themselves(provider):
     for number in range(60):
-        make_article(provider, 100 + number, title="hidden")
-    shown = [make_article(provider, number, title="shown") for number in (2, 1)]
+        make_note(provider, 100 + number, title="hidden")
+    shown = [make_note(provider, number, title="shown") for number in (2, 1)]
 
-    rows = provider.rank_sources(QUERY, Article.objects.filter(title="shown"), limit=2)
+    rows = provider.rank_sources(QUERY, Note.objects.filter(title="shown"), limit=2)
 
     assert list(rows) == shown
-    assert list(provider.rank_sources(QUERY, Article.objects.none())) == []
+    assert list(provider.rank_sources(QUERY, Note.objects.none())) == []
 
 
 def test_a_limit_is_the_most_that_are_ranked(provider):
     for number in range(5):
-        make_article(provider, number)
+        make_note(provider, number)
 
-    assert len(provider.rank_sources(QUERY, Article, limit=3)) == 3
+    assert len(provider.rank_sources(QUERY, Note, limit=3)) == 3
 
 
 def test_ranked_objects_of_one_tenant_are_not_read_in_another(provider, acme, globex):
-    article = make_article(provider, 1, title="of acme")
-    rows = provider.rank_sources(QUERY, Article)
-    explicit = get_provider("articles", tenant=acme).rank_sources(QUERY, Article)
+    note = make_note(provider, 1, title="of acme")
+    rows = provider.rank_sources(QUERY, Note)
+    explicit = get_provider("notes", tenant=acme).rank_sources(QUERY, Note)
 
     with tenant_context(globex):
-        Article.objects.create(pk=article.pk, title="of globex", body="b")
+        Note.objects.create(pk=note.pk, title="of globex", body="b")
 
         with pytest.raises(TenantMismatchError, match=r"built for .* 'acme', but 'globex'"):
             list(rows)
@@ -207,24 +207,24 @@ def test_ranked_objects_of_one_tenant_are_not_read_in_another(provider, acme, gl
 
 
 def test_another_tenants_objects_and_documents_do_not_come_up(provider, acme, globex):
-    article = make_article(provider, 1, title="of acme")
+    note = make_note(provider, 1, title="of acme")
     search = provider.nearest(QUERY)
     with tenant_context(globex):
-        Article.objects.create(pk=article.pk, title="of globex", body="b")
+        Note.objects.create(pk=note.pk, title="of globex", body="b")
 
-        assert get_provider("articles").search_sources(QUERY) == []
-        assert list(get_provider("articles").rank_sources(QUERY, Article)) == []
-        hits = get_provider("articles", tenant=acme).search_sources(QUERY)
+        assert get_provider("notes").search_sources(QUERY) == []
+        assert list(get_provider("notes").rank_sources(QUERY, Note)) == []
+        hits = get_provider("notes", tenant=acme).search_sources(QUERY)
         with pytest.raises(TenantMismatchError, match="'acme'"):
-            get_provider("articles").search_sources(search)
+            get_provider("notes").search_sources(search)
 
     assert [hit.source.title for hit in hits] == ["of acme"]
 
 
 def test_index_is_used_and_all_are_looked_at_where_its_window_is_too_narrow(provider):
-    articles = Article.objects.bulk_create(Article(title=f"t{n}", body="b") for n in range(300))
+    notes = Note.objects.bulk_create(Note(title=f"t{n}", body="b") for n in range(300))
     provider.add(
-        EmbeddedDocument(f"{Source.of(articles[n % 300]).prefix}{n // 300}", "text", {}, vector)
+        EmbeddedDocument(f"{Source.of(notes[n % 300]).prefix}{n // 300}", "text", {}, vector)
         for n, vector in enumerate(make_vectors(6_000, 8))
     )
     query = make_vectors(1, 8, seed=1)[0]
@@ -246,7 +246,7 @@ def test_index_is_used_and_all_are_looked_at_where_its_window_is_too_narrow(prov
     assert (len(queries), len(more)) == (2, 3)
     assert "_hnsw" in plan
     assert len(set(sources_of(found)) & set(sources_of(exact))) >= 9
-    assert set(sources_of(everything)) == set(articles)
+    assert set(sources_of(everything)) == set(notes)
 
 
 class Uncommon(db_models.Model):
@@ -291,12 +291,12 @@ def test_key_that_encodes_no_text_names_nothing(in_acme, make_table, pk):
 
 def test_primary_keys_may_be_uuids_and_models_may_be_several(in_acme, make_table):
     make_table(Uncommon)
-    uncommon, article = Uncommon.objects.create(), Article.objects.create(title="t", body="b")
-    provider = PgVectorProvider(source_models=[Article, Uncommon])
-    keys = [f"{Source.of(uncommon).prefix}0", f"{Source.of(article).prefix}0", "tests_tables.uncommon:7:0"]
+    uncommon, note = Uncommon.objects.create(), Note.objects.create(title="t", body="b")
+    provider = PgVectorProvider(source_models=[Note, Uncommon])
+    keys = [f"{Source.of(uncommon).prefix}0", f"{Source.of(note).prefix}0", "tests_tables.uncommon:7:0"]
     provider.add(EmbeddedDocument(key, "text", {}, make_vector(9 - n)) for n, key in enumerate(keys))
 
-    assert sources_of(provider.search_sources(QUERY)) == [uncommon, article]
+    assert sources_of(provider.search_sources(QUERY)) == [uncommon, note]
     assert list(provider.rank_sources(QUERY, Uncommon)) == [uncommon]
 
 
@@ -325,7 +325,7 @@ def test_nearest_to_works_for_every_table(in_acme, make_table, model):
 
 
 def test_nearest_to_what_is_not_stored_is_nothing(provider):
-    make_article(provider, 1)
+    make_note(provider, 1)
 
     for keys in (["gone"], [], "gone:"):
         assert list(provider.nearest_to(keys)) == []
@@ -335,9 +335,9 @@ def test_nearest_to_what_is_not_stored_is_nothing(provider):
 
 def test_nearest_to_vectors_that_cancel_each_other_out_is_nearest_to_the_first(provider):
     provider.add([EmbeddedDocument("a", "t", {}, QUERY), EmbeddedDocument("b", "t", {}, [-x for x in QUERY])])
-    article = make_article(provider, 3)
+    note = make_note(provider, 3)
 
-    assert sources_of(provider.search_sources(provider.nearest_to(["a", "b"]))) == [article]
+    assert sources_of(provider.search_sources(provider.nearest_to(["a", "b"]))) == [note]
 
 
 def test_nearest_to_asks_twice(provider, django_assert_num_queries):
@@ -351,23 +351,23 @@ def test_nearest_to_sees_no_other_tenant(provider, globex):
     provider.add(Document(key, "text") for key in "abc")
 
     with tenant_context(globex):
-        PgVectorProvider(index_name="articles").add([Document("d", "text")])
+        PgVectorProvider(index_name="notes").add([Document("d", "text")])
 
-        assert list(get_provider("articles").nearest_to(["a"])) == []
-        assert list(get_provider("articles").nearest_to(["d"])) == []
+        assert list(get_provider("notes").nearest_to(["a"])) == []
+        assert list(get_provider("notes").nearest_to(["d"])) == []
 
 
 def test_similar_objects_are_those_near_all_of_an_objects_documents(provider):
     def make(title, *vectors):
-        article = Article.objects.create(title=title, body="b")
-        prefix = Source.of(article).prefix
+        note = Note.objects.create(title=title, body="b")
+        prefix = Source.of(note).prefix
         provider.add(EmbeddedDocument(f"{prefix}{n}", "t", {}, vector) for n, vector in enumerate(vectors))
-        return article
+        return note
 
     x, y, z = np.eye(8)[:3]
-    article = make("both", x, y, y)
+    note = make("both", x, y, y)
     like_first, like_all, unlike = make("first", x), make("all", x + 2 * y), make("none", z)
 
-    similar = [result.source for result in find_similar(article, 3)]
+    similar = [result.source for result in find_similar(note, 3)]
 
     assert similar == [like_all, like_first, unlike]

@@ -7,10 +7,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_tenants.utils import schema_context
 
-from apps.articles.models import Article
 from apps.search.documents import Document, EmbeddedDocument, InvalidDocumentError
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.models import PgVectorEmbedding
+from tests.models_app.models import Note
 from tests.search.pgvector.filling import make_vectors
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
@@ -124,11 +124,11 @@ def test_error_in_the_callers_generator_writes_nothing():
 
 
 def test_documents_may_be_made_from_rows_read_meanwhile():
-    Article.objects.bulk_create(Article(title=f"t{number}", body="text") for number in range(600))
-    articles = Article.objects.order_by("pk")
+    Note.objects.bulk_create(Note(title=f"t{number}", body="text") for number in range(600))
+    notes = Note.objects.order_by("pk")
 
     changed = PgVectorProvider().add(
-        make(str(article.pk), Article.objects.get(pk=article.pk).title) for article in articles.iterator(50)
+        make(str(note.pk), Note.objects.get(pk=note.pk).title) for note in notes.iterator(50)
     )
 
     assert changed == 600
@@ -138,10 +138,10 @@ class LazyMetadata(Mapping):
     """Runs a query when it is read."""
 
     def __getitem__(self, key):
-        return Article.objects.count()
+        return Note.objects.count()
 
     def __iter__(self):
-        return iter([f"articles{Article.objects.count()}"])
+        return iter([f"notes{Note.objects.count()}"])
 
     def __len__(self):
         return 1
@@ -151,7 +151,7 @@ def test_documents_may_run_queries_when_they_are_read():
     documents = [make("lazy", metadata=LazyMetadata()), make("nested", metadata={"a": [{"b": None}]})]
 
     assert PgVectorProvider().add([make("plain"), *documents]) == 3
-    assert PgVectorEmbedding.objects.get(document_key="lazy").metadata == {"articles0": 0}
+    assert PgVectorEmbedding.objects.get(document_key="lazy").metadata == {"notes0": 0}
 
 
 def test_keys_may_be_made_from_rows_read_meanwhile():
@@ -271,7 +271,7 @@ def json_depth(depth):
     return [json_depth(depth - 1)] if depth else []
 
 
-@pytest.mark.parametrize("table", ["pgvector_pgvectorembedding", "articles_articleembedding"])
+@pytest.mark.parametrize("table", ["pgvector_pgvectorembedding", "notes_noteembedding"])
 def test_embedding_tables_keep_vectors_in_their_rows(in_acme, table):
     with connection.cursor() as cursor:
         cursor.execute("SELECT reloptions FROM pg_class WHERE oid = to_regclass(%s)", [table])
