@@ -8,6 +8,11 @@ from tenants.models import Domain, Tenant
 from tenants.signals import owner_needed
 
 
+def make_public(tenant):
+    tenant.search_is_public = True
+    tenant.save()
+
+
 @pytest.fixture
 def make_tenant(db):
     """A row and a domain without a schema: all that the middleware reads."""

@@ -3,6 +3,7 @@ import pytest
 from apps.articles.models import Article
 from apps.search.indexing.batches import rebuild_index
 from tenants.context import tenant_context
+from tests.registry import make_public
 
 TEXTS = {
     "Tides": "The sea rises and falls twice a day because the moon pulls at the water.",
@@ -27,11 +28,6 @@ def _quick_embedder(settings):
 @pytest.fixture(autouse=True)
 def _search_articles(settings):
     settings.SEARCH_DEFAULT_INDEX = "articles"
-
-
-def make_public(tenant):
-    tenant.search_is_public = True
-    tenant.save()
 
 
 @pytest.fixture

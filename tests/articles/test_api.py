@@ -3,7 +3,7 @@ from django.contrib.auth import get_user_model
 
 from apps.accounts.models import ApiKey
 from tenants.context import tenant_context
-from tests.articles.conftest import make_public
+from tests.registry import make_public
 
 AT_ACME = {"host": "acme.localhost"}
 AT_GLOBEX = {"host": "globex.localhost"}

@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from apps.articles.models import Article
 from tenants.context import tenant_context
 from tenants.models import Tenant
-from tests.articles.conftest import make_public
+from tests.registry import make_public
 
 AT_ACME = {"headers": {"host": "acme.localhost"}}
 AT_GLOBEX = {"headers": {"host": "globex.localhost"}}

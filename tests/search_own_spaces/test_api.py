@@ -7,7 +7,7 @@ from apps.accounts.models import ApiKey
 from apps.search_own_spaces.models import OwnSpace
 from tenants.context import tenant_context, unbound
 from tenants.models import Tenant
-from tests.notes.conftest import make_public
+from tests.registry import make_public
 from tests.search_own_spaces.conftest import KEY
 
 AT_ACME = {"host": "acme.localhost"}

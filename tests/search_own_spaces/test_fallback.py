@@ -12,7 +12,7 @@ from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
 from tests.embedders.stub_server import DIMENSIONS
 from tests.models_app.models import Note
-from tests.notes.conftest import make_public
+from tests.registry import make_public
 from tests.search_own_spaces.conftest import KEY
 
 AT_ACME = {"host": "acme.localhost"}

@@ -134,7 +134,9 @@ def test_without_a_saved_run_there_is_nothing_to_fall_from(golden, run):
 
 
 def test_without_golden_queries_the_command_fails_and_says_how_to_make_some(notes, run):
-    with pytest.raises(CommandError, match=r"^acme: The index 'notes' has no golden query .*press “This is"):
+    with pytest.raises(
+        CommandError, match=r"(?m)^acme: The index 'notes' has no golden query .*press “This is"
+    ):
         run()
 
 
@@ -143,7 +145,7 @@ def test_of_all_tenants_those_without_golden_queries_are_passed_over(golden, glo
 
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["schema", "acme"]
-    assert err.startswith("globex: The index 'notes' has no golden query")
+    assert "\nglobex: The index 'notes' has no golden query" in f"\n{err}"
 
 
 def test_of_all_tenants_one_must_have_some(notes, globex):
