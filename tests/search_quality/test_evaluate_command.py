@@ -134,9 +134,7 @@ def test_without_a_saved_run_there_is_nothing_to_fall_from(golden, run):
 
 
 def test_without_golden_queries_the_command_fails_and_says_how_to_make_some(notes, run):
-    with pytest.raises(
-        CommandError, match=r"(?m)^acme: The index 'notes' has no golden query .*press “This is"
-    ):
+    with pytest.raises(CommandError, match=r"(?m)^acme: The index 'notes' has no golden .*press “This is"):
         run()
 
 

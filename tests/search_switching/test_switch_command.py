@@ -25,8 +25,10 @@ def test_a_switch_from_start_to_end(capsys):
     switch_space(capsys, "cut-over")
     ended = switch_space(capsys, "end")
 
-    assert "default to other: filling\n  notes: running, 0 %" in started
-    assert "default to other: ready\n  notes: done, 100 %" in watched
+    assert "default to other: filling\n" in started
+    assert "\n  notes: running, 0 %" in started
+    assert "default to other: ready\n" in watched
+    assert "\n  notes: done, 100 %" in watched
     assert "* other: 1 documents" in cut
     assert "* default: 1 documents" in back
     assert "* other: 1 documents" in ended

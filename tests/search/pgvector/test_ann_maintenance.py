@@ -155,8 +155,8 @@ def test_the_command_applies_what_it_proposes_and_says_so(acme):
 
     assert "build of" not in shown
     assert applied.splitlines()[-2:] == [
-        f"acme: filled/notes: build of {name}, 400 rows ...",
-        "acme: filled/notes: build done",
+        f"acme: filled/poems: build of {name}, 400 rows ...",
+        "acme: filled/poems: build done",
     ]
     with tenant_context(acme):
         assert [each.mode for each in report_ann_indexes()] == ["exact", "hnsw"]
