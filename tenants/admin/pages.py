@@ -66,4 +66,4 @@ def _guard(view: Callable[..., HttpResponseBase]) -> Any:
         request.current_app = site.name
         return view(request, *args, **kwargs)
 
-    return site.admin_view(guarded)  # type: ignore[type-var]
+    return site.admin_view(guarded)

@@ -7,7 +7,14 @@ from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
 from apps.accounts.access import rate_limits
-from apps.accounts.access.rate_limits import count, describe_wait, get_client_address, get_rate
+from apps.accounts.access.rate_limits import (
+    Rate,
+    count,
+    describe_wait,
+    get_client_address,
+    get_rate,
+    list_scopes,
+)
 from apps.accounts.checks import check_rate_limits
 from apps.accounts.isolation import meet_others_limit
 from tenants.context import tenant_context
@@ -141,3 +148,29 @@ def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings
         call_command("prove_isolation")
 
     assert "LEAK meet_others_limit: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_each_rate_has_a_variable_and_a_default(settings, monkeypatch):
+    del settings.RATE_LIMITS
+    monkeypatch.setenv("RATE_LIMIT_API", "7/h")
+
+    rates = {scope: get_rate(scope) for scope in list_scopes()}
+
+    assert list(rates) == [
+        "sign_in",
+        "sign_in_account",
+        "password_reset",
+        "password_reset_account",
+        "api",
+        "api_anonymous",
+    ]
+    assert (rates["api"], rates["sign_in"]) == (Rate(7, 3600), Rate(10, 60))
+
+
+def test_a_bad_variable_is_e001(settings, monkeypatch):
+    del settings.RATE_LIMITS
+    monkeypatch.setenv("RATE_LIMIT_SIGN_IN", "often")
+
+    (error,) = check_rate_limits()
+
+    assert error.msg.startswith("RATE_LIMIT_SIGN_IN: 'often' is no rate;")

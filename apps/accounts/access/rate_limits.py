@@ -43,9 +43,9 @@ def get_rate(scope: str) -> Rate | None:
 
     Raises ImproperlyConfigured for a text that is not a rate.
     """
-    is_listed = conf.RATE_LIMITS is not None
-    text = conf.RATE_LIMITS.get(scope) if is_listed else getattr(conf, PREFIX + scope.upper())
-    text = str(text or "").strip()
+    limits = conf.RATE_LIMITS
+    name = f"{PREFIX}{scope.upper()}" if limits is None else f"RATE_LIMITS[{scope!r}]"
+    text = str((getattr(conf, name) if limits is None else limits.get(scope)) or "").strip()
     if text in ("", "0"):
         return None
     try:
@@ -53,7 +53,6 @@ def get_rate(scope: str) -> Rate | None:
     except ValueError:
         times, seconds = None, None
     if not times or not seconds or times < 1 or seconds < 1:
-        name = f"RATE_LIMITS[{scope!r}]" if is_listed else PREFIX + scope.upper()
         raise ImproperlyConfigured(
             f"{name}: {text!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
             "and '' for no limit."
