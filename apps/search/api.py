@@ -29,7 +29,7 @@ A fault is answered with its path, such as `and[1].year.gte`."""
 
 
 class SearchQuery(Schema):
-    """What may be asked. The form validates; this describes it for the API's documentation."""
+    """Describes the parameters for the API's documentation; SearchForm validates them."""
 
     q: str = Field("", description=f"What to look for: 1 to {MAX_QUERY_LENGTH:,} characters.")
     index: str = Field("", description="The index to search; the default one when left out.")
@@ -67,7 +67,7 @@ class PlaceOut(Schema):
 
 
 class FacetOut(Schema):
-    """How many of the documents that the filter leaves have a value."""
+    """How many of the documents that fit the filter have a value."""
 
     value: Any
     count: int

@@ -1,4 +1,4 @@
-"""What a bundle says of a tenant's vectors, and whether they are of use here.
+"""What a bundle says of a tenant's vectors, and whether they can be used here.
 
 Vectors of two embedders cannot be compared, and a vector does not say which embedder made it. So a bundle
 describes the spaces that hold its documents, and they must be the same where it is imported.
@@ -71,7 +71,7 @@ def describe() -> Any:
 
 
 def find_faults(described: Any) -> Iterable[str]:
-    """Yield the spaces that are missing here, or have another embedder, or another table."""
+    """Yield why vectors cannot be used here: a space is missing, or has another embedder or table."""
     try:
         spaces = USED_SPACES.validate_python(described)
     except ValidationError as error:

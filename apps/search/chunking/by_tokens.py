@@ -74,7 +74,7 @@ class TokenChunker(Chunker):
 
 @dataclass(frozen=True)
 class FittedTokenChunker(Slicing):
-    """A TokenChunker with a tokenizer; `lead` is the text that will stand before each chunk.
+    """A TokenChunker with its tokenizer; `lead` is the text that will be put before each chunk.
 
     A chunk is above the limit only where a tokenizer makes more than four tokens of each character.
     """
@@ -86,7 +86,6 @@ class FittedTokenChunker(Slicing):
     lead: str = ""
 
     def spans(self, text: str) -> Iterator[Span]:
-        """Yield where the chunks begin and end and where the new text of each begins."""
         cutter = _Cutter(self, text)
         fresh = 0
         while fresh < cutter.layout.count:
@@ -94,7 +93,6 @@ class FittedTokenChunker(Slicing):
             yield span
 
     def make_room(self, lead: str) -> "FittedTokenChunker | None":
-        """Return the chunker whose chunks keep the limit with the lead; None for one above half of it."""
         if self.tokenizer.count_tokens(lead) > self.limit // 2:
             return None
         return replace(self, lead=lead)
@@ -110,7 +108,7 @@ class _Cutter:
         self.layout = Layout(text, self.room, longest, LEVELS[chunker.keep], measuring)
 
     def cut(self, fresh: int) -> tuple[Span, int]:
-        """Return the chunk that is new from the atom fresh on, and the atom after it."""
+        """Return the chunk whose new text begins with the atom `fresh`, and the atom after it."""
         room = self.room
         for _ in range(PATIENCE):
             self.layout.limit = max(1, room)
@@ -137,7 +135,7 @@ class _Cutter:
         return fresh
 
     def _span(self, first: int, fresh: int, end: int) -> tuple[Span, int]:
-        """Return the chunk, without its indentation where that is too much, and what it has too much."""
+        """Return the chunk, not indented if that does not fit, and by how many tokens it is too long."""
         spans = {self.layout.span(first, fresh, end, indented=indented): None for indented in (True, False)}
         for span in spans:
             excess = self._count(self.chunker.lead + self.text[span.start : span.end]) - self.chunker.limit
@@ -150,7 +148,7 @@ class _Cutter:
 
 
 def _measure_tokens(tokens: Sequence[tuple[int, int]], starts: Sequence[int], ends: Sequence[int]) -> Measure:
-    """Count the tokens that lie within or touch what lies between the first atom and the last."""
+    """Measure atoms by the tokens that lie within them or touch them."""
     token_starts, token_ends = np.sort(_split_long(tokens), axis=0).T
     behind = np.searchsorted(token_ends, starts, side="right")
     ahead = np.searchsorted(token_starts, ends, side="left")
@@ -158,7 +156,7 @@ def _measure_tokens(tokens: Sequence[tuple[int, int]], starts: Sequence[int], en
 
 
 def _split_long(tokens: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
-    """Return the tokens, shape (n, 2), one that is a long word, unknown to the tokenizer, as several."""
+    """Return the tokens, shape (n, 2). A very long token, such as an unknown word, becomes several."""
     offsets = np.array(tokens, dtype=np.int64).reshape(-1, 2)
     too_long = offsets[:, 1] - offsets[:, 0] > LONGEST_WORD
     parts = [

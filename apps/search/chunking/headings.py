@@ -55,7 +55,7 @@ class HeadingChunker(Chunker):
             raise refuse(self, "with_headings", "True or False")
 
     def fit(self, tokenizer: Tokenizer) -> "HeadingChunker":
-        """Return the chunker whose inner one is fit for this embedder. Raises ValueError as that one."""
+        """Fit the inner chunker to this embedder; raises what that raises."""
         return replace(self, inner=self._inner.fit(tokenizer))
 
     def chunk(self, text: str) -> list[Chunk]:

@@ -22,7 +22,7 @@ _STRAY = re.compile(
 
 
 def split_html(text: str, deepest: int) -> list[Part]:
-    """Return the parts of a page; headings of a deeper level than `deepest` count as text.
+    """Return the parts of a page; headings below the level `deepest` count as text.
 
     Each block element becomes a paragraph, `<br>` a line break; white space is kept in `<pre>` only. Scripts,
     styles, templates and drawings are left out. `<title>` is the heading of the whole page. Raises ValueError

@@ -1,4 +1,4 @@
-"""The atoms of a text, the bounds of its words, sentences and paragraphs, and how they fill chunks.
+"""A text as atoms, with the bounds of its words, sentences and paragraphs, and how they fill chunks.
 
 Cutting works on atoms, the smallest pieces that are never cut: a word, or a part of a very long one. The
 bounds of words, sentences and paragraphs are lists of atom numbers, so that every question the packing asks
@@ -38,7 +38,7 @@ ATOMS, WORDS, SENTENCES, PARAGRAPHS = range(4)
 
 
 class Measure(NamedTuple):
-    """How big atoms are: atoms i to j-1 of a text have the size ahead[j - 1] - behind[i]."""
+    """Sizes: the atoms i to j-1 of a text measure ahead[j - 1] - behind[i]."""
 
     behind: Sequence[int]
     ahead: Sequence[int]
@@ -63,7 +63,7 @@ def measure_characters(starts: Sequence[int], ends: Sequence[int]) -> Measure:
 
 
 class Layout:
-    """A text as atoms, measured, with the bounds of everything up to the coarsest level.
+    """A text as measured atoms, with the bounds of all units up to the coarsest level.
 
     `longest` is the length of an atom in characters, `limit` what a chunk may measure.
     """
@@ -117,7 +117,7 @@ class Layout:
         return first + 1
 
     def overlap_start(self, fresh: int, overlap: int) -> int:
-        """Return the first atom of the chunk whose new text begins with the atom fresh."""
+        """Return the first atom of the chunk whose new text begins with the atom `fresh`."""
         if fresh == 0 or overlap == 0:
             return fresh
         # What follows stays whole first; only the room it leaves is the overlap's.
@@ -130,7 +130,7 @@ class Layout:
         return fresh
 
     def cut(self, first: int, fresh: int) -> int:
-        """Return the atom after the last one of the chunk that begins with first and is new from fresh on."""
+        """Return the atom after the chunk that begins with `first` and whose new text begins with `fresh`."""
         furthest = max(bisect_right(self.ahead, self.behind[first] + self.limit), fresh + 1)
         if furthest == self.count:
             return furthest

@@ -31,7 +31,7 @@ class _Heading(NamedTuple):
 
 
 def split_markdown(text: str, deepest: int) -> list[Part]:
-    """Return the parts of a Markdown text; headings of a deeper level than `deepest` count as text.
+    """Return the parts of a Markdown text; headings below the level `deepest` count as text.
 
     The first part is the text before the first heading, perhaps empty. Takes time linear in the text.
     """
@@ -51,7 +51,7 @@ def remove_fenced(text: str) -> str:
 
 
 class _Reader:
-    """Goes through the lines and knows whether one is within fenced code or a paragraph."""
+    """Reads line by line, and knows whether a line is within fenced code or a paragraph."""
 
     def __init__(self, text: str) -> None:
         self.text = text

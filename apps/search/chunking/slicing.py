@@ -1,4 +1,4 @@
-"""Chunkers whose chunks are slices of the text, counted in words or characters."""
+"""Chunkers that count words or characters."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -20,13 +20,10 @@ Unit = Literal["words", "characters"]
 
 
 class Slicing(Chunker):
-    """A chunker that gives slices of the text: line breaks, paragraphs and indentation stay as written."""
+    """A chunker whose chunks are slices of the text: line breaks and indentation stay as written."""
 
     def chunk(self, text: str) -> list[str]:
-        """Return the chunks of the text in its order, none blank, none above the limit with its overlap.
-
-        A blank text has no chunks.
-        """
+        """Return the chunks in the order of the text; none is blank, or above the limit with its overlap."""
         return [text[span.start : span.end] for span in self.spans(text)]
 
     @abstractmethod
@@ -57,7 +54,6 @@ class _UnitChunker(Slicing):
             raise refuse(self, "overlap", f"a whole number from 0 to {self.limit - 1}, less than limit")
 
     def spans(self, text: str) -> Iterator[Span]:
-        """Yield where the chunks begin and end and where the new text of each begins."""
         if self.unit == "words":
             layout = Layout(text, self.limit, LONGEST_WORD, self._coarsest, measure_words)
         else:
@@ -71,7 +67,6 @@ class _UnitChunker(Slicing):
             fresh = end
 
     def make_room(self, lead: str) -> Self | None:
-        """Return the chunker with a limit that is smaller by the lead; None for one above half of it."""
         limit = self.limit - (len(lead) if self.unit == "characters" else len(lead.split()))
         if limit < self.limit / 2:
             return None

@@ -27,7 +27,7 @@ from tenants.context import connection, owner_rights, tenant_context
 
 
 def check_settings(scope: Scope) -> Iterable[Finding]:
-    """Yield search.E001 to E007, and options of the connection without which searches are poor or slow."""
+    """Yield search.E001 to E007, and options of the connection that make searches poor or slow."""
     if not scope.is_whole:
         return
     yield from from_checks("search", [*check_spaces(), *check_indexed_models()])

@@ -52,7 +52,7 @@ def check_declared(model: Any, schema: str) -> Iterator[Finding]:
 
 
 def check_length(status: AnnIndexStatus) -> Iterator[Finding]:
-    """Compare the oldest and the newest vector with the embedder: all would have to be read for certainty."""
+    """Compare the lengths of the oldest and the newest vector with the embedder's dimensions."""
     try:
         wanted = get_space(status.space).embedder.dimensions
     except ImproperlyConfigured:  # an alias that is no more, or one that check_settings() has complained of
@@ -73,7 +73,7 @@ def check_length(status: AnnIndexStatus) -> Iterator[Finding]:
 
 
 def check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
-    """Cut the oldest object of each model again: no task waits for it, so what differs was cut otherwise."""
+    """Cut the oldest object of each model again. No task waits for it, so its chunks should be the same."""
     for source in get_sources(status.index_name):
         oldest = source.get_queryset().first() if isinstance(source, ModelSource) else None
         if oldest is None:
@@ -97,7 +97,7 @@ def check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
 
 
 def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
-    """Yield how many documents a worker still has to make the keywords of."""
+    """Yield how many documents still wait for their keywords."""
     rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
     if waiting := find_pending(rows).count():
         message = (
@@ -110,7 +110,7 @@ def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
 
 
 def describe_left_over(status: AnnIndexStatus, tenant: Any) -> Finding:
-    """Say that there are documents in a space from which the tenant is not served."""
+    """Mention documents in a space that the tenant does not search."""
     message = f"{_name(status)}: {status.rows:,} documents; the tenant is served from {tenant.space!r}."
     return Finding(Level.INFO, status.schema, message, _delete_sql(status, ";"))
 

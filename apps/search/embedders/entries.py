@@ -20,7 +20,7 @@ type Entry = Mapping[str, Any]
 
 
 class EntrySource(NamedTuple):
-    """Where further entries come from: one by its alias, None if there is none, and all aliases."""
+    """Where further entries come from: `find` returns one or None, `list_aliases` returns all aliases."""
 
     find: Callable[[str], Entry | None]
     list_aliases: Callable[[], list[str]]
@@ -32,7 +32,7 @@ _groups: "list[OptionGroup]" = []
 
 @dataclass(frozen=True)
 class OptionGroup:
-    """OPTIONS of an entry that are not its embedder's but another room's, which declares them here once.
+    """OPTIONS of an entry that belong to another room than the embedders; that room declares them once.
 
     `check` takes those that are given and raises ValueError, which names the option, for a bad one.
     """
@@ -55,7 +55,7 @@ class OptionGroup:
 
 
 def register_entries(find: Callable[[str], Entry | None], list_aliases: Callable[[], list[str]]) -> None:
-    """Look for aliases that settings.EMBEDDINGS lacks with `find`, too; called once, when an app is ready.
+    """Also look for aliases with `find`, after settings.EMBEDDINGS; for an AppConfig's `ready`.
 
     Both functions are called often and may depend on what is bound. `find` may raise NoTenantError for an
     alias that can only be a tenant's; `list_aliases` must return none where no tenant is bound.

@@ -50,15 +50,12 @@ class MiniLMEmbedder(BaseEmbedder):
         return max(1, MAX_TOKENS - MARKS - prefix)
 
     def count_tokens(self, text: str) -> int:
-        """Return how many tokens of the model a text has."""
         return count_encoded(_load_tokenizer(truncated=False), text)
 
     def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
-        """Return where the tokens of a text begin and end, in characters."""
         return find_encoded(_load_tokenizer(truncated=False), text)
 
     def check_requirements(self) -> None:
-        """Raise EmbeddingError if the model's or the tokenizer's file is not installed."""
         _find_model()
         _find_tokenizer()
 

@@ -103,7 +103,6 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         return max(1, (self.max_input_bytes - len(self.document_prefix.encode())) // BYTES_PER_TOKEN)
 
     def check_requirements(self) -> None:
-        """Raise EmbeddingError if the client library is not installed; asks the service nothing."""
         find_package_file("openai", "__init__.py", install="openai>=3.54")
 
     def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:

@@ -28,15 +28,12 @@ class WordLlamaEmbedder(BaseEmbedder):
     is_worth_caching = False
 
     def count_tokens(self, text: str) -> int:
-        """Return how many tokens of the model a text has."""
         return count_encoded(_load_model().tokenizer, text)
 
     def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
-        """Return where the tokens of a text begin and end, in characters."""
         return find_encoded(_load_model().tokenizer, text)
 
     def check_requirements(self) -> None:
-        """Raise EmbeddingError if the package, its weights or its tokenizer are not installed."""
         _find_folder()
 
     def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:

@@ -100,7 +100,7 @@ def resume_run(run: IndexRun) -> None:
 
 @task
 def maintain_vector_indexes() -> int:
-    """Build, rebuild and drop the tenant's vector indexes where that pays; return how many changed.
+    """Build, rebuild and drop the tenant's ANN indexes where that pays; return how many changed.
 
     Raises AnnIndexError, once all others are dealt with, when some could not be changed.
     """
@@ -119,7 +119,7 @@ def make_keywords(model_label: str, space: str, index_name: str) -> int:
 
 
 def enqueue_maintenance() -> None:
-    """Write the task that looks after the bound tenant's vector indexes, a minute from now.
+    """Write the task that looks after the bound tenant's ANN indexes, to run a minute from now.
 
     At most one a minute, and none while the tenant has too few documents for any index. The task runs after
     the last write that found it waiting, so no write goes unseen.

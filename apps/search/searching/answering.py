@@ -39,7 +39,7 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class SearchAnswer:
-    """What was found in which space and mode; `degraded` says, to anybody, why it is not the mode asked for.
+    """What was found, in which space and mode; `degraded` says why it is not the mode that was asked for.
 
     `next` is the cursor of the next page, where there is one. `facets` has, for each key asked for, the 20
     most frequent values of the documents that fit the filter.

@@ -1,4 +1,4 @@
-"""The one form that validates a search, for the page and for the API."""
+"""The one form that validates a search, for the page, the API and the command."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class QueryField(forms.CharField):
         super().__init__(max_length=MAX_QUERY_LENGTH, **kwargs)
 
     def run_validators(self, value: str) -> None:
-        """Refuse what an embedder cannot take, with the place of the fault."""
+        """Refuse characters that no embedder takes, and say where they are."""
         super().run_validators(value)
         if reason := find_bad_character(value):
             raise ValidationError(f"The query {reason}. Remove it.")
@@ -82,7 +82,7 @@ class SearchForm(forms.Form):
         return mode
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a cursor for what has no pages."""
+        """Refuse a cursor in a mode without pages."""
         data = self.cleaned_data
         if data.get("after") and data.get("mode", "semantic") != "semantic":
             self.add_error("after", "Only the mode semantic has pages.")

@@ -37,7 +37,7 @@ def fuse_ranks(
 def fuse_scores(
     rankings: Sequence[Ranking], weights: Sequence[float] | None = None
 ) -> list[tuple[int, float]]:
-    """Return the weighted sum of scores, each ranking's brought to 0 (its last) up to 1 (its first).
+    """Return the weighted sum of scores, after scaling each ranking's to 0 (its last) to 1 (its first).
 
     An id that a ranking lacks gets 0 from it; when all scores of a ranking are equal, each becomes 1. Raises
     ValueError for weights that do not fit.

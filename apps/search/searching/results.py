@@ -1,4 +1,4 @@
-"""Search results for people and programs: the best chunk of each object, with the object it came from."""
+"""Search results: documents with the objects they were made from, or objects with their best document."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
 
 @dataclass(frozen=True)
 class Result:
-    """One row of a result list; `source` is None for a document that was made from no object.
+    """One row of a list; `source` is the object that the document was made from, or None.
 
     `words` are those of the query that `marked_snippet` marks.
     """
@@ -110,7 +110,7 @@ def search_objects(
     filter: Mapping[str, Any] | None = None,
     mode: str = "semantic",
 ) -> list[Result]:
-    """Return the best document of each of the best objects, with words to mark; see `search_documents`."""
+    """Return the best objects, each with its best document and the words to mark; see `search_documents`."""
     provider = get_provider(index_name)
     best = find_best_documents(provider, text, limit, filter, mode, get_key=lambda key: parse_key(key) or key)
     words = tuple(list_words(text, get_current_tenant().search_language))

@@ -30,7 +30,7 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
 
 
 def mark_words(text: str, words: Iterable[str]) -> SafeString:
-    """Return the text as HTML with <mark> around the words given; everything else of it is escaped.
+    """Return the text as escaped HTML, with <mark> around the given words.
 
     Case and accents do not count. Two forms of a word are the same when they share their beginning, at least
     four letters and all but the last of the shorter one: read and reading, query and queries.

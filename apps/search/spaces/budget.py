@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def spend(space: str, texts: Sequence[str]) -> None:
-    """Count one request with these texts. Raises EmbeddingUnavailableError, with the seconds to wait."""
+    """Count one request with these texts. Raises EmbeddingUnavailableError if it must wait, and how long."""
     limits = get_limits(space)
     requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
     if requests is None and tokens is None:

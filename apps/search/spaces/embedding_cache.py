@@ -58,7 +58,7 @@ def get_rows() -> int:
 
 
 def embed_documents(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> Vectors:
-    """Return the texts' vectors as the space's `embedder.embed_documents` does, from the cache where it can.
+    """Return the texts' vectors, as the space's embedder makes them, from the cache where possible.
 
     Other texts are embedded once, however often they are given, a request at a time and within the space's
     limits. Raises what the embedder raises; what was embedded before that is kept.

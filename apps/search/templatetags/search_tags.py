@@ -1,4 +1,4 @@
-"""What the search page's template asks for."""
+"""Filters for templates that show searches and their work."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def place_of(explanation: Explanation, document: Any) -> Place:
 
 @register.filter
 def of_document(values: Mapping[int, Any], document: Any) -> Any:
-    """Return what is known of a document, from values by primary key."""
+    """Return the document's value among values by primary key."""
     return values.get(document.pk)
 
 
