@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -80,14 +80,13 @@ def list_statuses(model: Any) -> list[AnnIndexStatus]:
     keys = model.objects.order_by("space", "index_name").values_list("space", "index_name")
     counted = list(keys.annotate(count=Count("*")))
     total = sum(count for *_, count in counted)
-    return [
-        replace(make_status(model, space, index_name), rows=count, table_rows=total)
-        for space, index_name, count in counted
-    ]
+    return [make_status(model, *key, rows=count, table_rows=total) for *key, count in counted]
 
 
-def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0) -> AnnIndexStatus:
-    """Return a status without rows that is not judged yet."""
+def make_status(
+    model: Any, space: str, index_name: str, *, rows: int = 0, table_rows: int = 0, dimensions: int = 0
+) -> AnnIndexStatus:
+    """Return a status that is not judged yet; `dimensions` are those stored, unless given."""
     dimensions = dimensions or find_dimensions(model, space, index_name) or 0
     declared = get_declared_ann_index(model)
     return AnnIndexStatus(
@@ -95,8 +94,8 @@ def make_status(model: Any, space: str, index_name: str, *, dimensions: int = 0)
         model=model,
         space=space,
         index_name=index_name,
-        rows=0,
-        table_rows=0,
+        rows=rows,
+        table_rows=table_rows,
         dimensions=dimensions,
         name=declared.name if declared else get_ann_index_name(space, index_name, dimensions),
     )
