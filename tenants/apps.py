@@ -1,4 +1,4 @@
-"""Wires the checks and the edges of a request."""
+"""The app itself."""
 
 from typing import ClassVar
 
@@ -14,9 +14,9 @@ class TenantsConfig(AppConfig):
     tenant_tasks: ClassVar = ["tenants.tasks.provision_tenant"]
 
     def ready(self) -> None:
-        """Register the checks, mark objects with their tenant, unbind at both edges of a request, and so on.
+        """Register the checks, and keep tenants apart where Django or a library would not.
 
-        The edges are signals and not the middleware's end: a streaming body is still to come by then.
+        Requests are unbound by signals and not by the middleware, whose end comes before a streaming body.
         """
         from django_tasks_db.models import DBTaskResult
 

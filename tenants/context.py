@@ -1,4 +1,4 @@
-"""The bound tenant: all that other apps may know of `tenants`."""
+"""The bound tenant, for all apps."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +29,7 @@ connection = cast("DatabaseWrapper", db.connection)
 
 
 def unbound() -> schema_context:
-    """Return a context manager that binds no tenant: a bound one's role may not read the registry, say."""
+    """Return a context manager that binds no tenant: to read the registry, which a tenant's role may not."""
     return schema_context(get_public_schema_name())
 
 

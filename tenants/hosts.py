@@ -31,8 +31,8 @@ MAX_HOSTS = 4_096  # less than a kilobyte each
 class HostCache:
     """The `size` hosts that were asked for last; for any number of threads and coroutines.
 
-    It keeps objects pickled, so every caller gets a copy of its own, all the way down. It is no TenantMemory:
-    no tenant is bound yet, and an answer ends with the registry's version and not after some seconds.
+    It keeps objects pickled, so every caller gets a copy of its own, all the way down. It is not a
+    TenantMemory: no tenant is bound yet, and an answer ends with the registry's version.
     """
 
     def __init__(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The registry, in `public`: which tenants there are and under which hosts."""
+"""The registry, in `public`: the tenants and their hosts."""
 
 from collections.abc import Collection
 from typing import Any, NoReturn
@@ -29,7 +29,7 @@ def get_address(host: str) -> str:
 
 
 class Tenant(TenantMixin):
-    """A customer: one schema, one space for its embeddings, one or more domains."""
+    """A customer: one schema, one space for its embeddings, and at least one domain."""
 
     class State(models.TextChoices):
         """Only an active tenant is served."""
@@ -72,7 +72,7 @@ class Tenant(TenantMixin):
     )
     state = models.CharField(max_length=20, choices=State, default=State.PROVISIONING, editable=False)
     state_reason = models.TextField(blank=True, editable=False)
-    # Of a leaving tenant: what it is again when it is kept, and when its deletion is due.
+    # For a leaving tenant: the state it gets back if it is kept, and when its deletion is due.
     state_before = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False)
     delete_after = models.DateTimeField("to be deleted after", null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -153,14 +153,14 @@ class Domain(DomainMixin):
             raise ValidationError({"domain": f"{self.domain!r} is the host of another tenant's subdomain."})
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """As Django's, but for what is said of the primary one: `clean` and `save` see to that."""
+        """As Django's, but without the constraints about `is_primary`: `clean` and `save` keep those."""
         super().validate_constraints(exclude={*(exclude or ()), "is_primary"})
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write it. A new primary domain takes over from the old one; a tenant's first one is primary.
+        """Write the domain. A new primary one takes over from the old one; a tenant's first one is primary.
 
-        As django-tenants', which would make a redirect primary when there is no other.
+        django-tenants' own `save` would make a redirect primary when there is no other domain.
         """
         primary = Domain.objects.filter(tenant=self.tenant, is_primary=True).exclude(pk=self.pk)
         self.is_primary = not self.redirects and (self.is_primary or not primary.exists())
@@ -170,7 +170,7 @@ class Domain(DomainMixin):
 
 
 class ProvisioningTemplate(models.Model):
-    """The statements that make a tenant's schema, and what they depend on: one row."""
+    """The statements that make a tenant's schema, and what they depend on. There is one row."""
 
     fingerprint = models.CharField(max_length=64, unique=True)
     statements = models.TextField()
@@ -204,11 +204,11 @@ class DeletionReport(models.Model):
 
     @property
     def is_clean(self) -> bool:
-        """Whether it was proved that nothing is left."""
+        """Whether a proof found that nothing is left."""
         return self.remainders == 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report for JSON; times as in ISO 8601."""
+        """Return the report for JSON, with times in ISO 8601."""
         return {
             "schema": self.schema_name,
             "name": self.name,

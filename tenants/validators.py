@@ -11,11 +11,10 @@ RESERVED_SUBDOMAINS = frozenset(
     operators pop public root smtp static status support tenant tenants test webmail www
     """.split()  # noqa: SIM905
 )
-# Exist while a template of the tenants' schema is being made, see tenants.provisioning.template.
+# These exist while tenants.provisioning.template makes the template of the tenants' schema, and while
+# apps.operations.bundles compares a bundle with a new schema.
 TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA = "template_tenant", "template_tenant_copy"
-SCRATCH_SCHEMA = (
-    "scratch_tenant"  # exists while a bundle is compared with a new schema, see apps.operations.bundles
-)
+SCRATCH_SCHEMA = "scratch_tenant"
 RESERVED_SCHEMAS = frozenset(
     {"public", "information_schema", TEMPLATE_SCHEMA, TEMPLATE_COPY_SCHEMA, SCRATCH_SCHEMA}
 )
@@ -33,20 +32,20 @@ def validate_schema_name(value: str) -> None:
     """
     if not SCHEMA_NAME.fullmatch(value) or value in RESERVED_SCHEMAS:
         raise ValidationError(
-            f"{value!r} is no schema name: use 1 to 48 lower-case letters, digits and underscores, "
+            f"{value!r} is not a valid schema name: use 1 to 48 lower-case letters, digits and underscores, "
             "beginning with a letter, and neither 'public', 'information_schema', 'template_tenant', "
             "'template_tenant_copy', 'scratch_tenant' nor 'pg_...'."
         )
 
 
 def validate_subdomain(value: str) -> None:
-    """Refuse what is no single host label, and the labels an operator wants for other uses.
+    """Refuse all but a single host label, and the labels that operators need for other uses.
 
     Raises ValidationError.
     """
     if not SUBDOMAIN.fullmatch(value) or "--" in value:
         raise ValidationError(
-            f"{value!r} is no subdomain: use 1 to 48 lower-case letters, digits and single hyphens, "
+            f"{value!r} is not a valid subdomain: use 1 to 48 lower-case letters, digits and single hyphens, "
             "beginning with a letter and not ending with a hyphen."
         )
     if value in RESERVED_SUBDOMAINS:
@@ -54,14 +53,14 @@ def validate_subdomain(value: str) -> None:
 
 
 def validate_domain(value: str) -> None:
-    """Refuse what is no host name in the form that requests are compared in (RFC 1123, lower case).
+    """Refuse all but host names in lower case (RFC 1123), with which the hosts of requests are compared.
 
     Raises ValidationError.
     """
     labels = value.split(".")
     if len(value) > 253 or not all(HOST_LABEL.fullmatch(label) for label in labels):
         raise ValidationError(
-            f"{value!r} is no host name: use lower-case labels of letters, digits and hyphens, "
+            f"{value!r} is not a valid host name: use lower-case labels of letters, digits and hyphens, "
             "without a scheme, a port or a trailing dot."
         )
     if value in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
@@ -69,10 +68,10 @@ def validate_domain(value: str) -> None:
 
 
 def validate_space(value: str) -> None:
-    """Refuse what is neither an alias of settings.EMBEDDINGS nor may be that of a space of the tenant's own.
+    """Refuse all but an alias of settings.EMBEDDINGS and what may be the alias of a tenant's own space.
 
-    Whether the tenant has such a space only the tenant's schema knows. Raises ValidationError.
+    Only the tenant's schema knows whether there is such a space. Raises ValidationError.
     """
     if value not in settings.EMBEDDINGS and not OWN_SPACE.fullmatch(value):
         known = ", ".join(sorted(settings.EMBEDDINGS))
-        raise ValidationError(f"{value!r} is no space of settings.EMBEDDINGS. Choose one of: {known}.")
+        raise ValidationError(f"{value!r} is not a space of settings.EMBEDDINGS. Choose one of: {known}.")

@@ -28,7 +28,7 @@ def find_entry(alias: str) -> dict[str, Any] | None:
 
     def read() -> dict[str, Any] | None:
         space = OwnSpace.objects.filter(alias=alias).first()
-        return space and space.make_entry()
+        return space.make_entry() if space else None
 
     return _entries.get(alias, read)
 

@@ -31,7 +31,7 @@ current_binding: ContextVar[Binding] = ContextVar("tenant_binding", default=Bind
 
 @contextmanager
 def owner_rights() -> Iterator[None]:
-    """Run the block with the connection's own rights in the bound tenant: to create an index, say."""
+    """Run the block in the bound tenant with the connection's own rights: to create an index, say."""
     token = current_binding.set(current_binding.get()._replace(as_owner=True))
     try:
         yield

@@ -18,7 +18,7 @@ from tenants.models import DeletionReport, Domain, Tenant
 from tenants.provisioning.erasing import drop_schema, erase_outside, erase_shared
 from tenants.provisioning.roles import create_role
 from tenants.provisioning.template import create_schema
-from tenants.queue.unserved import release_tasks
+from tenants.queue.held_tasks import release_tasks
 from tenants.signals import owner_needed
 from tenants.validators import OWN_SPACE, RESERVED_SCHEMAS
 

@@ -20,7 +20,7 @@ from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from tenants.locks import Lock, find_held, take
-from tenants.queue.unserved import hold
+from tenants.queue.held_tasks import hold
 
 logger = logging.getLogger(__name__)
 

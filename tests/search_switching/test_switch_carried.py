@@ -12,7 +12,7 @@ from apps.search_switching.steps import start_switch
 from tenants.context import connection, owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import resume, suspend
-from tenants.queue.unserved import HELD
+from tenants.queue.held_tasks import HELD
 from tests.search_switching import work
 from tests.search_switching.work import make, titles
 

@@ -47,7 +47,7 @@ def test_every_bad_option_is_named_and_nothing_is_created(acme):
 
     lines = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
     assert sorted(lines) == ["--name", "--owner-email", "--space", "--subdomain"]
-    assert lines["--subdomain"].startswith("'a b' is no subdomain")
+    assert lines["--subdomain"].startswith("'a b' is not a valid subdomain")
     assert lines["--space"].endswith("Choose one of: custom, default, fast.")
     assert Tenant.objects.count() == before
 

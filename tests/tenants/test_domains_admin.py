@@ -91,8 +91,8 @@ def test_there_is_exactly_one_primary_domain_and_it_does_not_redirect(
 @pytest.mark.parametrize(
     ("domain", "fault"),
     [
-        ("Shop.Acme.Example", "is no host name"),
-        ("a b", "is no host name"),
+        ("Shop.Acme.Example", "is not a valid host name"),
+        ("a b", "is not a valid host name"),
         ("globex.localhost", "is the host of another tenant&#x27;s subdomain."),
         ("shop.globex.example", "Domain with this Domain already exists."),
         ("soon.localhost", "is the host of another tenant&#x27;s subdomain."),

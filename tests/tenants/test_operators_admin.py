@@ -87,8 +87,8 @@ def test_a_new_tenant_is_provisioned_by_one_task(add, run_tasks, schemas):
 @pytest.mark.parametrize(
     ("field", "value", "fault"),
     [
-        ("subdomain", "a b", "'a b' is no subdomain: use 1 to 48 lower-case letters"),
-        ("subdomain", "Acme", "'Acme' is no subdomain"),
+        ("subdomain", "a b", "'a b' is not a valid subdomain: use 1 to 48 lower-case letters"),
+        ("subdomain", "Acme", "'Acme' is not a valid subdomain"),
         ("subdomain", "admin", "The subdomain 'admin' is reserved. Choose another."),
         ("subdomain", "acme", "Tenant with this Subdomain already exists."),
         ("subdomain", "a\x00b", "Null characters are not allowed."),

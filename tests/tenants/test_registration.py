@@ -29,11 +29,15 @@ def test_registration_writes_a_row_and_nothing_else(db, schemas):
     [
         ("name", "", "This field cannot be blank."),
         ("name", "a" * 101, "Ensure this value has at most 100 characters (it has 101)."),
-        ("subdomain", "Initech", "'Initech' is no subdomain"),
+        ("subdomain", "Initech", "'Initech' is not a valid subdomain"),
         ("subdomain", "admin", "The subdomain 'admin' is reserved."),
         ("subdomain", "acme", "Tenant with this Subdomain already exists."),
         ("owner_email", "bill", "Enter a valid email address."),
-        ("space", "slow", "'slow' is no space of settings.EMBEDDINGS. Choose one of: custom, default, fast"),
+        (
+            "space",
+            "slow",
+            "'slow' is not a space of settings.EMBEDDINGS. Choose one of: custom, default, fast",
+        ),
         (
             "space",
             "own-x",

@@ -94,7 +94,7 @@ def test_the_old_name_is_free_once_the_redirect_is_removed(acme):
 @pytest.mark.parametrize(
     ("subdomain", "fault"),
     [
-        ("a b", "'a b' is no subdomain: use 1 to 48 lower-case letters"),
+        ("a b", "'a b' is not a valid subdomain: use 1 to 48 lower-case letters"),
         ("admin", "The subdomain 'admin' is reserved. Choose another."),
         ("globex", "Tenant with this Subdomain already exists."),
         ("acme", "'acme' is its subdomain already."),

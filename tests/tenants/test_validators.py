@@ -39,7 +39,7 @@ def test_schema_names_that_need_no_quoting_are_accepted(value):
 def test_other_schema_names_are_refused_with_the_value_and_the_rule(value):
     fault = get_fault(validate_schema_name, value)
 
-    assert fault.startswith(f"{value!r} is no schema name: use 1 to 48 lower-case letters, digits")
+    assert fault.startswith(f"{value!r} is not a valid schema name: use 1 to 48 lower-case letters, digits")
 
 
 @pytest.mark.parametrize("value", ["a", "acme", "acme-2", "a1b2", "a" * 48, "a-b-c"])
@@ -72,7 +72,7 @@ def test_single_host_labels_are_accepted_as_subdomains(value):
 def test_other_subdomains_are_refused_with_the_value_and_the_rule(value):
     fault = get_fault(validate_subdomain, value)
 
-    assert fault.startswith(f"{value!r} is no subdomain: use 1 to 48 lower-case letters, digits")
+    assert fault.startswith(f"{value!r} is not a valid subdomain: use 1 to 48 lower-case letters, digits")
 
 
 @pytest.mark.parametrize("value", ["www", "admin", "api", "public", "localhost", "mail", "static", "tenants"])
@@ -114,7 +114,7 @@ def test_other_host_names_are_refused_with_the_value_and_the_rule(value):
     fault = get_fault(validate_domain, value)
 
     assert fault.startswith(
-        f"{value!r} is no host name: use lower-case labels of letters, digits and hyphens"
+        f"{value!r} is not a valid host name: use lower-case labels of letters, digits and hyphens"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_space_of_the_tenants_own_is_accepted():
 
 @pytest.mark.parametrize("alias", ["own-", "own", "own-A", "own-a--b", "own-a-", "my-own-a", "own-a\n"])
 def test_what_cannot_be_a_space_of_the_tenants_own_is_refused(alias):
-    assert get_fault(validate_space, alias).startswith(f"{alias!r} is no space of settings.EMBEDDINGS.")
+    assert get_fault(validate_space, alias).startswith(f"{alias!r} is not a space of settings.EMBEDDINGS.")
 
 
 def test_an_unknown_space_is_refused_with_those_there_are(settings):
@@ -152,4 +152,4 @@ def test_an_unknown_space_is_refused_with_those_there_are(settings):
 
     fault = get_fault(validate_space, "slow")
 
-    assert fault == "'slow' is no space of settings.EMBEDDINGS. Choose one of: default, fast."
+    assert fault == "'slow' is not a space of settings.EMBEDDINGS. Choose one of: default, fast."

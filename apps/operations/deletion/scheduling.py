@@ -13,8 +13,8 @@ from apps.operations.deletion.deleting import leave
 from apps.operations.deletion.tasks import delete_due_tenant
 from tenants.context import unbound
 from tenants.models import Tenant
+from tenants.queue.held_tasks import release_tasks
 from tenants.queue.rows import find_rows
-from tenants.queue.unserved import release_tasks
 
 MOST_DAYS = 3650
 

@@ -143,6 +143,6 @@ def _find_loss(original: Description, statements: str) -> str:
 
 def _compare(before: Description, after: Description) -> str:
     """Return the lines that differ, with a minus for `before`; the values of rows are left out."""
-    difference = list(unified_diff(*([*chain(*each)] for each in (before, after)), n=0, lineterm=""))[2:]
+    difference = list(unified_diff([*chain(*before)], [*chain(*after)], n=0, lineterm=""))[2:]
     shown = (line.partition(" OVERRIDING ")[0] for line in difference if not line.startswith("@@"))
     return "\n".join(islice(shown, SHOWN_LINES))

@@ -72,7 +72,7 @@ def test_the_host_leads_to_another_tenant(bundle, globex, faults_of):
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"subdomain": "a b"}, "tenant, subdomain: 'a b' is no subdomain: use 1 to 48"),
+        ({"subdomain": "a b"}, "tenant, subdomain: 'a b' is not a valid subdomain: use 1 to 48"),
         ({"subdomain": "copy", "owner_email": "bill"}, "tenant, owner_email: Enter a valid email address."),
         ({"subdomain": "copy", "name": ""}, "tenant, name: This field cannot be blank."),
     ],

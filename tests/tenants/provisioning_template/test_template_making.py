@@ -138,7 +138,7 @@ def provision_and_close(tenant):
 
 
 def test_no_tenant_gets_the_templates_schema(db):
-    with pytest.raises(ValidationError, match="'template_tenant' is no schema name"):
+    with pytest.raises(ValidationError, match="'template_tenant' is not a valid schema name"):
         validate_schema_name("template_tenant")
 
     assert choose_schema_name("template-tenant") == "template_tenant_2"

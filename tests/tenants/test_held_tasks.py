@@ -5,7 +5,7 @@ from django_tasks_db.models import DBTaskResult
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
 from tenants.context import tenant_context
 from tenants.provisioning.life_cycle import resume, suspend
-from tenants.queue.unserved import HELD, hold
+from tenants.queue.held_tasks import HELD, hold
 
 from . import tasks
 
