@@ -140,7 +140,7 @@ def test_the_wait_is_said_in_words(seconds, text):
 
 def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings, monkeypatch, capsys):
     attacks = {"meet_others_limit": meet_others_limit}
-    monkeypatch.setattr("apps.operations.isolation.run.load_attacks", lambda: attacks)
+    monkeypatch.setattr("apps.operations.isolation.proving.load_attacks", lambda: attacks)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     monkeypatch.setattr(rate_limits, "connection", SimpleNamespace(schema_name="any"))
 

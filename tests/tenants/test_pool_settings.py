@@ -75,7 +75,7 @@ def test_a_pool_beside_kept_connections_is_e006(settings, age):
 
 def test_a_pool_without_reset_is_found_by_the_proof(acme, globex, monkeypatch, capsys):
     attacks = {attack.__name__: attack for attack in ATTACKS}
-    monkeypatch.setattr("apps.operations.isolation.run.load_attacks", lambda: attacks)
+    monkeypatch.setattr("apps.operations.isolation.proving.load_attacks", lambda: attacks)
     monkeypatch.setattr(base, "with_reset", dict)
 
     with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):

@@ -1,1 +1,1 @@
-"""A tenant leaves: a time of grace, the deletion, and a report that proves it by looking."""
+"""A tenant leaves: a time of grace, the deletion, and a report that proves it."""

@@ -1,8 +1,8 @@
 """The deletion itself, and its proof.
 
-It may be killed at any point and run again. The row, and with it what the database holds, goes together with
-the writing of the report; files and caches come after that, and the proof is last. A report without a proof
-is a deletion that was cut short.
+It may be killed at any point and run again. One transaction writes the report and deletes the row with all
+that the database holds. Files and caches come after that, and the proof is last. A report without a proof
+belongs to a deletion that was cut short.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,12 +10,12 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 
-from apps.operations.deletion import outside, places
-from apps.operations.deletion.look import Gone, Look, as_dicts, count_left
+from apps.operations.deletion import in_database, outside_database
+from apps.operations.deletion.remains import Gone, Look, as_dicts, count_left
 from tenants.context import unbound
 from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Tenant
@@ -25,29 +25,29 @@ from tenants.queue.worker import find_orphans
 
 SERVED = (Tenant.State.ACTIVE, Tenant.State.SUSPENDED)
 PLACES: list[Callable[[Gone], Iterable[Look]]] = [
-    places.look_for_schema,
-    places.look_for_rows,
-    places.look_for_role,
-    places.look_for_tasks,
-    places.look_for_locks,
-    places.look_for_sessions,
-    outside.look_for_files,
-    outside.look_for_cached,
-    places.look_at_log,
-    outside.look_elsewhere,
+    in_database.look_for_schema,
+    in_database.look_for_rows,
+    in_database.look_for_role,
+    in_database.look_for_tasks,
+    in_database.look_for_locks,
+    in_database.look_for_sessions,
+    outside_database.look_for_files,
+    outside_database.look_for_cached,
+    in_database.look_at_log,
+    outside_database.look_elsewhere,
 ]
 
 
 class BusyTenantError(RuntimeError):
-    """A worker is at one of the tenant's tasks, which could write behind the deletion's back."""
+    """A worker is running a task of the tenant, which could still write something."""
 
 
 def delete_with_proof(tenant: Tenant) -> DeletionReport:
-    """Delete the tenant at once and for ever; return the report, which is also kept.
+    """Delete the tenant at once and for ever; return the report, which stays in the registry.
 
-    Raises BusyTenantError while a task of it is running: the tenant is closed then, and no other task
-    begins. Raises ValidationError when somebody keeps it in this moment, and Tenant.DoesNotExist when
-    somebody else has deleted it.
+    Raises BusyTenantError while a task of it is running; the tenant is closed then, and no other task begins.
+    Raises ValidationError when somebody keeps it at this moment, and Tenant.DoesNotExist when somebody else
+    has deleted it.
     """
     with unbound():
         with hold_life_cycle(tenant.schema_name):
@@ -77,7 +77,7 @@ def delete_due(tenant_pk: int) -> list[DeletionReport]:
 
 
 def finish_deletion(report: DeletionReport) -> DeletionReport:
-    """Erase again whatever is left, and prove again.
+    """Erase whatever is left, and prove again.
 
     Raises ValidationError if a tenant has the schema's name, which is never given away a second time.
     """
@@ -91,7 +91,7 @@ def finish_deletion(report: DeletionReport) -> DeletionReport:
 
 
 def prove(report: DeletionReport) -> DeletionReport:
-    """Look everywhere and write what was found into the report."""
+    """Look at all places and write the findings into the report."""
     report.looks = as_dicts(prove_deletion(report.schema_name, report.tenant_pk))
     report.remainders, report.proved_at = count_left(report.looks), timezone.now()
     with unbound():
@@ -100,7 +100,7 @@ def prove(report: DeletionReport) -> DeletionReport:
 
 
 def prove_deletion(schema: str, pk: int) -> list[Look]:
-    """Return what is left of a tenant, by looking at each place anew; it changes nothing."""
+    """Look at all places for what is left of a tenant; change nothing."""
     with unbound():
         return [look for find in PLACES for look in find(Gone(schema, pk))]
 
@@ -124,8 +124,9 @@ def leave(tenant: Tenant, delete_after: datetime) -> None:
 def _delete_if_due(tenant: Tenant) -> DeletionReport | None:
     """Delete the tenant unless it is to be kept; the caller holds the lock of its life cycle."""
     with transaction.atomic():
-        current = Tenant.objects.select_for_update().filter(pk=tenant.pk).first()
-        if current is None or not _is_due(current):
+        never_provisioned, due = Q(provisioned_at=None), Q(delete_after__lte=timezone.now())
+        rows = Tenant.objects.select_for_update().filter(never_provisioned | due, pk=tenant.pk)
+        if (current := rows.first()) is None:
             return None
         _refuse_if_busy(current.schema_name)
         report = DeletionReport.objects.create(
@@ -135,12 +136,6 @@ def _delete_if_due(tenant: Tenant) -> DeletionReport | None:
         current.delete()
     erase_outside(report.schema_name)
     return report
-
-
-def _is_due(tenant: Tenant) -> bool:
-    if tenant.provisioned_at is None:
-        return True
-    return tenant.delete_after is not None and tenant.delete_after <= timezone.now()
 
 
 def _refuse_if_busy(schema: str) -> None:

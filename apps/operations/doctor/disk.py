@@ -1,4 +1,4 @@
-"""How much room the tenants take."""
+"""Reports how much disk the tenants take."""
 
 from collections.abc import Iterable
 

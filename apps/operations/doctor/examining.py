@@ -11,6 +11,7 @@ They run in the order of INSTALLED_APPS, and findings are mended in it. See `app
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import cache
 from typing import NamedTuple
 
 from django.core.management import CommandError
@@ -31,7 +32,7 @@ type Check = Callable[[Scope], Iterable[Finding]]
 
 
 class Outcome(NamedTuple):
-    """What became of mending: whether it worked, and why not or what is still to come, "" if nothing."""
+    """Whether mending worked; the remark says why not, or what is still to come."""
 
     is_mended: bool
     remark: str
@@ -40,10 +41,12 @@ class Outcome(NamedTuple):
 def examine(schema: str | None = None) -> list[Finding]:
     """Return what is wrong with the installation, or with one tenant alone.
 
-    Raises CommandError for a schema that no tenant has, and OperationalError when the database does not
-    answer.
+    Raises CommandError for a schema without a tenant, and OperationalError when the database does not answer.
     """
-    if not _has_registry():
+    with connection.cursor() as cursor:
+        cursor.execute(REGISTRY_EXISTS)
+        (has_registry,) = cursor.fetchone()
+    if not has_registry:
         message = "The database has no registry of tenants."
         return [Finding(Level.ERROR, "database", message, "manage.py migrate_schemas")]
     scope = _get_scope(schema)
@@ -52,21 +55,9 @@ def examine(schema: str | None = None) -> list[Finding]:
 
 
 def mend(findings: Iterable[Finding]) -> dict[Finding, Outcome]:
-    """Mend what can be mended safely; return what became of each such finding."""
-    outcomes: dict[Finding, Outcome] = {}
-    done: dict[Callable[[], object], Outcome] = {}
-    for finding in findings:
-        if finding.mend is not None:
-            if finding.mend not in done:
-                done[finding.mend] = _mend(finding.mend)
-            outcomes[finding] = done[finding.mend]
-    return outcomes
-
-
-def _has_registry() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(REGISTRY_EXISTS)
-        return bool(cursor.fetchone()[0])
+    """Mend what can be mended safely; return the outcome of each such finding. Shared cures run once."""
+    mend_once = cache(_mend)
+    return {finding: mend_once(finding.mend) for finding in findings if finding.mend}
 
 
 def _get_scope(schema: str | None) -> Scope:
@@ -101,5 +92,5 @@ def _mend(action: Callable[[], object]) -> Outcome:
 
 
 def _savepoint() -> transaction.Atomic | nullcontext[None]:
-    """In a caller's transaction a failure must not spoil the rest of it; otherwise there is none to spoil."""
+    """Keep a failure from spoiling the caller's transaction, if there is one."""
     return transaction.atomic() if connection.in_atomic_block else nullcontext()

@@ -1,4 +1,4 @@
-"""What a check of the doctor's takes and yields."""
+"""What a check of the doctor takes and yields. An app's `doctor.py` imports nothing else of the doctor."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NAMES = 10  # how many schemas are named in one line
 
 
 class Level(StrEnum):
-    """How bad it is: an error breaks something, a warning will or is slow, info is good to know."""
+    """An error breaks something, a warning will or is slow, info is good to know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -26,10 +26,10 @@ class Level(StrEnum):
 class Finding:
     """One fault and its cure.
 
-    `subject` is a tenant's schema or what else it is about; findings are shown together by it. `message` is
-    one line of names and counts and never what a tenant wrote, for operators read it. `fix` is a command or
-    SQL. `mend` does it, where that loses nothing and may be done twice; findings may share one. The text
-    that it may return says what is still to come.
+    `subject` is a tenant's schema or another topic; findings are shown by subject. `message` is one line of
+    names and counts. It never quotes what a tenant wrote, since operators read it. `fix` is a command or SQL.
+    `mend` does it, where that loses nothing and may be done twice; several findings may share one. It may
+    return a text that says what is still to come.
     """
 
     level: Level
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is to be examined: these tenants and, if `is_whole`, all that they share."""
+    """What to examine: these tenants and, if `is_whole`, all that they share."""
 
     tenants: list[Tenant]
     is_whole: bool
@@ -58,7 +58,7 @@ class Scope:
 
 
 def from_checks(subject: str, messages: Iterable[CheckMessage]) -> Iterable[Finding]:
-    """Turn what Django's system checks say into findings."""
+    """Turn messages of Django's system checks into findings."""
     for message in messages:
         level = Level.ERROR if message.is_serious() else Level.WARNING
         yield Finding(
@@ -74,6 +74,6 @@ def name_some(schemas: Iterable[str]) -> str:
 
 
 def write_sql(statement: str, **parts: str | sql.Composable) -> str:
-    """Return the statement with its parts as quoted names, or as what they are composed of."""
+    """Return the statement with its parts filled in: texts as quoted names, all else as it is."""
     composed = {name: sql.Identifier(part) if isinstance(part, str) else part for name, part in parts.items()}
     return sql.SQL(statement).format(**composed).as_string()

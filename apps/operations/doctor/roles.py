@@ -1,4 +1,4 @@
-"""The tenants' database roles: missing, short of rights, or left over."""
+"""Checks the tenants' database roles: missing, short of rights, or left over."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -75,7 +75,10 @@ def _check_orphans(roles: set[str]) -> Iterator[Finding]:
     known = set(Tenant.objects.values_list("schema_name", flat=True))
     for schema in sorted(roles - known):
         role = get_role_name(connection.settings_dict["NAME"], schema)
-        if _owns(role):
+        with connection.cursor() as cursor:
+            cursor.execute(OWNS, [write_sql("{role}", role=role)])
+            (owns_something,) = cursor.fetchone()
+        if owns_something:
             message = f"The role {role} has no tenant, but owns something, here or in another database."
             fix = write_sql("REASSIGN OWNED BY {role} TO CURRENT_USER;", role=role)
             yield Finding(Level.WARNING, schema, message, fix)
@@ -91,9 +94,3 @@ def _check_set_config() -> Iterator[Finding]:
             cursor.execute("SELECT session_user")
             (user,) = cursor.fetchone()
         yield Finding(Level.WARNING, "database", message, write_sql(RESERVE_SET_CONFIG, user=user))
-
-
-def _owns(role: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(OWNS, [write_sql("{role}", role=role)])
-        return bool(cursor.fetchone()[0])

@@ -1,6 +1,6 @@
-"""The engine, the server, and pgvector: what the system checks say."""
+"""Reports what the system checks say of the engine, the server and pgvector."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from apps.operations.doctor.finding import Finding, Scope, from_checks
@@ -10,13 +10,10 @@ from tenants.context import connection
 MOVE = "ALTER EXTENSION vector SET SCHEMA public"
 
 
-def check(scope: Scope) -> Iterable[Finding]:
+def check(scope: Scope) -> Iterator[Finding]:
     """Yield tenants.E001 to E005; an extension in the wrong schema can be moved."""
-    if scope.is_whole:
-        yield from _check()
-
-
-def _check() -> Iterator[Finding]:
+    if not scope.is_whole:
+        return
     for finding in from_checks("database", [*check_engine(), *check_server(databases=["default"])]):
         yield replace(finding, mend=_move_extension) if MOVE in finding.fix else finding
 

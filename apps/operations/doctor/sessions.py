@@ -1,4 +1,4 @@
-"""Whether every client keeps a session of its own, as search_path and role need."""
+"""Checks that every client keeps a session of its own, which search_path and role need."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -11,12 +11,12 @@ ROUNDS = 5
 
 
 def check(scope: Scope) -> Iterable[Finding]:
-    """Yield a pooler: an error where it deals out sessions by transaction or statement.
+    """Yield that there is a pooler; an error if it deals out sessions by transaction or statement.
 
-    Two clients send statements in turns, each outside a transaction. With sessions of their own, each sees
-    one process of the server and never the other's. Such a pooler usually gives both the same one, or now
-    this and now that (PgBouncer's manual, "pool_mode" and "server_round_robin"). A pooler that has its
-    reasons to keep them apart for a moment goes undetected.
+    Two clients send statements in turns, each outside a transaction. With a session of its own, each sees one
+    process of the server and never the other's. Such a pooler usually gives both the same one, or different
+    ones each time (PgBouncer's manual, "pool_mode" and "server_round_robin"). One that happens to keep them
+    apart for a moment goes undetected.
     """
     if not scope.is_whole:
         return

@@ -1,4 +1,4 @@
-"""The task queue: what waits too long, what failed, and what a dead worker left."""
+"""Checks the task queue: what waits too long, what failed, and what a dead worker left."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ SHOWN = 5  # kinds of failed tasks that are named
 
 
 def check(scope: Scope) -> Iterable[Finding]:
-    """Yield tasks that wait, failed or are orphaned: how many and which, never why, which may quote a row."""
+    """Yield tasks that wait, failed or are orphaned. It never says why they failed, which may quote a row."""
     tasks = find_rows()
     if not scope.is_whole:
         tasks = reduce(or_, (find_rows(schema=schema) for schema in scope.schemas), tasks.none())

@@ -1,8 +1,8 @@
 """Migrating thousands of tenants: `manage.py migrate_schemas` without --executor and without --schema.
 
-survey    which tenants lag behind the migration files: one query, however many tenants there are
+survey    which tenants lag behind the migration files: a few statements, however many tenants there are
 files     the migration files, read once and shared by all threads
-tenant    migrating one tenant on the connection of its thread
-run       several tenants at a time, an error budget, and Ctrl-C
+migrator  migrates one tenant on the connection of its thread
+parallel  several tenants at a time, an error budget, and Ctrl-C
 report    what the operator sees
 """

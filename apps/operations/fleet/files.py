@@ -1,7 +1,7 @@
 """The migration files, read once; every tenant gets a graph of its own over them.
 
-Django reads them anew for each database, and reloads the packages while it does: slow with thousands of
-schemas, and not safe with several threads.
+Django reads them for each database again and reloads their packages: that is slow with thousands of schemas
+and not safe with several threads.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,8 +37,8 @@ class MigrationFiles:
     def fill(self, loader: MigrationLoader) -> None:
         """Give a loader what `load_disk` would.
 
-        The migrations are new objects, because pre_migrate receivers insert operations into them (Django
-        does so for RenameModel), and what one tenant got must not be there for the next one.
+        The migrations are new objects, because pre_migrate receivers insert operations into them (Django does
+        so for RenameModel), which must not be there for the next tenant.
         """
         loader.disk_migrations = {
             key: type(migration)(migration.name, migration.app_label)
@@ -49,7 +49,7 @@ class MigrationFiles:
 
 
 class Sharing(NamedTuple):
-    """What the executors of a fleet run have in common: the files, and the lock_timeout in milliseconds."""
+    """What the executors of a fleet share: the files, and the lock_timeout in milliseconds."""
 
     files: MigrationFiles
     lock_timeout: int
@@ -62,7 +62,7 @@ current_migration: ContextVar[Migration | None] = ContextVar("current_migration"
 
 
 class FleetLoader(MigrationLoader):
-    """Django's loader over files that are read already."""
+    """Django's loader, with files that have been read already."""
 
     def __init__(self, connection: Any, files: MigrationFiles) -> None:
         self.files = files
@@ -74,7 +74,7 @@ class FleetLoader(MigrationLoader):
 
 
 class FleetExecutor(MigrationExecutor):
-    """Django's executor, with shared files when its context has any, and naming what it is doing."""
+    """Django's executor, which takes shared files from its context and notes the current migration."""
 
     def __init__(self, connection: Any, progress_callback: Any = None) -> None:
         self._shared = sharing.get()
@@ -87,16 +87,16 @@ class FleetExecutor(MigrationExecutor):
         self.progress_callback = progress_callback
 
     def apply_migration(self, state: Any, migration: Migration, *args: Any, **kwargs: Any) -> Any:
-        """As Django's, and with the row in django_migrations in the migration's own transaction.
+        """Apply it, and write its row of django_migrations in the same transaction.
 
-        Django writes it afterwards when a migration leaves SQL for its end; what comes between leaves tables
-        that the next run would make again.
+        Django writes the row afterwards if a migration defers SQL to its end. If it is killed in between, the
+        next run would make the same tables again.
         """
         with self._doing(migration):
             return super().apply_migration(state, migration, *args, **kwargs)
 
     def unapply_migration(self, state: Any, migration: Migration, *args: Any, **kwargs: Any) -> Any:
-        """As Django's."""
+        """Unapply it, with the row in the same transaction."""
         with self._doing(migration):
             return super().unapply_migration(state, migration, *args, **kwargs)
 
@@ -124,7 +124,7 @@ setattr(migrate, "MigrationExecutor", FleetExecutor)  # noqa: B010 - the command
 
 
 class _PlanningLoader(FleetLoader):
-    """A loader that is told what is applied instead of asking a database."""
+    """A loader that is told which migrations are applied, instead of asking a database."""
 
     def __init__(self, files: MigrationFiles, applied: Iterable[Key]) -> None:
         self._recorded = frozenset(applied)
@@ -146,15 +146,20 @@ class _PlanningExecutor(MigrationExecutor):
 
 
 class Planner:
-    """Answers what Django would do to a tenant with certain rows in its django_migrations.
+    """Tells what Django would do to a tenant with certain rows in its django_migrations.
 
-    Raises CommandError when the app or the migration does not exist, or the files have two leaf nodes.
+    Raises CommandError when the app or the migration does not exist, and for conflicting migrations.
     """
 
     def __init__(self, files: MigrationFiles, app_label: str | None = None, name: str | None = None) -> None:
         self._files, self._app_label, self._name = files, app_label, name
         loader = _PlanningLoader(files, ())
-        self._refuse_conflicts(loader)
+        if conflicts := loader.detect_conflicts():
+            named = "; ".join(f"{', '.join(names)} in {app}" for app, names in conflicts.items())
+            raise CommandError(
+                f"Conflicting migrations: more than one leaf node ({named}). "
+                "Merge them with `manage.py makemigrations --merge`."
+            )
         self._find_targets(loader)
 
     def plan(self, applied: Iterable[Key]) -> Plan:
@@ -163,10 +168,10 @@ class Planner:
         return tuple(_PlanningExecutor(loader).migration_plan(self._find_targets(loader)))
 
     def lacks_replacements(self, applied: Iterable[Key]) -> bool:
-        """Return whether a squashed migration is to be recorded because all that it replaces is applied.
+        """Return whether a squashed migration must be recorded because all that it replaces is applied.
 
-        Nothing is to be run then, but without that row the squashed migration would run in full once its
-        `replaces` is removed.
+        Nothing runs then, but without that row the squashed migration would run in full once its `replaces`
+        is removed.
         """
         recorded = dict.fromkeys(applied)
         loader = _PlanningLoader(self._files, recorded)
@@ -174,14 +179,6 @@ class Planner:
             key not in recorded and loader.all_replaced_applied(key, recorded)  # type: ignore[arg-type]
             for key in loader.replacements
         )
-
-    def _refuse_conflicts(self, loader: MigrationLoader) -> None:
-        if conflicts := loader.detect_conflicts():
-            named = "; ".join(f"{', '.join(names)} in {app}" for app, names in conflicts.items())
-            raise CommandError(
-                f"Conflicting migrations: more than one leaf node ({named}). "
-                "Merge them with `manage.py makemigrations --merge`."
-            )
 
     def _find_targets(self, loader: MigrationLoader) -> list[Any]:
         if self._app_label is None:

@@ -1,12 +1,12 @@
-"""Listing the tables of one schema without looking at those of all others."""
+"""Lists the tables of one schema without reading those of all others."""
 
 from typing import Any
 
 from django.db.backends.postgresql.introspection import TableInfo
 from django_tenants.postgresql_backend.introspection import DatabaseSchemaIntrospection
 
-# pg_class has no index that begins with the schema, so Django's query reads it whole: a hundred rows for
-# every tenant there is, four times for each one that is migrated. pg_depend has one by what is depended on.
+# pg_class has no index that begins with the schema, so Django's query reads all of it: a hundred rows for
+# every tenant, four times for each one that is migrated. pg_depend has an index by what is depended on.
 TABLES = """
     SELECT c.relname,
            CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,

@@ -1,4 +1,4 @@
-"""Advisory locks: one run at a time over the fleet, one change at a time to a tenant."""
+"""Locks that fail at once when they are busy: one run over the fleet, one change of a tenant at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from tenants.locks import Lock, give_back, take
 
 
 class BusyError(RuntimeError):
-    """Somebody else holds the lock; the message says who and what to do."""
+    """Another process holds the lock; the message says which and what to do."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which tenants lag behind the migration files: a few statements, however many tenants there are."""
+"""Finds the tenants that lag behind the migration files: a few statements, however many tenants there are."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from tenants.models import Tenant
 from tenants.provisioning.schemas import list_schemas
 
 CHUNK = 250  # schemas in one statement; each locks two relations while it runs
-# Aggregated, because most tenants have the same rows: each distinct text is parsed and planned for once.
+# Aggregated, because most tenants have the same rows: each distinct text is parsed once.
 RECORDS = """
     SELECT '{name}', string_agg(app || E'\\t' || name, E'\\n' ORDER BY app, name)
     FROM {schema}.django_migrations
@@ -19,7 +19,7 @@ RECORDS = """
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The state of the fleet: who lags and what they lack, who does not, and who is passed over and why."""
+    """The tenants that lag and what they lack, those that do not, and those passed over and why."""
 
     lagging: dict[str, Plan] = field(default_factory=dict)
     current: list[str] = field(default_factory=list)
@@ -39,7 +39,9 @@ def survey_fleet(connection: Any, planner: Planner, *, visit_all: bool = False) 
     survey = Survey()
     has_records = list_schemas(connection)
     schemas = []
-    for schema, state in _list_tenants():
+    order = get_tenant_migration_order() or ["schema_name"]
+    tenants = Tenant.objects.exclude(schema_name=get_public_schema_name()).order_by(*order)
+    for schema, state in tenants.values_list("schema_name", "state"):
         if state in Tenant.UNPROVISIONED:
             survey.passed_over[schema] = f"its state is {state!r}"
         elif schema not in has_records:
@@ -58,12 +60,6 @@ def survey_fleet(connection: Any, planner: Planner, *, visit_all: bool = False) 
         else:
             survey.current.append(schema)
     return survey
-
-
-def _list_tenants() -> list[tuple[str, str]]:
-    order = get_tenant_migration_order() or ["schema_name"]
-    tenants = Tenant.objects.exclude(schema_name=get_public_schema_name()).order_by(*order)
-    return list(tenants.values_list("schema_name", "state"))
 
 
 def _read_records(connection: Any, schemas: list[str]) -> dict[str, str | None]:

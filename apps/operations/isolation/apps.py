@@ -10,4 +10,4 @@ class IsolationConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare the extension point, of which the system checks must know."""
-        from apps.operations.isolation import run  # noqa: F401
+        from apps.operations.isolation import proving  # noqa: F401

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django_tasks_db.models import DBTaskResult
 from psycopg import sql
 
@@ -17,7 +17,7 @@ from tenants.queue.rows import ARGUMENTS
 
 
 def holds(table: str, column: str, value: str, schema: str = "") -> bool:
-    """Return whether raw SQL finds a value in a column: in the named schema, or where the path leads."""
+    """Return whether raw SQL finds a value in a column, in the named schema or in that of the search_path."""
     name = sql.Identifier(schema, table) if schema else sql.Identifier(table)
     statement = sql.SQL("SELECT 1 FROM {} WHERE {}::text LIKE %s").format(name, sql.Identifier(column))
     with connection.cursor() as cursor:
@@ -26,7 +26,7 @@ def holds(table: str, column: str, value: str, schema: str = "") -> bool:
 
 
 def is_guarded(attacker: Party) -> bool:
-    """Return whether the database itself holds the attacker: only with a role, and operators have none."""
+    """Return whether a database role restricts the attacker; operators have none."""
     return are_roles_used() and attacker.tenant is not None
 
 
@@ -51,7 +51,7 @@ def read_users_by_sql(victim: Party, attacker: Party) -> bool:
 
 
 def read_users_by_named_schema(victim: Party, attacker: Party) -> bool | None:
-    """Raw SQL that names the victim's schema; only a role holds it back."""
+    """Raw SQL that names the victim's schema; only a role stops it."""
     table = get_user_model()._meta.db_table
     email = victim.of(plant_user).email
     return holds(table, "email", email, victim.schema_name) if is_guarded(attacker) else None
@@ -81,7 +81,8 @@ def evaluate_carried_queryset(victim: Party, attacker: Party) -> bool:
 
 def refresh_carried_object(victim: Party, attacker: Party) -> bool:
     """An object that was loaded in the victim, read again."""
-    return is_refreshed(victim.of(plant_user))
+    victim.of(plant_user).refresh_from_db()
+    return True
 
 
 def save_carried_object(victim: Party, attacker: Party) -> bool:
@@ -90,14 +91,8 @@ def save_carried_object(victim: Party, attacker: Party) -> bool:
     return True
 
 
-def is_refreshed(carried: Model) -> bool:
-    """Return whether an object can be read again where it is; TenantMismatchError if not."""
-    carried.refresh_from_db()
-    return True
-
-
 def _rights_of(victim: Party, attacker: Party) -> AbstractContextManager[None]:
-    # Its own tenant may not read these tables either: the owner shows that there is something.
+    # No tenant may read these tables; the owner does it for the victim, to show that there is something.
     return owner_rights() if victim is attacker else nullcontext()
 
 

@@ -1,4 +1,4 @@
-"""One of those between whom nothing may leak: a tenant, or the operators' site, where none is bound."""
+"""The parties between which nothing may leak: each tenant, and the operators' site, where none is bound."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -19,8 +19,8 @@ Planted = TypeVar("Planted")
 class Party:
     """A tenant, or none, with what was planted in it.
 
-    `token` is the canary: who reads it and is not this party has found a leak. `word` is what to search for
-    to find it, so that a page that repeats its query betrays nothing. `cleanup` undoes what no rollback does.
+    `token` is the canary: another party that reads it has found a leak. A search for `word` finds it, so that
+    a page that repeats its query betrays nothing. `cleanup` undoes what no rollback does.
     """
 
     def __init__(self, tenant: Tenant | None = None) -> None:
@@ -69,7 +69,7 @@ class Party:
         session: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Answer a GET of this party's site as the server would; with a session key, with that cookie."""
+        """Return the answer to a GET at this party's site, with the cookie of a session if one is given."""
         client = Client(headers={"host": self.host, **(headers or {})})
         if session:
             client.cookies[settings.SESSION_COOKIE_NAME] = session
@@ -77,7 +77,7 @@ class Party:
 
 
 def plant_user(party: Party) -> Any:
-    """Make a user with all rights, who can sign in by no password."""
+    """Make a user with all rights and without a usable password."""
     return get_user_model()._default_manager.create_superuser(party.email)
 
 

@@ -1,4 +1,4 @@
-"""Attacks by a pool of sessions: what one tenant leaves in a session, looked for by whoever gets it next."""
+"""Attacks through a pool: what one tenant leaves in a session, the next one that gets it looks for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from apps.operations.isolation.party import Party
 from tenants.context import connection
 from tenants.locks import Lock, take
 
-ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that everybody gets the same session
+ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that all get the same session
 
 LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SET isolation.canary = {token}")
 FIND = """
@@ -24,7 +24,7 @@ WHERE = "SELECT %s = ANY(current_schemas(false))"
 
 @contextmanager
 def open_pool(**options: Any) -> Iterator[Any]:
-    """Yield a connection, not yet open, with a pool of its own: of one session, unless told otherwise."""
+    """Yield a closed connection with a pool of its own, which has one session by default."""
     pooled = connection.copy()
     pooled._connection_pools = {}  # beside those of the class, where the process's own may be
     pooled.settings_dict["CONN_MAX_AGE"] = 0
@@ -37,10 +37,11 @@ def open_pool(**options: Any) -> Iterator[Any]:
 
 
 def read_returned_session(victim: Party, attacker: Party) -> bool:
-    """A session that the victim gave back, by a raw cursor: path, role, setting, temporary table, lock."""
+    """What the victim left in a session, by a raw cursor: path, role, setting, temporary table, lock."""
     with open_pool() as pooled:
-        with victim.bound():
-            _leave_traces(pooled, victim)
+        with victim.bound(), pooled.cursor() as cursor:
+            cursor.execute(LEAVE.format(name=sql.Identifier(victim.word), token=sql.Literal(victim.token)))
+            take(Lock.ISOLATION, victim.token, session=pooled)
         if victim is not attacker:
             pooled.close()
             pooled.ensure_connection()
@@ -49,7 +50,7 @@ def read_returned_session(victim: Party, attacker: Party) -> bool:
 
 
 def query_returned_session(victim: Party, attacker: Party) -> bool:
-    """A session that the victim gave back, used as the attacker uses any."""
+    """A session that the victim gave back, used by the attacker as any other."""
     with open_pool() as pooled:
         for party in (victim, attacker):
             with party.bound(), pooled.cursor() as cursor:

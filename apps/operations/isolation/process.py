@@ -1,4 +1,4 @@
-"""Attacks by what a process holds beside its connection: cache, files, tasks, threads, coroutines."""
+"""Attacks on what a process holds beside its connection: cache, files, tasks, threads, coroutines."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from apps.operations.isolation.tasks import look_for_user
 from tenants.context import connection, owner_rights
 
 CACHE_KEY = "isolation:canary"
-CACHE_SECONDS = 600  # should the process be killed before it takes the key away
+CACHE_SECONDS = 600  # in case the process is killed before it deletes the key
 TURNS = 3  # how often interleaved coroutines give way
 
 
@@ -39,7 +39,7 @@ def plant_file(party: Party) -> str:
 
 
 def run_as_worker(task: Task, *args: Any, **kwargs: Any) -> Any:
-    """Write a task in the bound tenant, read it back and call it as a worker does; return its result."""
+    """Write a task in the bound tenant, call it as a worker does, and return its result."""
     result = task.enqueue(*args, **kwargs)
     with owner_rights():
         written = DBTaskResult.objects.get(pk=result.id).task_result
@@ -51,7 +51,7 @@ def run_as_worker(task: Task, *args: Any, **kwargs: Any) -> Any:
 
 
 def run_in_thread(function: Callable[[], Any]) -> Any:
-    """Run it in another thread on this connection, whose transaction alone sees what is planted."""
+    """Run it in another thread on this connection; only its transaction sees what was planted."""
     shared = connections[connection.alias]
 
     def run() -> Any:
@@ -77,7 +77,7 @@ def open_file(victim: Party, attacker: Party) -> bool:
 
 
 def open_file_by_path(victim: Party, attacker: Party) -> bool:
-    """A file of the victim's, by a path out of the own folder."""
+    """A file of the victim's, by a path that leads out of the attacker's folder."""
     return _holds_token(f"../{victim.schema_name}/{victim.of(plant_file)}", victim)
 
 
@@ -93,7 +93,7 @@ def read_in_thread(victim: Party, attacker: Party) -> bool:
 
 
 def read_in_bare_thread(victim: Party, attacker: Party) -> bool:
-    """A thread with no context that binds for itself, after one that was left bound to the victim."""
+    """A thread without a context that was bound to the victim and then binds the attacker."""
     email = victim.of(plant_user).email
 
     def run() -> bool:
@@ -114,17 +114,13 @@ def read_beside_coroutine(victim: Party, attacker: Party) -> bool:
             seen = []
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-                seen.append(await sync_to_async(_find_if_bound)(party, email))
+                seen.append(party.tenant is not None and await sync_to_async(find_user)(email))
             return any(seen)
 
     async def interleave() -> bool:
         return (await asyncio.gather(visit(victim), visit(attacker)))[1]
 
     return async_to_sync(interleave)()
-
-
-def _find_if_bound(party: Party, email: str) -> bool:
-    return party.tenant is not None and find_user(email)
 
 
 def _holds_token(name: str, victim: Party) -> bool:

@@ -1,4 +1,4 @@
-"""What an attempt to break in found."""
+"""The result of attacking each tenant from every other one."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ ROW = "{:<34} {:>6} {:>8} {:>6}"
 
 @dataclass(frozen=True)
 class Leak:
-    """The attacker found what is the victim's; both are schema names, `public` where no tenant was bound."""
+    """The attacker found what belongs to the victim. Both are schemas; `public` means that none was bound."""
 
     attack: str
     victim: str
@@ -21,7 +21,7 @@ class Leak:
 
 @dataclass
 class Report:
-    """The outcome of all attacks. An attack is `blind` in a party that does not even find its own."""
+    """The outcome of all attacks. A `blind` attack does not even find what belongs to the attacker itself."""
 
     parties: list[str]
     attacks: list[str]
@@ -37,11 +37,12 @@ class Report:
         return bool(self.tried) and not self.leaks and not self.blind
 
     def as_text(self) -> str:
-        """Return the table, then a line for each fault; never anything that was planted."""
+        """Return a table, then a line for each fault. Nothing that was planted is in it."""
         leaks = Counter(leak.attack for leak in self.leaks)
         lines = [ROW.format("attack", "tried", "refused", "leaks")]
-        for name in self.attacks:
-            lines.append(ROW.format(name, self.tried[name], self.refused[name], leaks[name]))
+        lines += [
+            ROW.format(name, self.tried[name], self.refused[name], leaks[name]) for name in self.attacks
+        ]
         lines.append(ROW.format("all", self.tried.total(), self.refused.total(), len(self.leaks)))
         lines += [f"LEAK {leak}" for leak in self.leaks]
         lines += [f"BLIND {name}: {schema} does not find what is its own" for name, schema in self.blind]

@@ -1,4 +1,4 @@
-"""The task that is planted, and run; attacks on its result."""
+"""The task that is planted, and attacks on its result."""
 
 from django.contrib.auth import get_user_model
 from django.tasks import TaskResult, task
@@ -14,18 +14,23 @@ def look_for_user(email: str) -> bool:
 
 
 def plant_task(party: Party) -> str:
-    """Write a task that names the planted user; return its id. It is rolled back before a worker sees it."""
+    """Write a task that names the planted user; return its id. No worker sees it: it is rolled back."""
     return str(look_for_user.enqueue(party.of(plant_user).email).id)
 
 
 def read_task_result(victim: Party, attacker: Party) -> bool | None:
     """The result of the victim's task, by its id; None for operators, who see all."""
     task_id = victim.of(plant_task)
-    return _finds(task_id) if attacker.tenant else None
+    if attacker.tenant is None:
+        return None
+    try:
+        return bool(look_for_user.get_result(task_id))
+    except TaskResultDoesNotExist:
+        return False
 
 
 def refresh_carried_result(victim: Party, attacker: Party) -> bool | None:
-    """A result that was got in the victim, read again; None for operators."""
+    """A result that was loaded in the victim, read again; None for operators."""
     carried = victim.of(_get_result)
     if attacker.tenant is None:
         return None
@@ -34,13 +39,6 @@ def refresh_carried_result(victim: Party, attacker: Party) -> bool | None:
     except TaskResultDoesNotExist:
         return False
     return True
-
-
-def _finds(task_id: str) -> bool:
-    try:
-        return bool(look_for_user.get_result(task_id))
-    except TaskResultDoesNotExist:
-        return False
 
 
 def _get_result(party: Party) -> TaskResult:

@@ -13,14 +13,14 @@ from django.tasks.base import Task
 
 from apps.operations.isolation.party import Party
 from apps.operations.isolation.process import run_as_worker
-from apps.operations.isolation.run import REFUSALS
+from apps.operations.isolation.proving import REFUSALS
 from tenants.models import Tenant
 
 Made = TypeVar("Made")
 
 
 class NoLeak:
-    """Fails a test when what is made in one tenant is found in another, or while none is bound."""
+    """Fails a test if what is made in one tenant is found in another, or while none is bound."""
 
     def __init__(self, owner: Tenant, other: Tenant) -> None:
         self._owner = Party(owner)
@@ -30,8 +30,8 @@ class NoLeak:
     def __call__(self, make: Callable[[], Made], *, find: Callable[[Made], object]) -> Made:
         """Call `make()` in one tenant, then `find(made)` there, in another tenant and unbound.
 
-        Returns what was made. `find` must be true in the first and false in the others; that it is refused
-        there (by NoTenantError, TenantMismatchError, DoesNotExist, the database) is as good.
+        Returns what was made. `find` must be true in the first tenant and false elsewhere. A refusal
+        (NoTenantError, TenantMismatchError, DoesNotExist, an error of the database) counts as false.
         """
         with self._owner.bound():
             made = make()
@@ -45,14 +45,14 @@ class NoLeak:
         return made
 
     def get(self, path: str, **options: Any) -> Any:
-        """For `find`: the response to a GET at the site of whoever is bound, signed in with all rights there.
+        """For `find`: GET a page of the bound party's site, signed in there with all rights.
 
         `options` are those of `Party.get`: query, session, headers.
         """
         return self._present.get(path, **{"session": self._present.session} | options)
 
     def run(self, task: Task, *args: Any, **kwargs: Any) -> Any:
-        """For `find`: what a task returns that whoever is bound writes, run as a worker runs it."""
+        """For `find`: write a task in the bound party and return its result, as a worker would run it."""
         with self._present.bound():
             return run_as_worker(task, *args, **kwargs)
 
@@ -67,7 +67,7 @@ class NoLeak:
 
 @pytest.fixture
 def no_leak(db: None) -> NoLeak:
-    """See NoLeak. Takes the first two active tenants; a test database must have them."""
+    """See NoLeak. Takes the first two active tenants of the test database."""
     tenants = Tenant.objects.filter(state=Tenant.State.ACTIVE).order_by("pk")[:2]
     if len(tenants) < 2:
         pytest.fail("no_leak needs two active tenants in the test database; make them in django_db_setup.")

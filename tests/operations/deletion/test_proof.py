@@ -10,8 +10,8 @@ from django.db import connection
 from django_tenants.utils import schema_context
 
 from apps.operations.deletion.deleting import delete_with_proof, finish_deletion, prove
-from apps.operations.deletion.look import Gone
-from apps.operations.deletion.outside import look_for_cached, look_for_files
+from apps.operations.deletion.outside_database import look_for_cached, look_for_files
+from apps.operations.deletion.remains import Gone
 from tenants.locks import Lock, session_lock
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.caches import list_cached

@@ -424,7 +424,7 @@ def test_what_is_safe_to_mend_is_marked(acme):
         call_command("doctor", stdout=out)
 
     assert "  error *: The extension vector" in out.getvalue()
-    assert out.getvalue().endswith("What is marked with a star is mended by: manage.py doctor --fix\n")
+    assert out.getvalue().endswith("This mends what is marked with a star: manage.py doctor --fix\n")
 
 
 def test_many_names_are_cut_short():

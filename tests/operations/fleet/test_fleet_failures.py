@@ -4,9 +4,9 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
-from apps.operations.fleet import tenant as fleet_tenant
+from apps.operations.fleet import migrator
 from apps.operations.fleet.files import MigrationFiles
-from apps.operations.fleet.tenant import TenantMigrator
+from apps.operations.fleet.migrator import TenantMigrator
 from tenants.locks import Lock, session_lock
 
 EXISTS = 'notes.0001_initial: ProgrammingError (42P07): relation "notes_note" already exists'
@@ -99,7 +99,7 @@ def test_a_busy_table_fails_its_tenant_after_the_lock_timeout(fleet):
 
 
 def test_a_lock_timeout_is_tried_again(fleet, monkeypatch):
-    monkeypatch.setattr(fleet_tenant, "BACK_OFF", 0.5)
+    monkeypatch.setattr(migrator, "BACK_OFF", 0.5)
     fleet.unapply("f2")
 
     with fleet.busy("f2") as release:

@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings as project_settings
 from django.db import connection
 
-from apps.operations.fleet.run import FleetRun
-from apps.operations.fleet.tenant import Result
+from apps.operations.fleet.migrator import Result
+from apps.operations.fleet.parallel import FleetRun
 
 
 class Watcher:

@@ -10,9 +10,9 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from django_tasks_db.models import DBTaskResult
 
-from apps.operations.isolation import isolation, run
+from apps.operations.isolation import isolation, proving
 from apps.operations.isolation.process import CACHE_KEY
-from apps.operations.isolation.run import load_attacks
+from apps.operations.isolation.proving import load_attacks
 from apps.operations.isolation.tasks import ATTACKS as TASK_ATTACKS
 from apps.search.isolation import get_filler
 from tenants.context import tenant_context
@@ -48,7 +48,7 @@ def raise_fault(victim, attacker):
 def attack_by_only(monkeypatch):
     def choose(*attacks):
         chosen = {attack.__name__: attack for attack in attacks}
-        monkeypatch.setattr(run, "load_attacks", lambda: chosen)
+        monkeypatch.setattr(proving, "load_attacks", lambda: chosen)
 
     return choose
 

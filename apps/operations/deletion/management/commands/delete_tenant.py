@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.operations.deletion.deleting import BusyTenantError, delete_with_proof, finish_deletion
-from apps.operations.deletion.look import as_lines
+from apps.operations.deletion.remains import as_lines
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
 from tenants.models import DeletionReport, Tenant
 

@@ -22,10 +22,10 @@ class Command(BaseCommand):
         "Examine the database, the tenants, their roles, indexes and tasks. Each finding comes with its fix. "
         "Ends with exit code 1 when there are errors."
     )
-    requires_system_checks: list[str] = []  # they would end the command where it is needed most
+    requires_system_checks: list[str] = []  # a failing one would end the command just when it is needed
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what is examined, and what becomes of it."""
+        """Declare what to examine, and what to do with the findings."""
         parser.add_argument("--schema", help="one tenant only, and nothing that all share")
         parser.add_argument("--fix", action="store_true", help="mend what loses nothing")
         parser.add_argument("--strict", action="store_true", help="exit code 1 for warnings, too")
@@ -68,14 +68,17 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({"findings": rows, "left": {level: left[level] for level in Level}}))
 
     def _show(self, findings: list[Finding], outcomes: dict[Finding, Outcome], left: Counter[Level]) -> None:
-        for subject, group in _group(findings).items():
+        groups: dict[str, list[Finding]] = {}
+        for finding in sorted(findings, key=lambda one: ORDER.index(one.level)):
+            groups.setdefault(finding.subject, []).append(finding)
+        for subject, group in groups.items():  # the worst first
             self.stdout.write(subject)
             for finding in group:
                 self._show_one(finding, outcomes.get(finding, NOT_TRIED))
         if not (left[Level.ERROR] or left[Level.WARNING]):
             self.stdout.write(self.style.SUCCESS("All is healthy."))
         elif any(finding.mend and finding not in outcomes for finding in findings):
-            self.stdout.write("What is marked with a star is mended by: manage.py doctor --fix")
+            self.stdout.write("This mends what is marked with a star: manage.py doctor --fix")
 
     def _show_one(self, finding: Finding, outcome: Outcome) -> None:
         style = {Level.ERROR: self.style.ERROR, Level.WARNING: self.style.WARNING}.get(finding.level, str)
@@ -89,11 +92,3 @@ class Command(BaseCommand):
             self.stdout.write(f"    fix: {finding.fix}")
         if outcome.remark:
             self.stdout.write(f"    not mended: {outcome.remark}")
-
-
-def _group(findings: list[Finding]) -> dict[str, list[Finding]]:
-    """By subject, the worst first."""
-    groups: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda one: ORDER.index(one.level)):
-        groups.setdefault(finding.subject, []).append(finding)
-    return groups

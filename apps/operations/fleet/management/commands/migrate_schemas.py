@@ -18,10 +18,10 @@ from psycopg.errors import InsufficientPrivilege
 from apps.operations.fleet.failures import is_transient
 from apps.operations.fleet.files import MigrationFiles, Planner, Sharing
 from apps.operations.fleet.locks import BusyError, hold_fleet, hold_tenant
+from apps.operations.fleet.migrator import TenantMigrator, get_pause, prepared
+from apps.operations.fleet.parallel import FleetRun, stop_on_signals
 from apps.operations.fleet.report import Report, describe_lag, describe_passed_over, describe_plan, summarize
-from apps.operations.fleet.run import FleetRun, stop_on_signals
 from apps.operations.fleet.survey import Survey, survey_fleet
-from apps.operations.fleet.tenant import TenantMigrator, get_pause, prepared
 from tenants.locks import Lock
 from tenants.postgresql.pool import without_pool
 
@@ -69,30 +69,6 @@ class Command(stock.MigrateSchemasCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError with the failures, and SystemExit(1) for --check."""
         self.options = options
-        self._reach_database()
-        with without_pool():
-            self._migrate(*args)
-
-    def _migrate(self, *args: Any) -> None:
-        options = self.options
-        public, schema = get_public_schema_name(), options["schema_name"]
-        if options["executor"] or os.environ.get("EXECUTOR") or has_multi_type_tenants():
-            super().handle(*args, **options)
-            return
-        try:
-            if schema and schema != public:
-                self._migrate_one(schema, *args)
-            else:
-                with nullcontext() if self._only_looks else hold_fleet(self._connection):
-                    self._migrate_all(*args)
-        except BusyError as error:
-            raise CommandError(str(error)) from error
-        except ProgrammingError as error:
-            if isinstance(error.__cause__, InsufficientPrivilege) and 'extension "vector"' in str(error):
-                raise CommandError(f"{error}\n{HOW_TO_EXTEND}") from error
-            raise
-
-    def _reach_database(self) -> None:
         try:
             self._connection.ensure_connection()
         except OperationalError as error:
@@ -100,6 +76,25 @@ class Command(stock.MigrateSchemasCommand):
                 f"The database does not answer: {error}\n"
                 "Correct DATABASE_URL, or start that server. Empty, it means the embedded PostgreSQL."
             ) from error
+        try:
+            with without_pool():
+                self._migrate(*args)
+        except BusyError as error:
+            raise CommandError(str(error)) from error
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, InsufficientPrivilege) and 'extension "vector"' in str(error):
+                raise CommandError(f"{error}\n{HOW_TO_EXTEND}") from error
+            raise
+
+    def _migrate(self, *args: Any) -> None:
+        schema = self.options["schema_name"]
+        if self.options["executor"] or os.environ.get("EXECUTOR") or has_multi_type_tenants():
+            super().handle(*args, **self.options)
+        elif schema and schema != get_public_schema_name():
+            self._migrate_one(schema, *args)
+        else:
+            with nullcontext() if self._only_looks else hold_fleet(self._connection):
+                self._migrate_all(*args)
 
     @property
     def _connection(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.operations.isolation.run import prove
+from apps.operations.isolation.proving import prove
 from tenants.models import Tenant
 
 

@@ -6,49 +6,36 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-from apps.operations.fleet.tenant import Result
+from apps.operations.fleet.migrator import Result, TenantMigrator
+from apps.operations.fleet.report import Report
 
-LOOK_AROUND = 0.2  # seconds between two looks whether somebody wants to stop
-
-
-class Worker(Protocol):
-    """What a run needs; both are called in several threads at once."""
-
-    def migrate(self, schema: str) -> Result:
-        """Migrate the tenant; a failure is in the result."""
-
-    def close(self) -> None:
-        """Give back what the calling thread holds."""
-
-
-class Watcher(Protocol):
-    """Who is told how it goes, in the thread that runs the fleet."""
-
-    def finished(self, result: Result) -> None:
-        """A tenant is done, well or not."""
-
-    def stopping(self, running: list[str]) -> None:
-        """Somebody stops the run; these tenants are still at work."""
+LOOK_AROUND = 0.2  # seconds until the next look at `stopping`
 
 
 class FleetRun:
     """Migrates tenants until none is left, too many failed, or `stopping` is set.
 
     Args:
-        worker: migrates one tenant.
-        watcher: hears of each result.
+        migrator: migrates one tenant; it is called in several threads at once.
+        report: hears of each result, in the calling thread.
         parallel: how many at a time; 0 means one after another in the calling thread.
-        max_failures: no further tenant is begun once so many have failed.
-        stopping: set it, and no further tenant is begun; those at work go on to their end.
+        max_failures: once so many have failed, no further tenant is begun.
+        stopping: once it is set, no further tenant is begun; those at work go on to their end.
 
     """
 
     def __init__(
-        self, worker: Worker, watcher: Watcher, *, parallel: int, max_failures: int, stopping: threading.Event
+        self,
+        migrator: TenantMigrator,
+        report: Report,
+        *,
+        parallel: int,
+        max_failures: int,
+        stopping: threading.Event,
     ) -> None:
-        self._worker, self._watcher = worker, watcher
+        self._migrator, self._report = migrator, report
         self._parallel, self._max_failures = parallel, max_failures
         self._lock = threading.Lock()
         self._failed = 0
@@ -65,11 +52,11 @@ class FleetRun:
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether as many tenants have failed as may."""
+        """Whether max_failures is reached."""
         return self._failed >= self._max_failures
 
     def migrate(self, schemas: Iterable[str]) -> None:
-        """Migrate these; return when all are done, or left in `waiting`."""
+        """Migrate these; return when each is done or left in `waiting`."""
         self.waiting.extend(schemas)
         if self._parallel:
             self._migrate_in_threads()
@@ -108,7 +95,7 @@ class FleetRun:
             while schema := self._take():
                 ended.put(self._migrate(schema))
         finally:
-            self._worker.close()
+            self._migrator.close()
             ended.put(None)
 
     def _take(self) -> str | None:
@@ -120,7 +107,7 @@ class FleetRun:
             return schema
 
     def _migrate(self, schema: str) -> Result:
-        result = self._worker.migrate(schema)
+        result = self._migrator.migrate(schema)
         with self._lock:
             self._running.discard(schema)
             self._failed += bool(result.failure)
@@ -128,21 +115,21 @@ class FleetRun:
 
     def _finish(self, result: Result) -> None:
         self.results.append(result)
-        self._watcher.finished(result)
+        self._report.finished(result)
 
     def _announce(self) -> None:
         if self.stopping.is_set() and not self._is_announced:
             self._is_announced = True
             with self._lock:
                 running = sorted(self._running)
-            self._watcher.stopping(running)
+            self._report.stopping(running)
 
 
 @contextmanager
 def stop_on_signals(stopping: threading.Event) -> Iterator[None]:
     """Set `stopping` at the first Ctrl-C or SIGTERM; the second one acts as it always does.
 
-    An exception instead would come anywhere, also between a result and its report.
+    An exception would come at any point, even between a result and its report.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals come to the main thread only

@@ -1,4 +1,4 @@
-"""Where something of a tenant could be left outside of the database, and where nobody can look."""
+"""Looks for remains of a tenant outside the database, and names the places that no process can see."""
 
 import os
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from django.core.cache import caches
 from django.core.files.storage import default_storage
 from django_tenants.utils import schema_context
 
-from apps.operations.deletion.look import Gone, Look, Verdict, judge
+from apps.operations.deletion.remains import Gone, Look, Verdict, judge
 from tenants.provisioning.caches import UnseenError, list_cached
 from tenants.provisioning.erasing import has_own_folder
 
@@ -16,7 +16,7 @@ NEVER_AGAIN = "no later tenant gets the schema's name"
 
 
 def look_for_files(gone: Gone) -> Iterable[Look]:
-    """In the tenant's folder of the default storage."""
+    """Look in the tenant's folder of the default storage."""
     with schema_context(gone.schema):
         if not has_own_folder():
             remark = "the storage does not say that each tenant has a place of its own; nothing was deleted"
@@ -28,31 +28,28 @@ def look_for_files(gone: Gone) -> Iterable[Look]:
 
 
 def look_for_cached(gone: Gone) -> Iterable[Look]:
-    """In each of settings.CACHES, by the beginning of the keys; a local memory is this process's."""
+    """Look in each of settings.CACHES, by the beginning of the keys. Local memory is this process's own."""
     for alias in settings.CACHES:
         looked_at = f"CACHES[{alias!r}]"
         try:
             found = len(list_cached(alias, gone.schema))
         except UnseenError as error:
-            yield Look("cache", looked_at, Verdict.UNSEEN, 0, f"{error}; {_describe_expiry(alias)}")
-            continue
-        yield judge("cache", looked_at, found, f"manage.py delete_tenant {gone.schema} --now")
+            timeout = caches[alias].default_timeout
+            expiry = "may stay" if timeout is None else f"expire, by default after {timeout} s"
+            remark = f"{error}; entries {expiry}; {NEVER_AGAIN}"
+            yield Look("cache", looked_at, Verdict.UNSEEN, 0, remark)
+        else:
+            yield judge("cache", looked_at, found, f"manage.py delete_tenant {gone.schema} --now")
 
 
 def look_elsewhere(gone: Gone) -> Iterable[Look]:
-    """Name what no process can see from here."""
+    """Name the places that this process cannot see."""
     if any("locmem" in cache["BACKEND"] for cache in settings.CACHES.values()):
         remark = f"local memory ends with its process; {NEVER_AGAIN}"
         yield Look("cache", "of other processes", Verdict.UNSEEN, 0, remark)
     remark = f"remove {gone.schema}.dump from each; those of public hold the tenant's row"
     yield Look("backups", "where infra/backup.sh has written them", Verdict.UNSEEN, 0, remark)
     yield Look("log lines, mails", "what has left the house", Verdict.UNSEEN)
-
-
-def _describe_expiry(alias: str) -> str:
-    timeout = caches[alias].default_timeout
-    expiry = "entries may stay" if timeout is None else f"entries expire, by default after {timeout} s"
-    return f"{expiry}; {NEVER_AGAIN}"
 
 
 def _count_files() -> int:

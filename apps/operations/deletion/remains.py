@@ -1,4 +1,4 @@
-"""What one look for the remains of a tenant found."""
+"""What is left of a deleted tenant: the result of looking at one place."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ ROW = "{:<6}  {:<16}  {}"
 
 
 class Gone(NamedTuple):
-    """Of whom remains are looked for: the schema's name, and the primary key in the registry."""
+    """The tenant that was deleted: its schema, and its primary key in the registry."""
 
     schema: str
     pk: int
 
 
 class Verdict(StrEnum):
-    """Nothing is there; something is left; it stays on purpose; or nobody can see."""
+    """Nothing is there, something is left, it stays on purpose, or no process can see it."""
 
     GONE = "gone"
     LEFT = "left"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One place: how it was looked at, how many things were found, and what to do about them.
+    """One place: where exactly, how many things were found there, and what to do about them.
 
     The texts name schemas, tables and numbers, and never what the tenant wrote.
     """
@@ -40,7 +40,7 @@ class Look:
 
 
 def judge(place: str, looked_at: str, found: int, fix: str, remark: str = "") -> Look:
-    """Return a look that is clean when nothing was found."""
+    """Return the look: GONE if nothing was found, otherwise LEFT."""
     if not found:
         return Look(place, looked_at, Verdict.GONE)
     return Look(place, looked_at, Verdict.LEFT, found, remark, fix)
@@ -57,7 +57,7 @@ def as_dicts(looks: Iterable[Look]) -> list[dict[str, Any]]:
 
 
 def as_lines(looks: Iterable[dict[str, Any]]) -> Iterable[str]:
-    """Yield a table for a terminal; under what is left, what to do."""
+    """Yield a table for a terminal, with a fix under each thing that is left."""
     for look in looks:
         found = f": {look['found']} found" if look["found"] else ""
         remark = f" ({look['remark']})" if look["remark"] else ""

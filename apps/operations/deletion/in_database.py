@@ -1,4 +1,4 @@
-"""Where something of a tenant could be left in the database, looked at without asking what was erased."""
+"""Looks for remains of a tenant in the database, whatever the deletion says that it erased."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django_tasks_db.models import DBTaskResult
 from psycopg import sql
 
-from apps.operations.deletion.look import Gone, Look, Verdict, judge
+from apps.operations.deletion.remains import Gone, Look, Verdict, judge
 from tenants.context import connection
 from tenants.locks import Lock, find_held
 from tenants.models import Tenant
@@ -27,7 +27,7 @@ ROLE = """
 
 
 def look_for_schema(gone: Gone) -> Iterable[Look]:
-    """In pg_namespace, with what restoring a backup set aside."""
+    """Look in pg_namespace, also for schemas that the restoring of a backup set aside."""
     found = set(_query(SCHEMAS, gone.schema, f"{gone.schema[:38]}_replaced_"))
     others = Tenant.objects.exclude(pk=gone.pk).values_list("schema_name", flat=True)
     left = sorted(found.difference(others))
@@ -36,7 +36,7 @@ def look_for_schema(gone: Gone) -> Iterable[Look]:
 
 
 def look_for_rows(gone: Gone) -> Iterable[Look]:
-    """In the registry, and in every table of `public` that has a foreign key to it."""
+    """Look in the registry and in every table of `public` that has a foreign key to it."""
     fix = AGAIN.format(schema=gone.schema)
     found = Tenant.objects.filter(pk=gone.pk) | Tenant.objects.filter(schema_name=gone.schema)
     yield judge("registry", Tenant._meta.db_table, found.count(), fix)
@@ -47,7 +47,7 @@ def look_for_rows(gone: Gone) -> Iterable[Look]:
 
 
 def look_for_role(gone: Gone) -> Iterable[Look]:
-    """In pg_roles; of a role that is left, in pg_shdepend and pg_auth_members, too."""
+    """Look in pg_roles and, for a role that is left, in pg_shdepend and pg_auth_members."""
     role = f"{get_group_name(connection.settings_dict['NAME'])}_{gone.schema}"
     grants = _query(ROLE, role)
     remark = f"{role}, with {sum(grants)} rights and memberships" if grants else ""
@@ -56,20 +56,20 @@ def look_for_role(gone: Gone) -> Iterable[Look]:
 
 
 def look_for_tasks(gone: Gone) -> Iterable[Look]:
-    """In the queue, in every state, results included; but for the deletion that is running."""
+    """Look for tasks in every state, results included, except for the deletion that is running."""
     found = count_traces(gone.schema, gone.pk)
     yield judge("tasks", DBTaskResult._meta.db_table, found, AGAIN.format(schema=gone.schema))
 
 
 def look_for_locks(gone: Gone) -> Iterable[Look]:
-    """In pg_locks: whoever holds one is at work on the tenant."""
+    """Look in pg_locks: a process that holds one is at work on the tenant."""
     found = sum(len(find_held(lock, [gone.schema])) for lock in (Lock.LIFE_CYCLE, Lock.MIGRATION))
     fix = f"Let that process end; then: {AGAIN.format(schema=gone.schema)}"
     yield judge("locks", "pg_locks, of its life cycle and its migration", found, fix)
 
 
 def look_for_sessions(gone: Gone) -> Iterable[Look]:
-    """Among the operators' sessions: one that was written within the tenant bears its signature."""
+    """Look at the operators' sessions: one that was written within the tenant bears its signature."""
     table = Session._meta.db_table
     looked_at = f"public.{table}, by the signatures"
     found = len(find_sessions(gone.schema))
@@ -77,7 +77,7 @@ def look_for_sessions(gone: Gone) -> Iterable[Look]:
 
 
 def look_at_log(gone: Gone) -> Iterable[Look]:
-    """The operators' log of what they did stays: it is theirs, and names no more than this report."""
+    """Count the operators' log entries, which stay: they name no more than this report does."""
     about = ContentType.objects.get_for_model(Tenant)
     found = LogEntry.objects.filter(content_type=about, object_id=str(gone.pk)).count()
     remark = "what operators did with it stays on record: its name and the fields that were changed"

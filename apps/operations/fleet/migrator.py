@@ -1,4 +1,4 @@
-"""Migrating one tenant, on the connection of the thread that does it."""
+"""Migrates one tenant, on the connection of the thread that does it."""
 
 import io
 import random
@@ -29,7 +29,7 @@ TENANTS_OF_A_CONNECTION = 50  # a session remembers every table it has touched, 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one tenant. `failure` is "" when all went well."""
+    """The result of migrating one tenant. `failure` is "" if all went well."""
 
     schema: str
     seconds: float
@@ -46,9 +46,9 @@ class TenantMigrator:
         options: those of Django's `migrate`, with the database.
         files: the migration files.
         lock_timeout: milliseconds to wait for a busy table; 0 waits for ever.
-        retries: how often to try again when a lock was not to be had.
-        stopping: set when nobody wants to wait any more; then there are no retries.
-        in_transaction: whether the calling thread is inside a transaction, which then holds every change.
+        retries: how often to try again when a lock was busy.
+        stopping: once it is set, there are no retries.
+        in_transaction: whether all changes belong to a transaction of the calling thread.
 
     """
 
@@ -67,30 +67,20 @@ class TenantMigrator:
         self._thread = threading.local()
 
     def migrate(self, schema: str) -> Result:
-        """Migrate the tenant; a failure is in the result and never raised."""
+        """Migrate the tenant. A failure stands in the result and is never raised."""
         started = perf_counter()
         for attempt in count(1):
             output = io.StringIO()
             current_migration.set(None)
+            reason = details = ""
             try:
                 self._migrate(schema, output)
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # whatever a migration raises must not stop the other tenants
-                reason = describe(error)
+            except (Exception, SystemExit) as error:  # must not stop the other tenants
+                reason, details = describe(error), "".join(traceback.format_exception(error))
                 self.close()
                 if self._may_retry(error, attempt):
                     continue
-                return Result(
-                    schema,
-                    perf_counter() - started,
-                    attempt,
-                    output.getvalue(),
-                    reason,
-                    "".join(traceback.format_exception(error)),
-                )
-            return Result(schema, perf_counter() - started, attempt, output.getvalue())
+            return Result(schema, perf_counter() - started, attempt, output.getvalue(), reason, details)
         raise AssertionError  # count() has no end
 
     def close(self) -> None:
@@ -153,7 +143,7 @@ def prepared(connection: Any, shared: Sharing) -> Iterator[None]:
 
 @contextmanager
 def _bound(connection: Any, schema: str) -> Iterator[None]:
-    # Without a django_migrations of its own, the tenant would be taken for having what public's says.
+    # Without a django_migrations of its own, the tenant would seem to have what public's lists.
     connection.set_schema(schema, include_public=False)
     try:
         MigrationRecorder(connection).ensure_schema()

@@ -15,7 +15,8 @@ that this app can be left out.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from itertools import product
 
 from django.core.exceptions import (
     ImproperlyConfigured,
@@ -36,7 +37,7 @@ type Attack = Callable[[Party, Party], bool | None]
 
 POINT = ExtensionPoint("isolation", list_attribute("ATTACKS", "functions", callable))
 
-# What a guard answers. That the attack itself is sound is shown by the victim, who is not refused.
+# What a guard answers. An attack that is at fault itself is found out, since it is refused at home, too.
 REFUSALS = (
     NoTenantError,
     TenantMismatchError,
@@ -64,41 +65,33 @@ def load_attacks() -> dict[str, Attack]:
 def prove(tenants: Sequence[Tenant], note: Callable[[str], object] = lambda line: None) -> Report:
     """Try each attack from each tenant, and from no tenant, on every other tenant.
 
-    All happens in one transaction that is rolled back; cached keys and files are deleted. `note` is told of
-    each step. Raises whatever an attack raises that is no refusal, and ImproperlyConfigured as load_attacks.
+    Everything happens in one transaction, which is rolled back; cached keys and files are deleted. `note` is
+    called with a line for each step. Raises ImproperlyConfigured as load_attacks does, and whatever an attack
+    raises that is no refusal.
     """
     attacks = load_attacks()
     victims = [Party(tenant) for tenant in tenants]
     attackers = [*victims, Party()]
     report = Report([str(party) for party in attackers], list(attacks))
     start = time.monotonic()
-    # A page that is refused for being asked for too often would hide what it shows.
+    # With rate limits, a refused page would hide what it shows.
     with _quietly(), override_settings(RATE_LIMITS={}), _undone(attackers):
         for victim in victims:  # first, since this also plants
             note(f"{victim}: planting")
-            _find_own(victim, attacks, report)
-        for victim in victims:
-            for attacker in attackers:
-                if attacker is not victim:
-                    note(f"{attacker} attacks {victim}")
-                    _attack(victim, attacker, attacks, report)
+            for name, attack in attacks.items():
+                if _try(attack, victim, victim) in (False, REFUSED):
+                    report.blind.append((name, str(victim)))
+        for victim, attacker in product(victims, attackers):
+            if attacker is not victim:
+                note(f"{attacker} attacks {victim}")
+                for name, attack in attacks.items():
+                    found = _try(attack, victim, attacker)
+                    report.tried[name] += found is not None
+                    report.refused[name] += found == REFUSED
+                    if found is True:
+                        report.leaks.append(Leak(name, str(victim), str(attacker)))
     report.seconds = time.monotonic() - start
     return report
-
-
-def _find_own(victim: Party, attacks: dict[str, Attack], report: Report) -> None:
-    for name, attack in attacks.items():
-        if _try(attack, victim, victim) in (False, REFUSED):
-            report.blind.append((name, str(victim)))
-
-
-def _attack(victim: Party, attacker: Party, attacks: dict[str, Attack], report: Report) -> None:
-    for name, attack in attacks.items():
-        found = _try(attack, victim, attacker)
-        report.tried[name] += found is not None
-        report.refused[name] += found == REFUSED
-        if found is True:
-            report.leaks.append(Leak(name, str(victim), str(attacker)))
 
 
 def _try(attack: Attack, victim: Party, attacker: Party) -> bool | str | None:
@@ -111,21 +104,19 @@ def _try(attack: Attack, victim: Party, attacker: Party) -> bool | str | None:
 
 @contextmanager
 def _undone(parties: Sequence[Party]) -> Iterator[None]:
-    with transaction.atomic(), ExitStack() as stack:
-        stack.callback(transaction.set_rollback, True)
-        for party in parties:
-            stack.callback(_clean, party)
-        yield
-
-
-def _clean(party: Party) -> None:
-    with party.bound():
-        party.cleanup.close()
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            for party in parties:
+                with party.bound():
+                    party.cleanup.close()
+            transaction.set_rollback(True)
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep out of the log that pages are missing: here that is the wish."""
+    """Keep missing pages, which are what is wanted here, out of the log."""
     logger = logging.getLogger("django.request")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
