@@ -101,7 +101,7 @@ def test_different_dimensions_are_named(problem):
     ("model", "message"),
     [
         ("WrongClassEmbedding", "the operator class 'halfvec_cosine_ops' does not fit a vector column"),
-        ("TwoDistancesEmbedding", "its vector indexes serve different distances"),
+        ("TwoDistancesEmbedding", "its ANN indexes serve different distances"),
         ("ClasslessEmbedding", "its HnswIndex 'classless' names no operator class"),
     ],
 )

@@ -40,7 +40,7 @@ def test_distance_follows_the_operator_class_of_the_index(model, name, vector_ty
     [
         (
             models.TwoDistancesEmbedding,
-            "tests_tables.TwoDistancesEmbedding: its vector indexes serve different distances "
+            "tests_tables.TwoDistancesEmbedding: its ANN indexes serve different distances "
             "(vector_cosine_ops, vector_l2_ops); a query uses one, so keep one.",
         ),
         (

@@ -76,7 +76,7 @@ def get_metric(model: type[Model]) -> Metric:
     names = {metric.name for metric in metrics.values()}
     if len(names) > 1:
         raise ImproperlyConfigured(
-            f"{model._meta.label}: its vector indexes serve different distances "
+            f"{model._meta.label}: its ANN indexes serve different distances "
             f"({', '.join(sorted(metrics))}); a query uses one, so keep one."
         )
     return next(iter(metrics.values()), COSINE)
