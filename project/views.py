@@ -3,11 +3,13 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from apps.search.searching.access import search_access_required
 from tenants.models import Tenant
 
 
+@search_access_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Greet, and show what apps have for the home page: their `parts/home.html`."""
+    """Show what apps have for the home page: their `parts/home.html`."""
     return render(request, "home.html")
 
 
