@@ -4,13 +4,23 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
+from tenants.context import unbound
 from tenants.models import Domain, Tenant
+from tenants.provisioning.erasing import erase_outside, erase_shared
 from tenants.signals import owner_needed
 
 
 def make_public(tenant):
     tenant.search_is_public = True
     tenant.save()
+
+
+def delete_tenant(tenant):
+    """Remove all that a test has committed of a tenant."""
+    with unbound():
+        erase_shared(tenant.schema_name, tenant.pk)
+        tenant.delete()
+        erase_outside(tenant.schema_name)
 
 
 @pytest.fixture

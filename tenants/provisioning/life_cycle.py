@@ -15,7 +15,7 @@ from django_tenants.utils import schema_exists
 from tenants.context import tenant_context, unbound
 from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Domain, Tenant
-from tenants.provisioning.erasing import drop_schema, erase_outside, erase_shared
+from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.roles import create_role
 from tenants.provisioning.template import create_schema
 from tenants.queue.held_tasks import release_tasks
@@ -92,13 +92,22 @@ def provision(tenant: Tenant) -> str:
         if tenant.provisioned_at is not None:
             return ""
         try:
-            return _provision(tenant)
+            drop_schema(tenant.schema_name)
+            _set_state(tenant, Tenant.State.PROVISIONING, "")
+            create_schema(tenant)
+            create_role(tenant)
+            with transaction.atomic():
+                link = make_owner(tenant)
+                Domain.objects.create(domain=tenant.hostname, tenant=tenant)
+                tenant.provisioned_at = timezone.now()
+                _set_state(tenant, Tenant.State.ACTIVE, "")
         except Exception as error:  # whatever a migration raises, the operator must see it on the tenant
             drop_schema(tenant.schema_name)
             reason = f"{type(error).__name__}: {error}".strip()
             _set_state(tenant, Tenant.State.FAILED, reason)
             logger.exception("Provisioning of %s failed", tenant.schema_name)
             raise ProvisioningError(f"Tenant {tenant.schema_name!r} was not provisioned. {reason}") from error
+        return link
 
 
 def make_owner(tenant: Tenant) -> str:
@@ -121,33 +130,6 @@ def resume(tenant: Tenant) -> None:
     with unbound(), transaction.atomic():
         _move(tenant, Tenant.State.SUSPENDED, Tenant.State.ACTIVE, "")
         release_tasks(tenant.schema_name)
-
-
-def delete_tenant(tenant: Tenant) -> None:
-    """Remove the tenant: domains, schema with all data, waiting tasks, the row, and then its files.
-
-    Everything in the database goes at once or nothing does. This is for tenants that nobody has used: there
-    is no time of grace and no report, and the schema's name is free again. apps.operations.deletion is for
-    all others.
-    """
-    with unbound(), hold_life_cycle(tenant.schema_name):
-        with transaction.atomic():
-            erase_shared(tenant.schema_name, tenant.pk)
-            tenant.delete()
-        erase_outside(tenant.schema_name)
-
-
-def _provision(tenant: Tenant) -> str:
-    drop_schema(tenant.schema_name)
-    _set_state(tenant, Tenant.State.PROVISIONING, "")
-    create_schema(tenant)
-    create_role(tenant)
-    with transaction.atomic():
-        link = make_owner(tenant)
-        Domain.objects.create(domain=tenant.hostname, tenant=tenant)
-        tenant.provisioned_at = timezone.now()
-        _set_state(tenant, Tenant.State.ACTIVE, "")
-    return link
 
 
 def _move(tenant: Tenant, before: str, after: str, reason: str) -> None:

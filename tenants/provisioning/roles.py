@@ -26,6 +26,10 @@ RESERVE_SET_CONFIG = (
     f"GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {{user}}; "
     f"REVOKE EXECUTE ON FUNCTION {SET_CONFIG} FROM PUBLIC;"
 )
+GROUP_GRANTS = (
+    "GRANT TEMPORARY ON DATABASE {database} TO {group}",
+    "GRANT INSERT ON public.{table} TO {group}",
+)
 ROLE_GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     f"GRANT {TABLE_RIGHTS} ON ALL TABLES IN SCHEMA {{schema}} TO {{role}}",
@@ -49,17 +53,19 @@ def create_role(tenant: Tenant) -> None:
     with owner_rights(), transaction.atomic(), connection.cursor() as cursor:
         # Concurrent changes of the same rights fail, and the first tenants would all make the group.
         take(Lock.ROLES, until_commit=True)
-        _reserve_set_config(cursor)
-        _ensure_group(cursor, group)
+        # Only a superuser can. Elsewhere infra/postgres has done it, or the doctor asks for it.
+        cursor.execute("SELECT rolsuper, rolname FROM pg_roles WHERE rolname = current_user")
+        is_superuser, user = cursor.fetchone()
+        if is_superuser and may_all_set_config():
+            _execute(cursor, RESERVE_SET_CONFIG, user=user)
+        # The group has what every tenant needs beyond its schema: to write a task, and to stage documents.
+        _create(cursor, group)
+        for grant in GROUP_GRANTS:
+            _execute(cursor, grant, database=database, table=DBTaskResult._meta.db_table, group=group)
         _create(cursor, role)
         _execute(cursor, "GRANT {group} TO {role}", group=group, role=role)
         for grant in ROLE_GRANTS:
             _execute(cursor, grant, schema=tenant.schema_name, role=role)
-
-
-def drop_role(tenant: Tenant) -> None:
-    """Drop the tenant's role, if it exists."""
-    drop_roles([tenant.schema_name])
 
 
 def drop_roles(schemas: Iterable[str]) -> None:
@@ -88,24 +94,6 @@ def may_all_set_config() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_function_privilege('public', %s, 'EXECUTE')", [SET_CONFIG])
         return bool(cursor.fetchone()[0])
-
-
-def _reserve_set_config(cursor: CursorWrapper) -> None:
-    # Only a superuser can. Elsewhere the bootstrap (infra/postgres) has done it, or the doctor asks for it.
-    cursor.execute("SELECT rolsuper, rolname FROM pg_roles WHERE rolname = current_user")
-    is_superuser, user = cursor.fetchone()
-    if is_superuser and may_all_set_config():
-        _execute(cursor, RESERVE_SET_CONFIG, user=user)
-
-
-def _ensure_group(cursor: CursorWrapper, group: str) -> None:
-    """The group holds what every tenant needs beyond its schema: to write a task, and to stage documents."""
-    _create(cursor, group)
-    database = connection.settings_dict["NAME"]
-    _execute(cursor, "GRANT TEMPORARY ON DATABASE {database} TO {group}", database=database, group=group)
-    _execute(
-        cursor, "GRANT INSERT ON public.{table} TO {group}", table=DBTaskResult._meta.db_table, group=group
-    )
 
 
 def _create(cursor: CursorWrapper, role: str) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 
 from tenants.context import connection, owner_rights, tenant_context
 from tenants.models import Tenant
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tests.bench.measure import Progress, summarise, time_queries
 from tests.bench.ours import get_provider, make_documents
 from tests.bench.workload import K, Workload
+from tests.registry import delete_tenant
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from apps.search_switching.models import SpaceSwitch
 from apps.search_switching.steps import end_switch, start_switch
 from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tests.embedders.stub_server import DIMENSIONS, StubServer
 from tests.models_app.models import Note
+from tests.registry import delete_tenant
 from tests.workers import wait_until
 
 OBJECTS = 100

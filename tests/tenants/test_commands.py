@@ -5,7 +5,7 @@ from django.db import connection
 
 from tenants.context import tenant_context
 from tenants.models import Tenant
-from tenants.provisioning.life_cycle import delete_tenant
+from tests.registry import delete_tenant
 
 INITECH = ["--name=Initech", "--subdomain=initech", "--owner-email=bill@initech.example"]
 

@@ -13,12 +13,12 @@ from tenants.context import get_current_tenant, owner_rights, tenant_context
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import (
     ProvisioningError,
-    delete_tenant,
     provision,
     register_tenant,
     resume,
     suspend,
 )
+from tests.registry import delete_tenant
 
 from . import tasks
 

@@ -9,9 +9,10 @@ from django.urls import path
 
 from tenants.context import owner_rights, tenant_context
 from tenants.postgresql.role_names import get_role_name
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.roles import list_roles
 from tests.models_app.models import Note
+from tests.registry import delete_tenant
 
 # Runs a statement of its own, and may do so after another part of the query.
 BY_FUNCTION = "SELECT word FROM ts_stat('SELECT to_tsvector(title) FROM globex.notes_note')"

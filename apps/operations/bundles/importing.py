@@ -36,7 +36,7 @@ from tenants.context import connection, owner_rights, tenant_context, unbound
 from tenants.models import Domain, Tenant
 from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.life_cycle import make_owner
-from tenants.provisioning.roles import create_role, drop_role
+from tenants.provisioning.roles import create_role, drop_roles
 from tenants.provisioning.template import create_schema
 
 
@@ -95,7 +95,7 @@ def _undone_if_it_fails(tenant: Tenant) -> Iterator[None]:
 
 def _empty(tenant: Tenant) -> None:
     drop_schema(tenant.schema_name)
-    drop_role(tenant)
+    drop_roles([tenant.schema_name])
     with tenant_context(tenant):
         delete_files()
 

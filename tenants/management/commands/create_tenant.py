@@ -37,7 +37,9 @@ class Command(BaseCommand):
             )
             link = provision(tenant)
         except ValidationError as error:
-            raise CommandError(_as_lines(error)) from error
+            faults = error.message_dict.items()
+            lines = [f"--{field.replace('_', '-')}: {' '.join(messages)}" for field, messages in faults]
+            raise CommandError("\n".join(lines)) from error
         except ProvisioningError as error:
             raise CommandError(str(error)) from error
         except ProgrammingError as error:
@@ -48,8 +50,3 @@ class Command(BaseCommand):
             raise
         self.stdout.write(self.style.SUCCESS(f"{tenant.name} is at {tenant.url}"))
         self.stdout.write(f"{tenant.owner_email} sets a password at {link}")
-
-
-def _as_lines(error: ValidationError) -> str:
-    faults = error.message_dict.items()
-    return "\n".join(f"--{field.replace('_', '-')}: {' '.join(messages)}" for field, messages in faults)

@@ -14,9 +14,10 @@ from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
 from tenants.context import owner_rights, tenant_context
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.queue.backend import SCHEMA_KEY
 from tests.models_app.models import Note
+from tests.registry import delete_tenant
 from tests.tenants.provisioning_template.catalogs import ASPECTS, read_aspect, read_next_values, read_rows
 from tests.tenants.provisioning_template.conftest import add_migration  # noqa: F401  # a fixture
 

@@ -18,9 +18,10 @@ from apps.operations.doctor.examining import examine
 from tenants.context import tenant_context
 from tenants.locks import Lock
 from tenants.models import Domain, Tenant
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.roles import list_roles
 from tests.models_app.models import Note
+from tests.registry import delete_tenant
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill
 from tests.workers import get_test_database_url

@@ -17,8 +17,9 @@ from apps.search import get_provider
 from apps.search.indexing.batches import rebuild_index
 from apps.search.storage.pgvector.ann.report import report_ann_indexes
 from tenants.context import tenant_context
-from tenants.provisioning.life_cycle import delete_tenant, suspend
+from tenants.provisioning.life_cycle import suspend
 from tests.models_app.models import Note, NoteEmbedding
+from tests.registry import delete_tenant
 from tests.search.pgvector.filling import fill
 from tests.tenants.provisioning_template.catalogs import ASPECTS, read_aspect, read_next_values, read_rows
 

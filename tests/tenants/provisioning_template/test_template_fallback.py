@@ -3,8 +3,9 @@ from django.contrib.auth.models import Group
 from django.db import connection
 
 from tenants.models import ProvisioningTemplate, Tenant
-from tenants.provisioning.life_cycle import delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.template import TemplateError, get_template
+from tests.registry import delete_tenant
 
 from .catalogs import read_aspect
 

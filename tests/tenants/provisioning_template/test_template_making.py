@@ -5,10 +5,11 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from tenants.models import ProvisioningTemplate
-from tenants.provisioning.life_cycle import choose_schema_name, delete_tenant, provision, register_tenant
+from tenants.provisioning.life_cycle import choose_schema_name, provision, register_tenant
 from tenants.provisioning.template import get_template
 from tenants.provisioning.template.fingerprint import get_fingerprint
 from tenants.validators import validate_schema_name
+from tests.registry import delete_tenant
 
 from .catalogs import read_aspect
 
