@@ -62,7 +62,7 @@ def plant_documents(party: "Party") -> dict[str, Any]:
             provider = get_provider(index_name)
             try:
                 with in_a_hurry():
-                    vector = provider.embedder.embed_query(party.word)
+                    vector: Any = provider.embedder.embed_query(party.word)
             except EmbeddingError:
                 vector = np.random.default_rng().normal(size=provider.embedder.dimensions)
             content = f"{party.word} {party.token}"

@@ -39,7 +39,7 @@ def check_declared(model: Any, schema: str) -> Iterator[Finding]:
         row = cursor.fetchone()
     if row == (wanted,):
         return
-    statement = declared.create_sql(model, connection.schema_editor(), concurrently=True)
+    statement: Any = declared.create_sql(model, connection.schema_editor(), concurrently=True)
     statement.parts["table"] = write_sql("{schema}.{table}", schema=schema, table=model._meta.db_table)
     fix = f"{statement};"
     message = f"The vector index {declared.name} is missing: every search is exact."

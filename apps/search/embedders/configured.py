@@ -34,7 +34,7 @@ def get_embedder(alias: str) -> BaseEmbedder:
     backend, options = get_entry(alias).get("BACKEND"), get_embedder_options(alias)
     embedders = _embedders if is_in_settings(alias) else _lent
     try:
-        embedder_class = import_backend(backend, BaseEmbedder, "an embedder")
+        embedder_class = import_backend(backend, BaseEmbedder, "an embedder")  # type: ignore[type-abstract]
         key = _make_key(str(backend), options)
         with _lock:
             if key not in embedders:
