@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def reset_session(session: psycopg.Connection) -> None:
@@ -67,3 +68,17 @@ def is_pool_off() -> bool:
 def is_from_pool(session: Any) -> bool:
     """Return whether psycopg's connection came from a pool and is not given back yet."""
     return getattr(session, "_pool", None) is not None
+
+
+@contextmanager
+def open_pool(**options: Any) -> Iterator[Any]:
+    """Yield a closed connection with a pool of its own, which has one session by default."""
+    pooled: Any = connections[DEFAULT_DB_ALIAS].copy()
+    pooled._connection_pools = {}  # beside those of the class, where the process's own may be
+    pooled.settings_dict["CONN_MAX_AGE"] = 0
+    pooled.settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 1, "num_workers": 1} | options
+    try:
+        yield pooled
+    finally:
+        pooled.close()
+        pooled.close_pool()

@@ -1,9 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
 from apps.accounts.access import rate_limits
@@ -16,7 +14,6 @@ from apps.accounts.access.rate_limits import (
     list_scopes,
 )
 from apps.accounts.checks import check_rate_limits
-from apps.accounts.isolation import meet_others_limit
 from tenants.context import tenant_context
 
 DAY = 86_400
@@ -136,18 +133,6 @@ def test_a_rate_is_read(limit, rate, times, seconds):
 )
 def test_the_wait_is_said_in_words(seconds, text):
     assert describe_wait(seconds) == f"That was too often. Try again in {text}"
-
-
-def test_a_limit_that_tenants_share_is_found_by_the_proof(acme, globex, settings, monkeypatch, capsys):
-    attacks = {"meet_others_limit": meet_others_limit}
-    monkeypatch.setattr("apps.operations.isolation.proving.load_attacks", lambda: attacks)
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    monkeypatch.setattr(rate_limits, "connection", SimpleNamespace(schema_name="any"))
-
-    with pytest.raises(CommandError, match="0 attacks that are blind"):
-        call_command("prove_isolation")
-
-    assert "LEAK meet_others_limit: globex reached what belongs to acme" in capsys.readouterr().out
 
 
 def test_each_rate_has_a_variable_and_a_default(settings, monkeypatch):

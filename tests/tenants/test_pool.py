@@ -7,10 +7,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection, connections
 
-from apps.operations.isolation.pool import open_pool
 from tenants.context import tenant_context
 from tenants.postgresql import base
-from tenants.postgresql.pool import is_from_pool, without_pool
+from tenants.postgresql.pool import is_from_pool, open_pool, without_pool
 from tests.workers import PATIENCE
 
 THREADS, ROUNDS = 6, 40

@@ -5,12 +5,10 @@ import sys
 
 import pytest
 from django.conf import settings as project_settings
-from django.core.management import CommandError, call_command
 from psycopg_pool import ConnectionPool
 
-from apps.operations.isolation.pool import ATTACKS, open_pool
 from tenants.checks import check_pool
-from tenants.postgresql import base
+from tenants.postgresql.pool import open_pool
 from tests.workers import PATIENCE, get_test_database_url
 
 
@@ -71,17 +69,6 @@ def test_a_pool_beside_kept_connections_is_e006(settings, age):
     assert error.msg == (
         f"DATABASES['default']['CONN_MAX_AGE'] is {age}; with OPTIONS['pool'] only 0 is allowed."
     )
-
-
-def test_a_pool_without_reset_is_found_by_the_proof(acme, globex, monkeypatch, capsys):
-    attacks = {attack.__name__: attack for attack in ATTACKS}
-    monkeypatch.setattr("apps.operations.isolation.proving.load_attacks", lambda: attacks)
-    monkeypatch.setattr(base, "with_reset", dict)
-
-    with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):
-        call_command("prove_isolation")
-
-    assert "LEAK read_returned_session: globex reached what belongs to acme" in capsys.readouterr().out
 
 
 def test_the_pools_of_the_tests_are_closed(db):

@@ -1,16 +1,10 @@
 """Attacks through a pool: what one tenant leaves in a session, the next one that gets it looks for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 from psycopg import sql
 
 from apps.operations.isolation.party import Party
-from tenants.context import connection
 from tenants.locks import Lock, take
-
-ONE = {"min_size": 1, "max_size": 1, "num_workers": 1}  # so that all get the same session
+from tenants.postgresql.pool import open_pool
 
 LEAVE = sql.SQL("CREATE TEMPORARY TABLE {name} (); SET isolation.canary = {token}")
 FIND = """
@@ -20,20 +14,6 @@ FIND = """
     OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
 """
 WHERE = "SELECT %s = ANY(current_schemas(false))"
-
-
-@contextmanager
-def open_pool(**options: Any) -> Iterator[Any]:
-    """Yield a closed connection with a pool of its own, which has one session by default."""
-    pooled = connection.copy()
-    pooled._connection_pools = {}  # beside those of the class, where the process's own may be
-    pooled.settings_dict["CONN_MAX_AGE"] = 0
-    pooled.settings_dict["OPTIONS"]["pool"] = ONE | options
-    try:
-        yield pooled
-    finally:
-        pooled.close()
-        pooled.close_pool()
 
 
 def read_returned_session(victim: Party, attacker: Party) -> bool:
@@ -58,12 +38,6 @@ def query_returned_session(victim: Party, attacker: Party) -> bool:
                 found = cursor.fetchone()[0]
             pooled.close()
         return bool(found)
-
-
-def _leave_traces(pooled: Any, victim: Party) -> None:
-    with pooled.cursor() as cursor:
-        cursor.execute(LEAVE.format(name=sql.Identifier(victim.word), token=sql.Literal(victim.token)))
-    take(Lock.ISOLATION, victim.token, session=pooled)
 
 
 ATTACKS = [read_returned_session, query_returned_session]

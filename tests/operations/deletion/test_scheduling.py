@@ -7,10 +7,7 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.operations.deletion.deleting import delete_due
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
-from apps.operations.fleet.files import MigrationFiles, Planner
-from apps.operations.fleet.survey import survey_fleet
-from apps.operations.isolation.management.commands.prove_isolation import _choose_tenants
-from tenants.context import connection, tenant_context
+from tenants.context import tenant_context
 from tenants.models import DeletionReport, Tenant
 from tenants.provisioning.life_cycle import provision, resume, suspend
 
@@ -163,10 +160,3 @@ def test_a_tenant_leaves_and_is_kept_while_it_is_bound(acme):
         keep_tenant(acme)
 
     assert Tenant.objects.get(pk=acme.pk).state == "active"
-
-
-def test_a_leaving_tenant_is_still_migrated_and_not_attacked(acme, globex):
-    schedule_deletion(acme)
-
-    assert "acme" in survey_fleet(connection, Planner(MigrationFiles())).current
-    assert [tenant.schema_name for tenant in _choose_tenants([], None)] == ["globex"]

@@ -19,7 +19,6 @@ from tenants.models import Domain, Tenant
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.roles import list_roles
 from tests.models_app.models import Note
-from tests.optional import needs
 from tests.tenants import tasks
 from tests.tenants.pooler import Pooler
 
@@ -151,17 +150,6 @@ def test_an_extension_in_a_tenants_schema_is_found_and_moved(run):
     assert "ALTER EXTENSION vector SET SCHEMA public;" in finding.fix
     assert "    mended\n" in out
     assert find("database") == []
-
-
-@needs("apps.operations.fleet")
-def test_a_half_migrated_tenant_is_found(run):
-    execute("DELETE FROM acme.django_migrations WHERE app = 'notes'")
-
-    finding = find_only("migrations")
-
-    assert (finding.level, finding.message) == (Level.ERROR, "1 of 2 tenants lag: acme")
-    assert finding.fix == "manage.py migrate_schemas --schema=acme"
-    assert find("migrations", "globex") == []
 
 
 def test_a_half_migrated_public_is_found(run):

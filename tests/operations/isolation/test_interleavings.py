@@ -17,11 +17,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from apps.operations.isolation.pool import open_pool
 from apps.operations.isolation.process import run_in_thread
 from apps.search import get_provider
 from apps.search.documents import EmbeddedDocument
 from tenants.context import NoTenantError, TenantMismatchError, tenant_context
+from tenants.postgresql.pool import open_pool
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tests.models_app.models import Note
 

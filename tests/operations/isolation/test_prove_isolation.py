@@ -1,5 +1,6 @@
 import json
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,13 +11,18 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from django_tasks_db.models import DBTaskResult
 
+from apps.accounts.access import rate_limits
+from apps.accounts.isolation import meet_others_limit
+from apps.operations.deletion.scheduling import schedule_deletion
 from apps.operations.isolation import isolation, proving
+from apps.operations.isolation.pool import ATTACKS as POOL_ATTACKS
 from apps.operations.isolation.process import CACHE_KEY
 from apps.operations.isolation.proving import load_attacks
 from apps.operations.isolation.tasks import ATTACKS as TASK_ATTACKS
 from apps.search.isolation import get_filler
 from tenants.context import tenant_context
 from tenants.models import Tenant
+from tenants.postgresql import base
 from tests.models_app.models import Note
 
 SHARED = {}
@@ -133,6 +139,35 @@ def test_a_task_backend_that_shows_all_results_is_found(acme, globex, settings, 
         call_command("prove_isolation")
 
     assert "LEAK read_task_result: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_a_pool_without_reset_is_found(acme, globex, attack_by_only, monkeypatch, capsys):
+    attack_by_only(*POOL_ATTACKS)
+    monkeypatch.setattr(base, "with_reset", dict)
+
+    with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK read_returned_session: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_a_limit_that_tenants_share_is_found(acme, globex, settings, attack_by_only, monkeypatch, capsys):
+    attack_by_only(meet_others_limit)
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    monkeypatch.setattr(rate_limits, "connection", SimpleNamespace(schema_name="any"))
+
+    with pytest.raises(CommandError, match="0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK meet_others_limit: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_a_leaving_tenant_is_not_attacked(acme, globex, tmp_path):
+    schedule_deletion(acme)
+
+    prove(json=tmp_path / "report.json")
+
+    assert json.loads((tmp_path / "report.json").read_text())["schemas"] == ["globex", "public"]
 
 
 def test_objects_that_may_be_carried_over_are_found(acme, globex, settings, capsys):
