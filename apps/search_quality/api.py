@@ -24,7 +24,7 @@ class GoldenIn(Schema):
 
     q: str = Field("", description="The query: 1 to 2,000 characters.")
     document_key: str = Field("", description="As in a search's results; a chunk stands for its object.")
-    index: str = Field("", description="The index; articles, or else the first one, when left out.")
+    index: str = Field("", description="The index; the default index when left out.")
     filter: Any = Field(None, description="The search's filter, as a JSON object.")
     grade: int = Field(3, description="3: the right answer, 2: a good one, 1: a helpful one.")
 
@@ -38,23 +38,6 @@ class AnswerOut(Schema):
     pk: str | None
     document_key: str | None
 
-    @staticmethod
-    def resolve_model(answer: GoldenAnswer) -> str | None:
-        """Return the label of the object's model."""
-        source = find_source(answer.key)
-        return source.model if source else None
-
-    @staticmethod
-    def resolve_pk(answer: GoldenAnswer) -> str | None:
-        """Return the object's primary key."""
-        source = find_source(answer.key)
-        return source.pk if source else None
-
-    @staticmethod
-    def resolve_document_key(answer: GoldenAnswer) -> str | None:
-        """Return the document's key."""
-        return None if find_source(answer.key) else answer.key
-
 
 class GoldenOut(Schema):
     """A golden query with its answers."""
@@ -64,6 +47,11 @@ class GoldenOut(Schema):
     query: str
     filter: dict[str, Any] | None
     answers: list[AnswerOut]
+
+    @staticmethod
+    def resolve_answers(golden: GoldenQuery) -> list[dict[str, Any]]:
+        """Return the answers, each with what its key stands for."""
+        return [_describe(answer) for answer in golden.answers.all()]
 
 
 @router.get("/golden-queries", response=list[GoldenOut], by_alias=False)
@@ -106,3 +94,9 @@ def delete_answer(request: HttpRequest, pk: int, answer_pk: int) -> Status[None]
     require(request, "quality.add_goldenquery")
     take_back(get_object_or_404(GoldenAnswer, pk=answer_pk, golden_query=pk))
     return Status(204, None)
+
+
+def _describe(answer: GoldenAnswer) -> dict[str, Any]:
+    source = find_source(answer.key)
+    model, pk, key = (source.model, source.pk, None) if source else (None, None, answer.key)
+    return {"id": answer.pk, "grade": answer.grade, "model": model, "pk": pk, "document_key": key}

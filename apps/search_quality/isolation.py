@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.urls import reverse
 
+from apps.search.indexes.registry import get_default_index
 from apps.search_quality.models import GoldenAnswer, GoldenQuery, RecentQuery, make_digest
 
 if TYPE_CHECKING:
     from apps.operations.isolation.party import Party
 
-INDEX = "articles"
-
 
 def plant_golden(party: "Party") -> GoldenQuery:
     """Save a golden query and a recent one that hold the token."""
-    digest = make_digest(INDEX, party.token, "semantic")
-    RecentQuery.objects.create(index_name=INDEX, query=party.token, mode="semantic", digest=digest)
-    golden = GoldenQuery.objects.create(index_name=INDEX, query=party.token)
+    index = get_default_index()
+    digest = make_digest(index, party.token, "semantic")
+    RecentQuery.objects.create(index_name=index, query=party.token, mode="semantic", digest=digest)
+    golden = GoldenQuery.objects.create(index_name=index, query=party.token)
     GoldenAnswer.objects.create(golden_query=golden, key=party.token)
     return golden
 

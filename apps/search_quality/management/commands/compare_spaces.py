@@ -33,28 +33,26 @@ class Command(BaseCommand):
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("candidate", help="an alias of settings.EMBEDDINGS with the documents embedded")
         parser.add_argument("--current", help="the space to compare with (default: the tenant's own)")
-        parser.add_argument("--index", help="articles, or else the first one, when left out")
+        parser.add_argument("--index", help="the default index, when left out")
         parser.add_argument("--mode", choices=MODES, default="semantic")
         parser.add_argument("--limit", type=int, default=50, help="how many recent queries (50)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print overlap, nDCG of both, and the queries that differ most."""
         for tenant in each_tenant(options):
-            self._print(self._compare(options["current"] or tenant.space, options))
-
-    def _compare(self, current: str, options: dict[str, Any]) -> Comparison:
-        index, candidate, limit = (
-            options["index"] or get_default_index(),
-            options["candidate"],
-            options["limit"],
-        )
-        with tqdm(desc=f"{current} and {candidate}", unit=" queries", leave=False, disable=None) as bar:
-            try:
-                return compare_spaces(
-                    index, current, candidate, limit, mode=options["mode"], progress=bar.update
-                )
-            except (UnknownIndexError, ImproperlyConfigured, EmbeddingError) as error:
-                raise CommandError(str(error)) from error
+            spaces = options["current"] or tenant.space, options["candidate"]
+            with tqdm(desc=" and ".join(spaces), unit=" queries", leave=False, disable=None) as bar:
+                try:
+                    comparison = compare_spaces(
+                        options["index"] or get_default_index(),
+                        *spaces,
+                        options["limit"],
+                        mode=options["mode"],
+                        progress=bar.update,
+                    )
+                except (UnknownIndexError, ImproperlyConfigured, EmbeddingError) as error:
+                    raise CommandError(str(error)) from error
+            self._print(comparison)
 
     def _print(self, comparison: Comparison) -> None:
         self.stdout.write(f"{comparison.index_name}: {comparison.current} and {comparison.candidate}")

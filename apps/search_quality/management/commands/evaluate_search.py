@@ -61,7 +61,7 @@ class Command(BaseCommand):
                 failures += [f"{where}: {line}" for line in _judge(evaluations, gates, options["save"])]
         if not found:
             raise CommandError("No tenant has golden queries that can be evaluated; see above.")
-        self._print_json(found) if options["json"] else self._print_table(found)
+        self._print(found, as_json=options["json"])
         if failures:
             raise CommandError("\n".join(failures))
 
@@ -93,20 +93,17 @@ class Command(BaseCommand):
             except EmbeddingError as error:
                 raise CommandError(f"{schema}: {error}") from error
 
-    def _print_table(self, found: list[tuple[str, list[Evaluation]]]) -> None:
-        self.stdout.write(ROW.format(*HEADINGS, "").rstrip())
-        for schema, evaluations in found:
-            for evaluation in evaluations:
-                self.stdout.write(_format(schema, evaluation))
-
-    def _print_json(self, found: list[tuple[str, list[Evaluation]]]) -> None:
-        rows = [
+    def _print(self, found: list[tuple[str, list[Evaluation]]], *, as_json: bool) -> None:
+        rows = [(schema, each) for schema, evaluations in found for each in evaluations]
+        if not as_json:
+            lines = [_format(schema, each) for schema, each in rows]
+            return self.stdout.write("\n".join([ROW.format(*HEADINGS, "").rstrip(), *lines]))
+        shown = [
             {"schema": schema, "index": each.run.index_name, "space": each.run.space, "k": each.run.k}
             | {name: getattr(each, name) for name in FIELDS}
-            for schema, evaluations in found
-            for each in evaluations
+            for schema, each in rows
         ]
-        self.stdout.write(json.dumps(rows, indent=2))
+        return self.stdout.write(json.dumps(shown, indent=2))
 
 
 def _judge(evaluations: list[Evaluation], gates: Gates, save: bool) -> list[str]:

@@ -30,12 +30,9 @@ class Command(BaseCommand):
             if options["action"] == "export":
                 for line in export_golden(options["index"]):
                     self.stdout.write(line)
-            else:
-                count = self._import(options)
-                self.stdout.write(f"{tenant.schema_name}: {count} answers imported")
-
-    def _import(self, options: dict[str, Any]) -> int:
-        try:
-            return import_golden(options["file"], replace=options["replace"])
-        except (InvalidGoldenLinesError, UnicodeDecodeError) as error:
-            raise CommandError(str(error)) from error
+                continue
+            try:
+                count = import_golden(options["file"], replace=options["replace"])
+            except (InvalidGoldenLinesError, UnicodeDecodeError) as error:
+                raise CommandError(str(error)) from error
+            self.stdout.write(f"{tenant.schema_name}: {count} answers imported")
