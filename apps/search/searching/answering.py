@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from apps.search.embedders import EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_facets
 from apps.search.providers import get_provider
-from apps.search.searching.explaining import Explanation, explain_if_possible
+from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
 
 logger = logging.getLogger(__name__)
@@ -86,16 +87,21 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         with in_a_hurry():
             results, cursor = _find(asked, mode, is_of_objects)
     except EmbeddingError as error:
-        if mode == "keyword" or (asked.after and not is_of_objects):
+        if mode == "keyword":
             raise
         logger.warning("A search in the mode %s falls back to words. %s", mode, error)
+        if asked.after and not is_of_objects:  # a list by words does not go on where one by meaning stopped
+            raise
         mode, degraded = "keyword", REASON
         try:
             with transaction.atomic():  # in a caller's transaction, a failure must not spoil the page
                 results, cursor = _find(asked, mode, is_of_objects)
         except DatabaseError as failure:
             raise error from failure
-    is_explained = asked.explain and not degraded
+    explanation = None
+    if asked.explain and not degraded:
+        with suppress(EmbeddingError), in_a_hurry():  # the results are there already
+            explanation = explain_search(asked.q, asked.index, asked.filter)
     provider = get_provider(asked.index)
     rows = provider.objects.filter(compile_filter(asked.filter))
     return SearchAnswer(
@@ -104,7 +110,7 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         mode=mode,
         degraded=degraded,
         next=cursor,
-        explanation=explain_if_possible(asked.q, asked.index, asked.filter) if is_explained else None,
+        explanation=explanation,
         facets={
             key: [{"value": value, "count": count} for value, count in count_facets(rows, key)]
             for key in asked.facets

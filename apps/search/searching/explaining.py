@@ -8,8 +8,6 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from apps.search.embedders import EmbeddingError
-from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import WINDOW, search_keywords
@@ -68,17 +66,6 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
     for pk in semantic | keyword:
         explanation.places[pk] = Place(*semantic.get(pk, missing), *keyword.get(pk, missing))
     return explanation
-
-
-def explain_if_possible(
-    text: str, index_name: str, filter: Mapping[str, Any] | None = None
-) -> Explanation | None:
-    """Do as explain_search, but return None when the embedder fails: the results are there already."""
-    try:
-        with in_a_hurry():
-            return explain_search(text, index_name, filter)
-    except EmbeddingError:
-        return None
 
 
 @contextmanager
