@@ -24,24 +24,22 @@ from tenants.context import unbound
 from tenants.discovery import ExtensionPoint
 from tenants.queue.rows import UNDONE, find_rows, get_arguments, list_moved_tasks, without_schema
 
-FUNCTIONS = ("describe", "find_faults", "after_load")
+FUNCTIONS = {"describe", "find_faults", "after_load"}
 LISTS: dict[str, type] = {"TASKS": Task, "EXCLUDE": str}
 
 
 def find_form_fault(module: ModuleType) -> str:
     """Return what is wrong with an app's `bundle.py`, or ""."""
-    given = {name: getattr(module, name) for name in (*FUNCTIONS, *LISTS) if hasattr(module, name)}
-    if not given:
-        return f"must have one of: {', '.join((*FUNCTIONS, *LISTS))}"
-    for name, value in given.items():
-        if name in FUNCTIONS:
-            fault = "" if callable(value) else f"must have a function {name}"
-        else:
-            is_list = isinstance(value, list | tuple) and all(isinstance(one, LISTS[name]) for one in value)
-            fault = "" if is_list else f"must set {name} to a list of {LISTS[name].__name__}"
-        if fault:
-            return fault
-    return ""
+    given = vars(module)
+    for name in FUNCTIONS & given.keys():
+        if not callable(given[name]):
+            return f"must have a function {name}"
+    for name in LISTS.keys() & given.keys():
+        kind, values = LISTS[name], given[name]
+        if not isinstance(values, list | tuple) or not all(isinstance(value, kind) for value in values):
+            return f"must set {name} to a list of {kind.__name__}"
+    names = [*sorted(FUNCTIONS), *LISTS]
+    return "" if given.keys() & set(names) else f"must have one of: {', '.join(names)}"
 
 
 POINT = ExtensionPoint("bundle", find_form_fault)

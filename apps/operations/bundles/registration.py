@@ -1,4 +1,4 @@
-"""A tenant's row of the registry, into a bundle and out of it under another name."""
+"""The tenant's row of the registry: described in a bundle, and made from it, maybe under another name."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from tenants.models import Tenant
 from tenants.provisioning.life_cycle import choose_schema_name
 from tenants.validators import validate_subdomain
 
-# By its reason, a tenant that a killed import left behind is known from one that waits to be provisioned.
+# This reason tells a tenant that a killed import left behind from one that waits to be provisioned.
 IMPORTING = "A bundle is being imported."
 
 
@@ -39,9 +39,9 @@ def describe_registration(tenant: Tenant) -> Registration:
 
 
 def make_row(manifest: Manifest, changes: Mapping[str, str]) -> Tenant:
-    """Return the row, not saved, that a bundle is imported to; `changes` are values of fields.
+    """Return the row, not saved, that a bundle is imported to. `changes` replace values of fields.
 
-    It is the row that a killed import left behind, where there is one.
+    If a killed import left a row behind, it is that one.
     """
     values = {**manifest.tenant.fields, **changes}
     row = _find_left(values.get("subdomain")) or Tenant(
@@ -53,7 +53,7 @@ def make_row(manifest: Manifest, changes: Mapping[str, str]) -> Tenant:
 
 
 def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
-    """Yield why the registry does not take the row; it is given a schema name if it takes it."""
+    """Yield why the registry refuses the row. A row that it accepts is given a schema name."""
     for name in sorted(manifest.tenant.fields.keys() - _list_fields()):
         yield f"tenant, {name}: a tenant here has no such field."
     if row.schema_name and find_held(Lock.LIFE_CYCLE, [row.schema_name]):
@@ -68,7 +68,7 @@ def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
 
 @contextmanager
 def reserved(tenant: Tenant) -> Iterator[None]:
-    """Write the row and keep all others from it for the block. Raises BundleError when it was taken."""
+    """Write the row and hold its lock for the block. Raises BundleError when the name was taken meanwhile."""
     taken = BundleError([f"tenant, subdomain: {tenant.subdomain!r} was taken meanwhile."])
     if tenant.pk is None:
         try:
@@ -92,11 +92,11 @@ def _find_left(subdomain: Any) -> Tenant | None:
 
 
 def list_left() -> QuerySet[Tenant]:
-    """Return the rows that imports at work, and killed ones, have written."""
+    """Return the rows of imports that are running or were killed."""
     return Tenant.objects.filter(state=Tenant.State.PROVISIONING, state_reason=IMPORTING)
 
 
 def _list_fields() -> set[str]:
-    """What an operator may edit, now or when the tenant is made: the rest is this installation's own."""
+    """Return the fields that an operator may edit or once chose; the rest belongs to this installation."""
     own = (field for field in Tenant._meta.concrete_fields if field.editable and not field.primary_key)
     return {field.name for field in own if not field.is_relation}

@@ -1,4 +1,4 @@
-"""What there is in a tenant's schema, by the catalog and not by the models, so that nothing is forgotten."""
+"""Reads what a tenant's schema contains: from the catalog, not from the models, so that nothing is missed."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tenants.provisioning.erasing import drop_schema
 from tenants.provisioning.template import create_schema
 from tenants.validators import SCRATCH_SCHEMA
 
-GENERATED = " GENERATED"  # what the type of a column ends with that COPY neither reads nor writes
+GENERATED = " GENERATED"  # the end of a column's type if COPY neither reads nor writes the column
 
 COLUMNS = """
     SELECT c.relname, attname, replace(format_type(atttypid, atttypmod), quote_ident(%s) || '.', '')
@@ -35,7 +35,7 @@ SEQUENCES = """
     WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'S'
     ORDER BY c.relname COLLATE "C"
 """
-# Only these are checked while rows are loaded; those that can wait until the end need no order.
+# These are checked row by row while a table is loaded; deferrable ones are checked at the end.
 REFERENCES = """
     SELECT c.relname, r.relname FROM pg_constraint
     JOIN pg_class c ON c.oid = conrelid JOIN pg_class r ON r.oid = confrelid
@@ -45,10 +45,10 @@ REFERENCES = """
 
 @dataclass(frozen=True)
 class Schema:
-    """What a schema has.
+    """What a schema contains.
 
-    The migrations that it records, its tables with the types of their columns, its sequences with the tables
-    that own them ("" for nobody's).
+    These are the migrations that it records, its tables with the types of their columns, and its sequences
+    with the tables that own them ("" for none).
     """
 
     migrations: set[tuple[str, str]]
@@ -56,7 +56,7 @@ class Schema:
     sequences: dict[str, str]
 
     def without(self, left_out: Collection[str]) -> "Schema":
-        """Return the same without these tables and their sequences."""
+        """Return this schema without these tables and their sequences."""
         return Schema(
             self.migrations,
             {name: columns for name, columns in self.tables.items() if name not in left_out},
@@ -65,7 +65,7 @@ class Schema:
 
 
 def read_schema(schema: str) -> Schema:
-    """Return what there is in a schema."""
+    """Return what a schema contains."""
     tables: dict[str, dict[str, str]] = {}
     with connection.cursor() as cursor:
         cursor.execute(COLUMNS, [schema, schema])
@@ -80,7 +80,7 @@ def read_schema(schema: str) -> Schema:
 
 
 def read_fresh_schema() -> Schema:
-    """Return what a new tenant's schema has here and now; one is made for it, and dropped."""
+    """Return what a new tenant's schema would contain; one is made for this, and dropped."""
     with unbound(), session_lock(Lock.SCRATCH, SCRATCH_SCHEMA):
         drop_schema(SCRATCH_SCHEMA)
         try:
@@ -91,7 +91,7 @@ def read_fresh_schema() -> Schema:
 
 
 def sort_tables(schema: str, tables: list[str]) -> list[str]:
-    """Return the tables so that each comes after those whose rows must be there before its own."""
+    """Return the tables in an order in which they can be filled, by their foreign keys."""
     with connection.cursor() as cursor:
         cursor.execute(REFERENCES, [schema])
         references = cursor.fetchall()
@@ -101,13 +101,16 @@ def sort_tables(schema: str, tables: list[str]) -> list[str]:
             sorter.add(table, referred)
     try:
         return list(sorter.static_order())
-    except CycleError:  # no order is right; the import will say which reference fails
+    except CycleError:  # no order is right; the import reports the reference that fails
         return tables
 
 
 def find_differences(there: Schema, here: Schema) -> Iterator[str]:
-    """Yield why rows of one schema would not fit into the other, a line each."""
-    yield from _compare_migrations(there.migrations, here.migrations)
+    """Yield, in a line each, why rows of one schema would not fit into the other."""
+    if unknown := there.migrations - here.migrations:
+        yield f"migrations that this code does not have: {_name(unknown)}. Upgrade the code here."
+    if lacking := here.migrations - there.migrations:
+        yield f"migrations that were not applied: {_name(lacking)}. Run migrate_schemas where it comes from."
     for table in sorted(there.tables.keys() - here.tables.keys()):
         yield (
             f"table {table}: no migration here makes it. Drop it, or name it in "
@@ -116,24 +119,14 @@ def find_differences(there: Schema, here: Schema) -> Iterator[str]:
     for table in sorted(here.tables.keys() - there.tables.keys()):
         yield f"table {table}: a migration here makes it, but it is missing."
     for table in sorted(there.tables.keys() & here.tables.keys()):
-        yield from _compare_columns(table, there.tables[table], here.tables[table])
+        old, new = there.tables[table], here.tables[table]
+        for column in sorted(old.keys() | new.keys()):
+            was, wanted = old.get(column, "missing"), new.get(column, "not known")
+            if was != wanted:
+                yield f"table {table}, column {column}: {was}; here it is {wanted}."
     for name in sorted(there.sequences.keys() ^ here.sequences.keys()):
         fault = "no migration here makes it" if name in there.sequences else "it is missing"
         yield f"sequence {name}: {fault}."
-
-
-def _compare_migrations(there: set[tuple[str, str]], here: set[tuple[str, str]]) -> Iterator[str]:
-    if unknown := there - here:
-        yield f"migrations that this code does not have: {_name(unknown)}. Upgrade the code here."
-    if lacking := here - there:
-        yield f"migrations that were not applied: {_name(lacking)}. Run migrate_schemas where it comes from."
-
-
-def _compare_columns(table: str, there: dict[str, str], here: dict[str, str]) -> Iterator[str]:
-    for column in sorted(there.keys() | here.keys()):
-        was, wanted = there.get(column, "missing"), here.get(column, "not known")
-        if was != wanted:
-            yield f"table {table}, column {column}: {was}; here it is {wanted}."
 
 
 def _name(migrations: set[tuple[str, str]]) -> str:

@@ -59,7 +59,7 @@ def test_a_module_with_any_part_of_the_form_keeps_it(contents):
 @pytest.mark.parametrize(
     ("contents", "fault"),
     [
-        ({}, "must have one of: describe, find_faults, after_load, TASKS, EXCLUDE"),
+        ({}, "must have one of: after_load, describe, find_faults, TASKS, EXCLUDE"),
         ({"describe": "no function"}, "must have a function describe"),
         ({"TASKS": ["apps.search.indexing.tasks.index_by_keys"]}, "must set TASKS to a list of Task"),
         ({"TASKS": [], "EXCLUDE": "accounts_apikey"}, "must set EXCLUDE to a list of str"),
