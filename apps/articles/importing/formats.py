@@ -34,16 +34,15 @@ def _not_utf8(value: int, position: int) -> str:
 
 def _whole_file(extract: Callable[[str], Extract]) -> Reader:
     def read(stream: BinaryIO, label: str) -> Iterator[Record | Rejected]:
-        data = stream.read(LONGEST_RECORD + 1)
-        if len(data) > LONGEST_RECORD:
-            yield reject(label, _too_long("file"))
-        else:
-            yield _read_whole(data.removeprefix(BOM_UTF8), label, extract)
+        yield _read_whole(stream.read(LONGEST_RECORD + 1), label, extract)
 
     return read
 
 
 def _read_whole(data: bytes, label: str, extract: Callable[[str], Extract]) -> Record | Rejected:
+    if len(data) > LONGEST_RECORD:
+        return reject(label, _too_long("file"))
+    data = data.removeprefix(BOM_UTF8)
     try:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -59,10 +58,6 @@ def _read_whole(data: bytes, label: str, extract: Callable[[str], Extract]) -> R
     return make_record(
         {"key": key or label, "title": title or PurePath(label).stem, "body": body}, label, label
     )
-
-
-def _extract_text(text: str) -> Extract:
-    return Extract(None, text.lstrip().partition("\n")[0], text)
 
 
 def read_jsonl(stream: BinaryIO, label: str) -> Iterator[Record | Rejected]:
@@ -108,7 +103,11 @@ def read_csv(stream: BinaryIO, label: str) -> Iterator[Record | Rejected]:
     for place, row, problem in _rows(stream, label):
         if header is None:
             header = [name.strip().lower() for name in row]
-            problem = problem or _header_problem(header)
+            if not problem and not ({"key", "body"} <= set(header) and len(set(header)) == len(header)):
+                problem = (
+                    "The header must name each of key, title, body once, separated by commas, "
+                    f"not {','.join(header)!r}."
+                )
             if problem:
                 yield reject(place, problem)
                 return
@@ -127,20 +126,17 @@ def _rows(stream: BinaryIO, label: str) -> Iterator[tuple[str, list[str], str]]:
     try:
         while True:
             place = f"{label}:{lines.number + 1}"
-            row, problem = _next_row(rows, lines)
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                yield place, [], f"This is not valid CSV up to line {lines.number}: {error}; {_QUOTING}."
+                continue
             if row is None:
                 return
-            if row or problem:
-                yield place, row, problem
+            if row:
+                yield place, row, ""
     finally:
         text.detach()  # or it would close the stream, whose owner still asks for its position
-
-
-def _next_row(rows: Iterator[list[str]], lines: "_Lines") -> tuple[list[str] | None, str]:
-    try:
-        return next(rows, None), ""
-    except csv.Error as error:
-        return [], f"This is not valid CSV up to line {lines.number}: {error}; {_QUOTING}."
 
 
 class _Lines:
@@ -165,14 +161,6 @@ class _Lines:
         raise csv.Error(f"a line is above {LONGEST_RECORD:,} characters")
 
 
-def _header_problem(header: list[str]) -> str:
-    if {"key", "body"} <= set(header) and len(set(header)) == len(header):
-        return ""
-    return (
-        f"The header must name each of key, title, body once, separated by commas, not {','.join(header)!r}."
-    )
-
-
 def _read_row(header: list[str], row: list[str], place: str, source: str) -> Record | Rejected:
     for cell in row:
         if match := _SMUGGLED_BYTE.search(cell):
@@ -186,7 +174,7 @@ def _read_row(header: list[str], row: list[str], place: str, source: str) -> Rec
 
 
 READERS: dict[str, Reader] = {
-    ".txt": _whole_file(_extract_text),
+    ".txt": _whole_file(lambda text: Extract(None, text.lstrip().partition("\n")[0], text)),
     ".md": _whole_file(extract_markdown),
     ".html": _whole_file(extract_html),
     ".htm": _whole_file(extract_html),
