@@ -8,7 +8,7 @@ class OwnSpacesSettings(AppSettings):
 
     # Secrets for the keys of the tenants' endpoints. The first encrypts, SECRET_KEY where there is none; all
     # of them decrypt.
-    ENCRYPTION_KEYS: list = []  # type: ignore[type-arg]
+    ENCRYPTION_KEYS: list = []
     # Whether tenants may name endpoints in private networks, such as an Ollama beside this server.
     EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES: bool = False
 

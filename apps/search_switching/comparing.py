@@ -1,5 +1,7 @@
 """How alike both spaces of a switch answer: asked when its target is ready, kept with it for the operator."""
 
+from typing import Any
+
 from django.tasks import task
 
 from apps.search.spaces.comparing import comparison_wanted
@@ -19,6 +21,7 @@ def compare_switch(switch_pk: int) -> int:
     if switch is None:
         return 0
     asked = 0
+    comparison: Any
     for _, comparison in comparison_wanted.send(SpaceSwitch, current=switch.origin, candidate=switch.target):
         SpaceSwitch.objects.filter(pk=switch.pk).update(comparison=comparison)
         asked += sum(index["queries"] for index in comparison["indexes"])

@@ -1,6 +1,7 @@
 from types import ModuleType
 
 import pytest
+from django.apps import apps
 from django_tasks_db.models import DBTaskResult
 
 from apps.operations.bundles.importing import import_tenant
@@ -13,11 +14,14 @@ from .conftest import COPY
 OLD_PATHS = {
     "apps.search.tasks.index_by_keys": ["notes.note", []],
     "apps.search.tasks.continue_run": [0],
-    "apps.search.switching.advancing.advance_switch": [0],
-    "apps.search.switching.dropping.drop_documents": ["gone"],
-    "apps.search.switching.loose.copy_loose_documents": ["default", "custom"],
     "apps.search.tasks.make_keywords": ["pgvector.pgvectorembedding", "default", "notes"],
 }
+if apps.is_installed("apps.search_switching"):
+    OLD_PATHS |= {
+        "apps.search.switching.advancing.advance_switch": [0],
+        "apps.search.switching.dropping.drop_documents": ["gone"],
+        "apps.search.switching.loose.copy_loose_documents": ["default", "custom"],
+    }
 
 
 @pytest.fixture
