@@ -20,15 +20,16 @@ class Import(NamedTuple):
     module: str
     line: int
     target: str
+    is_string: bool
 
 
 class House:
-    """The modules below a folder. `imports` holds what they import of each other and of the tests."""
+    """The modules below some folders. `imports` holds what they import of each other and of the tests."""
 
-    def __init__(self, root=settings.BASE_DIR):
+    def __init__(self, root=settings.BASE_DIR, tops=TOPS):
         self.root = Path(root)
         self.paths = {
-            self._get_name(path): path for top in TOPS for path in sorted((self.root / top).rglob("*.py"))
+            self._get_name(path): path for top in tops for path in sorted((self.root / top).rglob("*.py"))
         }
 
     @cached_property
@@ -65,7 +66,7 @@ class House:
         for node in walk_code(ast.parse(path.read_text())):
             for target in self._get_targets(node, package):
                 if target.split(".")[0] in (*TOPS, "tests"):
-                    yield Import(module, node.lineno, target)
+                    yield Import(module, node.lineno, target, isinstance(node, ast.Constant))
 
     def _get_targets(self, node, package):
         """Return what a node names: `from a import b` is the module a.b when there is one, otherwise a."""

@@ -8,9 +8,9 @@ from django.conf import settings
 # Each with what is about it in tests/, which is not collected where the app is left out.
 OPTIONAL = {
     "apps.operations.fleet": ["operations/fleet"],
-    "apps.operations.bundles": ["operations/bundles"],
+    "apps.operations.bundles": ["operations/bundles", "search_switching/test_switch_carried.py"],
     "apps.operations.isolation": ["operations/isolation"],
-    "apps.search_switching": ["search_switching"],
+    "apps.search_switching": ["search_switching", "search_quality/test_switch_comparing.py"],
     "apps.search_own_spaces": ["search_own_spaces"],
     "apps.search_quality": ["search_quality"],
     "apps.articles": ["articles"],

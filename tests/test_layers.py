@@ -68,7 +68,7 @@ def find_fault(module, target):
 def find_violations(house, imports):
     return [
         f"{house.paths[module].relative_to(house.root)}:{line}: imports {target}; {fault}"
-        for module, line, target in imports
+        for module, line, target, _ in imports
         if (fault := find_fault(module, target))
     ]
 
@@ -119,6 +119,25 @@ def test_nobody_imports_an_app_that_may_be_left_out(imports):
         if is_within(found.target, app)
         and not any(is_within(found.module, other) for other in OPTIONAL)
         and app not in FIXED_NAMES.get(found.module.rpartition(".")[2], [])
+    ]
+
+    assert strangers == []
+
+
+def get_test_module(path):
+    return f"tests.{path.removesuffix('.py').replace('/', '.')}"
+
+
+def test_the_tests_of_what_stays_import_nothing_that_may_be_left_out():
+    tests = House(tops=["tests"])
+    tools = ("tests.bench_tenants", "tests.eval")  # which measure the example and the demo
+
+    strangers = [
+        found
+        for found in tests.imports
+        for app, about in OPTIONAL.items()
+        if is_within(found.target, app) and not found.is_string
+        if not any(is_within(found.module, place) for place in (*tools, *map(get_test_module, about)))
     ]
 
     assert strangers == []

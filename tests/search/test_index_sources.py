@@ -14,11 +14,9 @@ from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun
 from apps.search.searching.results import search_objects
-from apps.search_switching.advancing import cut_over
-from apps.search_switching.models import SpaceSwitch
 from tenants.context import tenant_context
 from tests.models_app.models import Note
-from tests.search_switching.work import run_tasks, switch_to
+from tests.search.work import run_tasks
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
@@ -148,22 +146,6 @@ def test_a_run_goes_on_within_the_texts_where_it_stopped(questions, embedder):
     run.refresh_from_db()
     assert (run.state, run.objects_done, len(keys())) == (IndexRun.State.DONE, 72, 72)
     assert len(embedder.embedded) == 72
-
-
-@pytest.mark.usefixtures("handbook")
-def test_a_switch_takes_texts_along_and_cuts_them_anew(settings, questions):
-    settings.EMBEDDINGS["other"]["CHUNKER"] = {
-        "BACKEND": "apps.search.chunking.SimpleChunker",
-        "OPTIONS": {"limit": 1, "overlap": 0},
-    }
-    rebuild_index("handbook")
-
-    switch = switch_to("other")
-    cut_over(switch)
-
-    assert SpaceSwitch.objects.get().state == "switched"
-    assert len(keys(space="default")) == 2
-    assert len(keys(space="other")) > 2
 
 
 @pytest.mark.usefixtures("handbook")
