@@ -12,7 +12,7 @@ from tenants.models import Domain, Tenant
 
 
 class TenantForm(forms.ModelForm):
-    """What an operator says of a tenant; the spaces come from the settings."""
+    """The fields of a tenant that an operator fills in; the spaces come from the settings."""
 
     space = forms.ChoiceField(
         choices=lambda: [(alias, alias) for alias in settings.EMBEDDINGS],
@@ -31,7 +31,7 @@ class RenameForm(forms.Form):
 
 
 class DomainForm(forms.ModelForm):
-    """A host of a tenant; a further one is not primary unless somebody says so."""
+    """A host of a tenant; a new one is not primary unless the operator ticks the box."""
 
     class Meta:
         model = Domain
@@ -44,10 +44,10 @@ class DomainForm(forms.ModelForm):
 
 
 class DomainFormSet(BaseInlineFormSet):
-    """All hosts of a tenant: exactly one is primary."""
+    """All hosts of a tenant, of which exactly one is primary."""
 
     def clean(self) -> None:
-        """Refuse none and several. Raises ValidationError."""
+        """Raise ValidationError when no domain or more than one is primary."""
         super().clean()
         if any(self.errors):
             return

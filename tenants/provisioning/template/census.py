@@ -1,4 +1,4 @@
-"""What there is in the first schema of the search_path, to tell whether two schemas are alike."""
+"""Lists what the first schema of the search_path holds, to tell whether two schemas are alike."""
 
 from hashlib import sha256
 from typing import Any
@@ -25,7 +25,7 @@ FROM objects CROSS JOIN LATERAL pg_identify_object(classid, objid, 0)
 WHERE type <> 'toast table'
 """  # noqa: S608
 
-# What the statements do not say of an object: where it differs, a replay would lose something.
+# Properties that the statements do not set: where they differ, a replay would lose something.
 PROPERTIES = f"""
 {OBJECTS}
 SELECT concat_ws(' ', 'comment on', replace(identity, quote_ident(current_schema()) || '.', ''), description)

@@ -1,4 +1,4 @@
-"""What a template depends on, in one short string."""
+"""Everything that a template depends on, as one short string."""
 
 import sys
 from functools import cache, lru_cache
@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from tenants.context import connection
 
-FORMAT = 1  # to be raised when a change of this package changes what a replay gives
+FORMAT = 1  # raise it when a change of this package changes what a replay makes
 
 SERVER = """
 SELECT current_setting('server_version_num'),
@@ -44,7 +44,7 @@ def get_fingerprint() -> str:
 
 @lru_cache(maxsize=8)
 def _list_migrations(apps: tuple[str, ...], modules: str) -> list[Any]:
-    """A process has the migrations that it was started with, of these apps in these modules."""
+    """Return the migrations of these apps in these modules; a process keeps those it was started with."""
     loader = MigrationLoader(None, load=False)
     loader.load_disk()
     return sorted(
@@ -55,5 +55,5 @@ def _list_migrations(apps: tuple[str, ...], modules: str) -> list[Any]:
 
 @cache
 def _hash_source(module: ModuleType) -> str:
-    """A module is read once, when it is imported; so is its file."""
+    """Return the digest of a module's file, which is read once, as the module is."""
     return sha256(Path(str(module.__file__)).read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""From the statements of a template to a schema, all at once or not at all."""
+"""Makes a schema from the statements of a template: all of it or nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ def replay(schema: str, statements: str, objects: str = "") -> None:
     """Create the schema and run the statements, separated by semicolons, in it: one round trip.
 
     `objects`, if given, is the digest of the census that the new schema must have. Raises TemplateError when
-    it has another one, and django.db.Error when a statement fails; the schema does not exist then.
+    its digest differs, and django.db.Error when a statement fails; there is no schema then.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {quote_schema_name(schema)}")
@@ -31,10 +31,10 @@ def replay(schema: str, statements: str, objects: str = "") -> None:
 
 @contextmanager
 def search_path(cursor: Any, schema: str) -> Iterator[None]:
-    """Let names mean those of the schema alone, until the end of the block or of the transaction.
+    """Look names up in the schema only, until the end of the block or of the transaction.
 
-    Without `public` behind it, a statement that misses its table fails instead of meeting a shared one. What
-    the connection believes to be its search_path is true again after the block.
+    Without `public` behind it, a statement that misses its table fails and does not find a shared one. The
+    block restores the search_path that the connection believes in.
     """
     cursor.execute("SHOW search_path")
     (before,) = cursor.fetchone()
