@@ -1,19 +1,28 @@
 """Writes the tasks for what saves and deletes of indexed objects, and bulk writes, leave to do."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
 
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_indexed_models
-from apps.search.indexing.tasks import enqueue_indexing, make_keywords
+from apps.search.indexing.tasks import (
+    MAINTENANCE_DELAY,
+    enqueue_indexing,
+    maintain_vector_indexes,
+    make_keywords,
+)
+from apps.search.storage.pgvector.ann.making_way import ann_index_dropped
 from apps.search.storage.pgvector.keywords.pending import keywords_pending
 
 
 def connect() -> None:
     """Listen to every indexed model, and to the storage."""
     keywords_pending.connect(_enqueue_keywords, dispatch_uid="search:keywords")
+    ann_index_dropped.connect(_enqueue_care, dispatch_uid="search:ann-index")
     for model in get_indexed_models():
         for signal in (post_save, post_delete):
             signal.connect(_enqueue, sender=model, dispatch_uid=f"search:{model._meta.label}")
@@ -25,3 +34,8 @@ def _enqueue(sender: type[Indexed], instance: Indexed, **kwargs: Any) -> None:
 
 def _enqueue_keywords(sender: type[Model], space: str, index_name: str, **kwargs: Any) -> None:
     make_keywords.enqueue(sender._meta.label_lower, space, index_name)
+
+
+def _enqueue_care(sender: type[Model], **kwargs: Any) -> None:
+    run_after = timezone.now() + timedelta(seconds=MAINTENANCE_DELAY)
+    maintain_vector_indexes.using(run_after=run_after).enqueue()

@@ -26,7 +26,8 @@ from tenants.locks import Lock, find_held, give_back, take
 
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
-SESSION = {"statement_timeout": "0", "lock_timeout": "10min"}
+PATIENCE = "10min"
+SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
 MEMORY = "SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'"
 INVALID_INDEXES = """
     SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -73,9 +74,14 @@ def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
         _comment(name, {"rows": rows})
 
 
-def drop_ann_index(name: str) -> None:
-    """Drop the ANN index of that name, if there is one. Raises AnnIndexBusyError as `build_ann_index`."""
+def drop_ann_index(name: str, *, patience: str = PATIENCE) -> None:
+    """Drop the ANN index of that name, if there is one.
+
+    Waits for other sessions' transactions as long as `patience` says, a value of lock_timeout. Raises
+    AnnIndexBusyError as `build_ann_index`, and django.db.Error when they take longer.
+    """
     with _working_on(name, 0):
+        _execute(f"{_set()} lock_timeout = '{patience}'")
         _drop(name)
 
 
@@ -137,6 +143,10 @@ def _concurrently() -> str:
     return "" if connection.in_atomic_block else " CONCURRENTLY"
 
 
+def _set() -> str:
+    return "SET LOCAL" if connection.in_atomic_block else "SET"
+
+
 def _qualified(name: str) -> sql.Identifier:
     """The name in the bound tenant's own schema, so that a missing table is never found in `public`."""
     return sql.Identifier(get_current_schema(), name)
@@ -162,18 +172,17 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
     that.
     """
     in_transaction = connection.in_atomic_block
-    set_sql = "SET LOCAL" if in_transaction else "SET"
     if not take(Lock.ANN_INDEX, get_lock_name(name), wait=False, until_commit=in_transaction):
         raise AnnIndexBusyError(f"Another session works on the ANN index {get_current_schema()}.{name}.")
     try:
         with owner_rights():  # a tenant's own role owns no table
             for parameter, value in SESSION.items():
-                _execute(f"{set_sql} {parameter} = '{value}'")
+                _execute(f"{_set()} {parameter} = '{value}'")
             with connection.cursor() as cursor:
                 cursor.execute(MEMORY)
                 (current,) = cursor.fetchone()
             if megabytes > current:
-                _execute(f"{set_sql} maintenance_work_mem = '{megabytes}MB'")
+                _execute(f"{_set()} maintenance_work_mem = '{megabytes}MB'")
             yield
     finally:
         forget_ann_indexes()

@@ -10,6 +10,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from apps.search.documents import MAX_KEYS_NAMED, DuplicateDocumentError, EmbeddedDocument
+from apps.search.storage.pgvector.ann.making_way import ann_index_dropped, find_in_the_way, make_way
 from apps.search.storage.pgvector.keywords.pending import keywords_pending, may_wait
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
@@ -48,14 +49,19 @@ class Writer:
         """Write the documents and return how many rows changed; see PgVectorProvider.add for the policies.
 
         Does not write rows that would not change, because each write costs an insertion into the ANN index.
+        Many new rows, outside of a caller's transaction, have the ANN index dropped first (making_way.py).
         Raises InvalidDocumentError, and writes nothing, when any document cannot be stored.
         """
+        is_nested = connection.in_atomic_block
         with transaction.atomic(), connection.cursor() as cursor:
             staged = self._stage(cursor, COLUMNS, encode_documents(documents, self.to_vector))
             dimensions = self.to_vector.dimensions
+            made_way = not is_nested and self._make_way(cursor, staged)
             waits = not keywords_at_once and may_wait(self.model, *self.key, dimensions, staged)
             changed = self._insert(cursor, on_conflict, waits)
             cursor.execute(f"DROP TABLE {STAGE}")
+            if made_way:
+                ann_index_dropped.send(self.model)
             if waits and changed:
                 space, index_name = self.key
                 keywords_pending.send(self.model, space=space, index_name=index_name)
@@ -80,13 +86,15 @@ class Writer:
     def find_stored(self, keys: list[str]) -> set[str]:
         """Return those of the keys that are stored. Raises InvalidDocumentError for what can be no key."""
         encoded = [encode_key(key).decode() for key in keys]
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT document_key FROM {self.table} "
                 "WHERE space = %s AND index_name = %s AND document_key = ANY(%s)",
                 [*self.key, encoded],
             )
-            return {key for (key,) in cursor.fetchall()}
+            stored = {key for (key,) in cursor.fetchall()}
+            transaction.set_rollback(True)  # keeps no lock on the table: see make_way()
+        return stored
 
     def _delete(self, keys: Iterable[str], operator: str) -> int:
         if isinstance(keys, str):
@@ -112,6 +120,18 @@ class Writer:
             "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # large values are moved out once, not twice
         )
         return copying.copy_rows(cursor, STAGE, names, batches)
+
+    def _make_way(self, cursor: CursorWrapper, staged: int) -> bool:
+        dimensions = self.to_vector.dimensions
+        if find_in_the_way(self.model, *self.key, dimensions, staged) is None:
+            return False
+        with transaction.atomic():
+            sql = f"SELECT count(*) FROM {STAGE} stage {self._changing_sql()}"
+            cursor.execute(sql, [*self.key, [str(get_recipe()), str(PENDING)]])
+            (changing,) = cursor.fetchone()
+            transaction.set_rollback(True)  # gives the lock on the table back, which dropping waits for
+        index = find_in_the_way(self.model, *self.key, dimensions, changing)
+        return index is not None and make_way(self.model, index)
 
     def _insert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
         recipe = PENDING if waits else get_recipe()
@@ -170,17 +190,22 @@ class Writer:
         It leaves out the others before it makes keywords, which takes longest. The upsert compares once more,
         since another transaction may have changed a row in between.
         """
-        staged = f"stage.content, stage.metadata, stage.vector::{self.vector_type}"
         written = (*self.compared, "keywords", "keyword_recipe")
         return (
-            f"WHERE NOT EXISTS (SELECT FROM {self.table} old "
-            "WHERE old.space = %s AND old.index_name = %s AND old.document_key = stage.document_key "
-            f"AND ({self._of('old')}) IS NOT DISTINCT FROM ({staged}) AND old.keyword_recipe = ANY(%s)) "
+            f"{self._changing_sql()} "
             'ORDER BY document_key COLLATE "C" '  # a hash join would lose it
             "ON CONFLICT (space, index_name, document_key) DO UPDATE SET "
             f"{', '.join(f'{column} = EXCLUDED.{column}' for column in written)} "
             f"WHERE ({self._of('t')}) IS DISTINCT FROM ({self._of('EXCLUDED')}) "
             "OR t.keyword_recipe <> ALL(%s)"
+        )
+
+    def _changing_sql(self) -> str:
+        staged = f"stage.content, stage.metadata, stage.vector::{self.vector_type}"
+        return (
+            f"WHERE NOT EXISTS (SELECT FROM {self.table} old "
+            "WHERE old.space = %s AND old.index_name = %s AND old.document_key = stage.document_key "
+            f"AND ({self._of('old')}) IS NOT DISTINCT FROM ({staged}) AND old.keyword_recipe = ANY(%s))"
         )
 
     def _of(self, row: str) -> str:
