@@ -108,7 +108,7 @@ class Variant:
 
 
 def try_variant(name):
-    """Return what is at fault in a variant, in lines; none means that all is well."""
+    """Tell how it goes with a variant, and return whether all is well."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="matrix-") as parent:
         variant = Variant(name, Path(parent) / "project")
@@ -122,7 +122,9 @@ def try_variant(name):
     seconds = time.monotonic() - start
     last = variant.log.strip().splitlines()[-1:]
     print(f"{'ok  ' if is_well else 'FAIL'} {name}: {seconds:.0f} s, {' '.join(last)}", flush=True)
-    return [] if is_well else [f"--- {name}", *variant.log.splitlines()[-200:]]
+    if not is_well:
+        print(*variant.log.splitlines()[-150:], sep=f"\n    {name}: ", flush=True)
+    return is_well
 
 
 def main():
@@ -135,9 +137,8 @@ def main():
     if unknown := set(options.variants) - VARIANTS.keys():
         parser.error(f"unknown variants: {', '.join(sorted(unknown))}")
     with ThreadPoolExecutor(options.jobs) as pool:
-        faults = [line for lines in pool.map(try_variant, options.variants or VARIANTS) for line in lines]
-    print(*faults, sep="\n")
-    sys.exit(bool(faults))
+        results = list(pool.map(try_variant, options.variants or VARIANTS))
+    sys.exit(not all(results))
 
 
 if __name__ == "__main__":
