@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -107,7 +108,7 @@ class Variant:
         return done.returncode == 0
 
 
-def try_variant(name):
+def try_variant(name, with_all_tests):
     """Tell how it goes with a variant, and return whether all is well."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="matrix-") as parent:
@@ -117,7 +118,9 @@ def try_variant(name):
         options = ["-q", "-ra", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers"]
         is_well = (
             variant.run("manage.py", "makemigrations", "--check", "--dry-run")  # runs the checks, too
-            and variant.run("-m", "pytest", *options, *variant.list_tests())
+            and variant.run(
+                "-m", "pytest", *options, *(["tests"] if with_all_tests else variant.list_tests())
+            )
         )
     seconds = time.monotonic() - start
     last = variant.log.strip().splitlines()[-1:]
@@ -133,11 +136,14 @@ def main():
         "variants", nargs="*", metavar="VARIANT", help=f"of {', '.join(VARIANTS)}; default: all"
     )
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4), help="variants at a time")
+    parser.add_argument("--all-tests", action="store_true", help="run all tests of what stays, not a choice")
     options = parser.parse_args()
     if unknown := set(options.variants) - VARIANTS.keys():
         parser.error(f"unknown variants: {', '.join(sorted(unknown))}")
     with ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(try_variant, options.variants or VARIANTS))
+        results = list(
+            pool.map(partial(try_variant, with_all_tests=options.all_tests), options.variants or VARIANTS)
+        )
     sys.exit(not all(results))
 
 
