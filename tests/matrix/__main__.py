@@ -114,7 +114,7 @@ def try_variant(name, with_all_tests):
     with tempfile.TemporaryDirectory(prefix="matrix-") as parent:
         variant = Variant(name, Path(parent) / "project")
         variant.build()
-        # Not in the folder's own settings: --reuse-db would begin with what an earlier run has left.
+        # Without the project's --reuse-db, which would begin with what an earlier run has left.
         options = ["-q", "-ra", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers"]
         is_well = (
             variant.run("manage.py", "makemigrations", "--check", "--dry-run")  # runs the checks, too
