@@ -10,6 +10,7 @@ import environ
 from django.utils.csp import CSP
 
 from project import embedded_postgres
+from project.database_url import read_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -81,19 +82,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASE_URL = env("DATABASE_URL", default="") or embedded_postgres.start()
 DATABASES = {
-    "default": env.db_url_config(DATABASE_URL)
-    | {
-        "ENGINE": "tenants.postgresql",
-        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
-        "CONN_HEALTH_CHECKS": True,
-        # Without an iterative scan, an HNSW search under a filter returns too few rows. 64 candidates find
-        # 98 of 100 neighbours (make bench). The planner does not count how large vectors are; where random
-        # pages cost what they cost on a solid-state disk, it uses the index nevertheless.
-        "OPTIONS": {
+    "default": read_database_url(
+        DATABASE_URL,
+        {"CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60), "CONN_HEALTH_CHECKS": True},
+        {
+            # Without an iterative scan, an HNSW search under a filter returns too few rows. 64 candidates
+            # find 98 of 100 neighbours (make bench). The planner does not count how large vectors are; where
+            # random pages cost what they cost on a solid-state disk, it uses the index nevertheless.
             "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=64 -c random_page_cost=1.1",
             "prepare_threshold": 5,  # a session's sixth search of a kind is prepared, and planned no more
         },
-    }
+    )
+    | {"ENGINE": "tenants.postgresql"}
 }
 DATABASE_POOL = env.int("DATABASE_POOL", default=0)  # the most sessions that a web process has; 0: no pool
 if DATABASE_POOL:

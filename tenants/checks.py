@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import OperationalError, connections
 from psycopg_pool import ConnectionPool
 
@@ -95,6 +95,30 @@ def check_server(databases: Sequence[str] | None = None, **kwargs: Any) -> list[
         )
         installed = cursor.fetchone()
     return [*_check_version(server_version), *_check_extension(available, installed)]
+
+
+@register(Tags.database, deploy=True)
+def check_encryption(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """W001: a database over the network without TLS; no warning where the URL says sslmode=disable."""
+    connection = connections["default"]
+    if "default" not in (databases or ()) or connection.vendor != "postgresql":
+        return []
+    try:
+        connection.ensure_connection()
+    except OperationalError:  # E009
+        return []
+    session = connection.connection.pgconn
+    host = session.host.decode()
+    if session.ssl_in_use or host.startswith(("/", "@")):  # a socket: a file, or an abstract name
+        return []
+    message = f"The connection to the database at {host!r} is not encrypted"
+    if connection.settings_dict["OPTIONS"].get("sslmode") == "disable":
+        return [Info(f"{message}, as sslmode=disable in DATABASE_URL wants.", id="tenants.W001")]
+    hint = (
+        "Append ?sslmode=verify-full&sslrootcert=/path/of/ca.pem to DATABASE_URL, or ?sslmode=disable where "
+        "nobody else can read the network."
+    )
+    return [Warning(f"{message}.", hint=hint, id="tenants.W001")]
 
 
 def _check_version(number: int) -> list[CheckMessage]:

@@ -1,0 +1,34 @@
+"""DATABASE_URL in the form of Django's DATABASES, with everything that it says."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import environ
+
+# What libpq calls the parts of an address (PostgreSQL's manual, "Parameter Key Words").
+_PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+_SOCKET_FOLDER = re.compile(r"(?:.*@)?(?P<folder>%2F[^:@]*)(?::\d+)?", re.IGNORECASE)
+
+
+def read_database_url(url: str, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the database that a URL names.
+
+    What the URL says after its `?` wins over `defaults`, which are Django's settings of a database, and over
+    `options`, those of libpq, psycopg and Django's backend. Only the two `options` strings (`-c name=value`)
+    are joined, the URL's last, so that a name in both has the URL's value. As in libpq, a host, port, user,
+    password or dbname after the `?` wins over the same before it.
+    """
+    database = {**defaults, **environ.Env.db_url_config(url)}
+    parts = urlsplit(url)
+    if folder := _SOCKET_FOLDER.fullmatch(parts.netloc):  # django-environ leaves it encoded, in lower case
+        database["HOST"] = unquote(folder["folder"])
+    own = dict(database.pop("OPTIONS", {}))
+    for name, value in parse_qsl(parts.query):
+        if name in _PARTS:
+            database[_PARTS[name]] = value
+            own.pop(name, None)
+    if session := " ".join(str(each["options"]) for each in (options, own) if each.get("options")):
+        own["options"] = session
+    return {**database, "OPTIONS": {**options, **own}}
