@@ -18,9 +18,12 @@ from django.tasks import TaskResultStatus
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
+from django_tenants.utils import get_public_schema_name
 
 from tenants.locks import Lock, find_held, take
+from tenants.models import Tenant
 from tenants.queue.held_tasks import hold
+from tenants.queue.rows import get_schema
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +74,22 @@ class RecoveringWorker(Worker):
             watch.join(INTERVAL)  # its lock says that this worker lives
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
-        """Run the task, unless its tenant is suspended or leaving."""
-        if not hold(db_task_result):
-            super().run_task(db_task_result)
+        """Run the task, unless its tenant is suspended or leaving.
+
+        Its row may go meanwhile, with its tenant or by itself. Nothing can be written down about it then.
+        """
+        try:
+            if not hold(db_task_result):
+                super().run_task(db_task_result)
+        except DBTaskResult.NotUpdated:
+            schema = get_schema(db_task_result)
+            is_tenant_gone = (
+                schema not in (None, get_public_schema_name())
+                and not Tenant.objects.filter(schema_name=schema).exists()
+            )
+            cause = f"the tenant {schema!r} was deleted" if is_tenant_gone else "the row was deleted"
+            message = "Task %s (%s) is not in the queue any more, so how it ended is lost: %s"
+            logger.warning(message, db_task_result.id, db_task_result.task_path, cause)
 
 
 def recover_orphans(own_id: str = "") -> int:

@@ -6,6 +6,10 @@ from pathlib import Path
 from asgiref.sync import sync_to_async
 from django.db import connection
 from django.tasks import task
+from django_tasks_db.models import DBTaskResult
+
+from tenants.context import get_current_tenant, unbound
+from tenants.queue.rows import delete_traces
 
 
 def describe_binding():
@@ -53,3 +57,22 @@ def wait_for_file(folder):
     while not Path(folder, "release").exists():
         time.sleep(0.05)
     return connection.schema_name
+
+
+@task(takes_context=True)
+def lose_row(context, fails):
+    """Delete the task's own row, as pruning or restoring the queue may."""
+    with unbound():
+        DBTaskResult.objects.filter(pk=context.task_result.id).delete()
+    if fails:
+        raise ValueError("failed without a row")
+
+
+@task
+def lose_tenant():
+    """Delete all that the queue and the registry have of the bound tenant, as deleting it does."""
+    tenant = get_current_tenant()
+    with unbound():
+        delete_traces(tenant.schema_name, tenant.pk)
+        tenant.delete()
+    describe_binding()
