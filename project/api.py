@@ -4,7 +4,7 @@ An app adds endpoints in a module `api.py`:
 
     router  a ninja.Router, whose addresses begin below /api/
     AUTH    a list of functions request -> truth, each of which may let a request in that brings no key and no
-            session (a django-ninja `auth=`); it may be left out
+            session (a django-ninja `auth=`); it may be left out. No wrong key reaches them
 
 Whatever goes wrong is answered in one form: `{"errors": {"<the field at fault>": ["<what to do>"]}}`.
 """

@@ -49,6 +49,20 @@ def test_a_page_beyond_all_bounds_is_refused(member, path, parameter, message):
     assert response.json() == {"errors": {parameter: [message]}}
 
 
+@pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize("path", ["/api/search?q=moon", "/api/notes"])
+def test_a_wrong_key_is_refused_beside_a_session_and_where_the_search_is_public(member, acme, path, public):
+    acme.search_is_public = public
+    acme.save()
+
+    response = member.get(path, headers=ACME | {"authorization": "Bearer nonsense"})
+
+    assert response.status_code == 401
+    assert response.json() == {
+        "errors": {"authorization": ["Sign in, or send `Authorization: Bearer <API key>`."]}
+    }
+
+
 @needs("apps.search_own_spaces")
 def test_a_body_that_is_no_json_is_refused_in_the_same_form(member):
     response = member.post("/api/spaces", b"\x00", content_type="application/json", headers=ACME)

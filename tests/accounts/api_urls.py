@@ -23,4 +23,9 @@ def change_whoami(request):
     return {"email": request.user.email}
 
 
+@api.api_operation(["GET", "POST"], "/open", auth=[MemberAuth(), lambda request: True])
+def read_open(request):
+    return {}
+
+
 urlpatterns = [path("test-api/", api.urls), *site_urlpatterns]

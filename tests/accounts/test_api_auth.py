@@ -67,6 +67,29 @@ def test_a_wrong_key_is_refused_even_beside_a_session(member_client, key):
     assert response.json() == {"detail": "Unauthorized"}
 
 
+@pytest.mark.parametrize("separator", ["  ", "\t"])
+def test_a_wrong_key_after_other_white_space_is_a_key_too(member_client, separator):
+    headers = {"host": "acme.localhost", "authorization": f"Bearer{separator}nonsense"}
+
+    assert member_client.get(WHOAMI, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_revoked_key_is_refused_whatever_else_lets_in(acme, member, issued, method):
+    strict = Client(enforce_csrf_checks=True)
+    with tenant_context(acme):
+        strict.force_login(member)
+        issued[0].delete()
+
+    response = getattr(strict, method)("/test-api/open", headers=bearer("acme", issued[1]))
+
+    assert response.status_code == 401
+
+
+def test_another_way_in_is_asked_where_no_key_is_presented(client, acme, at_acme):
+    assert client.get("/test-api/open", **at_acme).status_code == 200
+
+
 def test_a_session_needs_a_csrf_token_to_change_something_and_a_key_does_not(acme, member, issued, at_acme):
     strict = Client(enforce_csrf_checks=True)
     with tenant_context(acme):

@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.http import HttpRequest
+from ninja.errors import AuthenticationError
 from ninja.security import HttpBearer, SessionAuth
 
 from apps.accounts.models import ApiKey, User
@@ -11,8 +12,9 @@ from apps.accounts.models import ApiKey, User
 class MemberAuth(HttpBearer):
     """A django-ninja `auth=`: `Authorization: Bearer <key>`, otherwise the session.
 
-    A request that brings a key is judged by the key alone. A session passes through ninja's SessionAuth,
-    which also checks the CSRF token of requests that change something. Anybody else gets 401 in JSON.
+    A key that is presented decides alone: if it is wrong, neither a session nor any other `auth` lets the
+    request in, not even a public search. A session passes through ninja's SessionAuth, which also checks the
+    CSRF token of requests that change something. Anybody else gets 401 in JSON.
     """
 
     def __init__(self) -> None:
@@ -20,11 +22,16 @@ class MemberAuth(HttpBearer):
         self._session_auth = SessionAuth()
 
     def __call__(self, request: HttpRequest) -> User | None:
-        """Return the member, or None for a refusal; raises ninja's HttpError 403 when CSRF fails."""
-        scheme, _, key = request.headers.get(self.header, "").partition(" ")
-        if scheme.lower() == self.openapi_scheme:
-            return self.authenticate(request, key.strip())
-        return self._session_auth(request)
+        """Return the member; None without a key and a session, so that the next `auth` is asked.
+
+        Raises ninja's AuthenticationError for a wrong key and HttpError 403 when CSRF fails.
+        """
+        scheme, key = (*request.headers.get(self.header, "").split(maxsplit=1), "", "")[:2]
+        if scheme.lower() != self.openapi_scheme:
+            return self._session_auth(request)
+        if user := self.authenticate(request, key.strip()):
+            return user
+        raise AuthenticationError
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         """Return the key's user, who is `request.user` from then on beside `request.api_key`, or None."""
