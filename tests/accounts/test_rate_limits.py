@@ -72,6 +72,17 @@ def test_the_limits_keep_apart_in_a_cache_that_knows_no_tenants(acme, globex, se
         (1, "", "10.0.0.1", "10.0.0.1"),
         (1, "1.1.1.1, <script>", "10.0.0.1", "10.0.0.1"),
         (1, "unknown", "10.0.0.1", "10.0.0.1"),
+        (1, "1.1.1.1, 203.0.113.9:51234", "10.0.0.1", "203.0.113.9"),
+        (1, "1.1.1.1, [2001:db8:1:2:aaaa::1]", "10.0.0.1", "20010db800010002/64"),
+        (1, "[2001:db8:1:2:aaaa::1]:51234", "10.0.0.1", "20010db800010002/64"),
+        (1, '"[2001:db8:1:2:aaaa::1]:51234"', "10.0.0.1", "20010db800010002/64"),
+        (1, "[::ffff:203.0.113.9]:51234", "10.0.0.1", "203.0.113.9"),
+        (1, "fe80::1%eth0", "10.0.0.1", "fe80000000000000/64"),
+        (2, "203.0.113.9:51234, 10.0.0.2:80", "10.0.0.1", "203.0.113.9"),
+        (1, "[203.0.113.9", "10.0.0.1", "10.0.0.1"),
+        (1, "[]:80", "10.0.0.1", "10.0.0.1"),
+        (0, "", "192.0.2.1:51234", "192.0.2.1"),
+        (0, "", "[2001:db8:1:2:aaaa::1]:51234", "20010db800010002/64"),
         (1, "," * 10_000, "10.0.0.1", "10.0.0.1"),
         (0, "", "2001:db8:1:2:aaaa::1", "20010db800010002/64"),
         (0, "", "2001:db8:1:2:bbbb::2", "20010db800010002/64"),
@@ -84,6 +95,19 @@ def test_an_address_is_taken_from_whom_one_trusts(settings, proxies, forwarded, 
     request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"x-forwarded-for": forwarded})
 
     assert get_client_address(request) == address
+
+
+@pytest.mark.parametrize("form", ["203.0.113.{}:5{}", "[2001:db8:{}::1]:5{}"])
+def test_clients_behind_a_proxy_that_writes_ports_are_counted_apart(settings, acme, limit, form):
+    settings.NINJA_NUM_PROXIES = 1
+    limit(sign_in="1/d")
+
+    def sign_in(number, port):
+        headers = {"x-forwarded-for": form.format(number, port)}
+        return count("sign_in", get_client_address(RequestFactory().get("/", headers=headers)))[0] > 0
+
+    with tenant_context(acme):
+        assert [sign_in(1, 1), sign_in(2, 1), sign_in(1, 2)] == [False, False, True]
 
 
 @pytest.mark.parametrize("email", ["", "\x00", "\ud800", "x" * 100_000, "a b\r\nc:d"])

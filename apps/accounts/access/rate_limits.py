@@ -5,6 +5,7 @@ as long as the period. A cache that several processes share adds in one step, so
 """
 
 import math
+import re
 import time
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +22,7 @@ from tenants.context import connection
 
 PREFIX = "RATE_LIMIT_"
 IPV6_NETWORK = 64  # bits: a household or server gets as many addresses as it likes in one such network
+_WITH_PORT = re.compile(r'"?(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[\d.]+))(?::\w+)?"?')  # quotes as in Forwarded
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def get_client_address(request: HttpRequest) -> str:
     """Return the address that a request came from; of an IPv6 address, the network.
 
     X-Forwarded-For is read only where settings.NINJA_NUM_PROXIES says how many proxies write into it. Each
-    appends one entry, so they are counted from the end; whatever the client sent stands before them.
+    appends one entry, so they are counted from the end; whatever the client sent stands before them. An entry
+    may have a port, and brackets around an IPv6 address (RFC 7239, section 6, and what proxies write).
     """
     proxies, remote = settings.NINJA_NUM_PROXIES or 0, request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -109,8 +112,9 @@ def describe_wait(seconds: int) -> str:
 
 
 def _normalise(text: str) -> str:
+    match = _WITH_PORT.fullmatch(text)
     try:
-        address = ip_address(text)
+        address = ip_address(match["v4"] or match["v6"] if match else text)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address):
