@@ -10,7 +10,7 @@ import environ
 from django.utils.csp import CSP
 
 from project import embedded_postgres
-from project.database_url import read_database_url
+from project.service_urls import read_database_url, read_email_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -208,17 +208,10 @@ STORAGES = {
 if DEBUG:
     STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
-mail = env.email_url("EMAIL_URL", default="consolemail://")
-smtp = {"host": "HOST", "port": "PORT", "username": "HOST_USER", "password": "HOST_PASSWORD"}
-smtp |= {"use_tls": "USE_TLS", "use_ssl": "USE_SSL"}
-is_smtp = mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
-MAILERS = {
-    "default": {
-        "BACKEND": mail["EMAIL_BACKEND"],
-        "OPTIONS": {option: mail.get(f"EMAIL_{name}") for option, name in smtp.items()} if is_smtp else {},
-    }
-}
-DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{BASE_DOMAIN}")
+MAILERS = {"default": read_email_url(env("EMAIL_URL", default="consolemail://"))}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@{BASE_DOMAIN}")
+EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "  # of mail to ADMINS
+ADMINS = env.list("ADMINS", default=[])  # who get each error of a request by mail
 
 LOGGING = {
     "version": 1,
@@ -230,7 +223,12 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"},
-        "mail": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR", "filters": ["production"]},
+        "mail": {
+            "class": "project.error_mail.ErrorMailHandler",
+            "level": "ERROR",
+            "filters": ["production", "tenant"],
+            "formatter": "line",
+        },
     },
     # As Django has it, but without its own console, which would print each line a second time.
     "loggers": {"django": {"handlers": ["mail"]}},

@@ -94,6 +94,10 @@ def test_an_address_that_is_no_endpoint_is_404_in_json(admin, verb, path):
     }
 
 
+def test_the_api_has_the_name_of_the_site(settings):
+    assert api.get_openapi_schema()["info"]["title"] == settings.SITE_NAME
+
+
 def test_every_operation_names_its_refusals():
     refusals = {
         (path, verb): {str(status) for status in operation["responses"]}

@@ -1,5 +1,8 @@
+from collections import Counter
+
 from django.contrib.auth.models import AnonymousUser
 
+from project.urls import PAGES
 from project.views import home
 from tenants.context import tenant_context
 
@@ -26,3 +29,14 @@ def test_the_plain_home_page_sends_visitors_to_sign_in_where_only_members_may_se
     response = get_home(rf, acme)
 
     assert (response.status_code, response.url) == (302, "/accounts/login/?next=/")
+
+
+def test_no_two_pages_of_apps_have_one_name():
+    names = Counter(
+        f"{getattr(module, 'app_name', '')}:{pattern.name}"
+        for config, module in PAGES.load()
+        if hasattr(config, "url_prefix")
+        for pattern in module.urlpatterns
+    )
+
+    assert [name for name, times in names.items() if times > 1] == []

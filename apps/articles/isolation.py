@@ -28,7 +28,7 @@ def list_articles_by_api(victim: "Party", attacker: "Party") -> bool:
 
 def download_others_upload(victim: "Party", attacker: "Party") -> bool:
     """The file of the article that has the victim's number, from the attacker's site."""
-    response = _get(attacker, "article_upload", victim.of(plant_article).pk)
+    response = _get(attacker, "articles:upload", victim.of(plant_article).pk)
     return victim.token.encode() in b"".join(response)
 
 

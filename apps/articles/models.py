@@ -38,7 +38,7 @@ class Article(Indexed):
 
     def get_absolute_url(self) -> str:
         """Return the article's page on the tenant's site."""
-        return reverse("article", args=[self.pk])
+        return reverse("articles:article", args=[self.pk])
 
     def get_index_metadata(self) -> dict[str, Any]:
         """Return title and source, to filter by."""

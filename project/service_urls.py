@@ -1,4 +1,4 @@
-"""DATABASE_URL in the form of Django's DATABASES, with everything that it says."""
+"""DATABASE_URL and EMAIL_URL in the form of Django's settings, with everything that they say."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,15 @@ import environ
 # What libpq calls the parts of an address (PostgreSQL's manual, "Parameter Key Words").
 _PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
 _SOCKET_FOLDER = re.compile(r"(?:.*@)?(?P<folder>%2F[^:@]*)(?::\d+)?", re.IGNORECASE)
+_SMTP = {
+    "host": "HOST",
+    "port": "PORT",
+    "username": "HOST_USER",
+    "password": "HOST_PASSWORD",
+    "use_tls": "USE_TLS",
+    "use_ssl": "USE_SSL",
+}
+_MAIL_TIMEOUT = 10  # seconds; without one, a server that says nothing holds a request or a worker for ever
 
 
 def read_database_url(url: str, defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,3 +41,19 @@ def read_database_url(url: str, defaults: Mapping[str, Any], options: Mapping[st
     if session := " ".join(str(each["options"]) for each in (options, own) if each.get("options")):
         own["options"] = session
     return {**database, "OPTIONS": {**options, **own}}
+
+
+def read_email_url(url: str) -> dict[str, Any]:
+    """Return the mailer that a URL names, an entry of MAILERS.
+
+    What the URL says after its `?` are options of the mailer, such as `timeout` in seconds or `ssl_certfile`.
+    """
+    mail = environ.Env.email_url_config(url)
+    options: dict[str, Any] = {}
+    if mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
+        options = {option: mail.get(f"EMAIL_{name}") for option, name in _SMTP.items()}
+        options["timeout"] = _MAIL_TIMEOUT
+    elif mail["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
+        options = {"file_path": mail["EMAIL_FILE_PATH"]}
+    own = {name.lower(): value for name, value in mail.get("OPTIONS", {}).items()}
+    return {"BACKEND": mail["EMAIL_BACKEND"], "OPTIONS": options | own}

@@ -1,13 +1,16 @@
 import os
+import socket
 import subprocess
 import sys
+from smtplib import SMTPServerDisconnected
 
 import pytest
 from django.conf import settings
 from django.core.checks import INFO, WARNING
+from django.core.mail import send_mail
 from django.db import OperationalError, connections
 
-from project.database_url import read_database_url
+from project.service_urls import read_database_url, read_email_url
 from tenants import checks
 from tests.relay import relay_to
 
@@ -187,3 +190,45 @@ def test_encryption_is_looked_at_where_the_database_is_named_only(over_tcp, monk
     monkeypatch.setattr(checks, "connections", {"default": over_tcp("")})
 
     assert checks.check_encryption() == []
+
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def test_a_mail_server_has_a_time_out():
+    mailer = read_email_url("smtp+tls://app:s%40fe@mail.example:587")
+
+    assert mailer["BACKEND"] == SMTP
+    assert mailer["OPTIONS"] == {
+        "host": "mail.example",
+        "port": 587,
+        "username": "app",
+        "password": "s@fe",
+        "use_tls": True,
+        "use_ssl": None,
+        "timeout": 10,
+    }
+
+
+def test_options_of_the_mailers_url_are_kept():
+    options = read_email_url("smtp+ssl://mail.example?timeout=3&ssl_certfile=/etc/mail.pem")["OPTIONS"]
+
+    assert (options["timeout"], options["ssl_certfile"], options["use_ssl"]) == (3, "/etc/mail.pem", True)
+
+
+def test_a_folder_for_mail_is_kept():
+    assert read_email_url("filemail:////var/mail")["OPTIONS"] == {"file_path": "/var/mail"}
+
+
+@pytest.mark.parametrize("url", ["consolemail://", "dummymail://"])
+def test_other_mailers_have_no_options(url):
+    assert read_email_url(url)["OPTIONS"] == {}
+
+
+def test_a_mail_server_that_says_nothing_is_given_up(settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        settings.MAILERS = {"default": read_email_url(f"smtp://127.0.0.1:{port}?timeout=1")}
+
+        with pytest.raises(SMTPServerDisconnected, match="timed out"):
+            send_mail("subject", "text", None, ["a@example.com"])
