@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Router
@@ -23,6 +24,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from apps.accounts.access.api_auth import MemberAuth
 from apps.accounts.access.limited_requests import ApiThrottle
 from apps.accounts.access.rate_limits import describe_wait
+from tenants.binding.outages import answer_outage, is_outage
 from tenants.discovery import ExtensionPoint
 
 
@@ -107,6 +109,14 @@ def answer_refused(request: HttpRequest, error: HttpError) -> HttpResponse:
 def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
     """Answer 404 where an endpoint finds nothing."""
     return api.create_response(request, {"errors": {"path": ["There is nothing here."]}}, status=404)
+
+
+@api.exception_handler(Error)
+def answer_database_error(request: HttpRequest, error: Error) -> HttpResponse:
+    """Answer 503 while the database is down; any other error is Django's to answer."""
+    if is_outage(error):
+        return answer_outage(request, error)
+    raise error
 
 
 @csrf_exempt  # otherwise a POST to a wrong address would get an HTML page

@@ -15,6 +15,8 @@ from tenants.discovery import ExtensionPoint, list_attribute
 
 PAGES = ExtensionPoint("urls", list_attribute("urlpatterns", "addresses", lambda pattern: True))
 
+handler500 = "tenants.binding.outages.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", RedirectView.as_view(url="/api/docs")),

@@ -11,6 +11,8 @@ from tenants.admin.site import site
 if not site.is_registered(get_user_model()):
     site.register(get_user_model(), UserAdmin)
 
+handler500 = "tenants.binding.outages.server_error"
+
 urlpatterns = [
     path("", public_home, name="public_home"),
     path("admin/", include(list_pages())),

@@ -2,12 +2,12 @@
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import DatabaseError
+from django.db import DatabaseError, Error
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
-from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
+from tenants.binding.outages import answer_outage, is_outage, refuse
 from tenants.context import connection
 from tenants.hosts import find_domain
 from tenants.models import Tenant
@@ -18,6 +18,12 @@ STATUS_OF_STATE = {
     Tenant.State.FAILED: 503,
     Tenant.State.SUSPENDED: 403,
     Tenant.State.LEAVING: 410,
+}
+REFUSALS = {  # for callers that want JSON; tenants/refused.html has them for people
+    403: "This site is suspended.",
+    404: "There is no site at this address.",
+    410: "This site is closed.",
+    503: "This site is being set up. Try again in a minute.",
 }
 
 
@@ -53,8 +59,8 @@ class TenantRequest(HttpRequest):
 class TenantMiddleware(MiddlewareMixin):
     """Binds the tenant of the request's host and sets `request.tenant` (None on the operators' site).
 
-    404 for a host that no tenant has, 503 for a tenant that is not ready, 403 for a suspended one, 410 for
-    one that is leaving; 308 from a host that redirects.
+    404 for a host that no tenant has, 503 for a tenant that is not ready or while the database is down, 403
+    for a suspended one, 410 for one that is leaving; 308 from a host that redirects.
     """
 
     def process_request(self, request: TenantRequest) -> HttpResponse | None:
@@ -68,7 +74,12 @@ class TenantMiddleware(MiddlewareMixin):
         if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
-        domain = find_domain(host) if host and "\x00" not in host else None
+        try:
+            domain = find_domain(host) if host and "\x00" not in host else None
+        except Error as error:
+            if is_outage(error):
+                return answer_outage(request, error)
+            raise
         tenant = domain.tenant if domain else None
         status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
         if domain is None or tenant is None or status != 200:
@@ -79,9 +90,13 @@ class TenantMiddleware(MiddlewareMixin):
         connection.set_tenant(tenant)
         return None
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 when a view finds that the database is down."""
+        return answer_outage(request, exception) if is_outage(exception) else None
+
 
 def _refuse(request: HttpRequest, status: int) -> HttpResponse:
-    response = render(request, "tenants/refused.html", {"status": status}, status=status)
+    response = refuse(request, status, "tenants/refused.html", {"site": [REFUSALS[status]]})
     if status == 503:
         response.headers["Retry-After"] = "10"  # seconds
     return response

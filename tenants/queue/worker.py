@@ -13,12 +13,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import Error, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import (
+    Error,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+    transaction,
+)
 from django.tasks import TaskResultStatus
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import get_public_schema_name
+from psycopg.errors import UndefinedTable
 
 from tenants.locks import Lock, find_held, take
 from tenants.models import Tenant
@@ -28,7 +37,7 @@ from tenants.queue.rows import get_schema
 logger = logging.getLogger(__name__)
 
 INTERVAL = 15  # seconds between two searches for orphaned tasks
-PAUSE = 2  # seconds before a worker that lost its session asks for a new one
+PAUSE = 0.5  # seconds between two tries to reach a database that was lost
 MAX_ATTEMPTS = 3
 
 
@@ -40,24 +49,29 @@ class RecoveringWorker(Worker):
     """django-tasks-db's worker; it also recovers orphaned tasks, and lets tasks of a closed tenant wait."""
 
     def run(self) -> None:
-        """Work until stopped. A worker that loses the database goes on later, with another id.
+        """Work until stopped. A worker that loses the database goes on once it is back, with another id.
 
-        The task that it was running is an orphan now, and no worker recovers tasks of its own id. With
-        `batch` it raises the error instead, for whoever waits for the end.
+        The task that it was running is an orphan now, and no worker recovers tasks of its own id. While a
+        backup is restored, the database may be there without the queue. With `batch` it raises the error
+        instead, for whoever waits for the end.
         """
         while True:
             try:
                 with self._watched():
                     super().run()
                 return
-            except (OperationalError, InterfaceError) as error:
-                if self.batch:
+            except (OperationalError, InterfaceError, ProgrammingError) as error:
+                is_lost = not isinstance(error, ProgrammingError) or isinstance(
+                    error.__cause__, UndefinedTable
+                )
+                if self.batch or not is_lost:
                     raise
                 before, self.worker_id = self.worker_id, get_random_string(32)
-                message = "Worker %s lost the database and goes on as %s: %s"
+                message = "Worker %s lost the database and waits for it, to go on as %s: %s"
                 logger.warning(message, before, self.worker_id, error)
-                connections.close_all()
-                time.sleep(PAUSE)
+                _wait_for_queue()
+                logger.warning("Worker %s has the database back", self.worker_id)
+                self.startup_delay = False
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -108,6 +122,16 @@ def find_orphans(tasks: Any) -> list[DBTaskResult]:
     return [task for task in running if _get_worker(task) not in alive]
 
 
+def _wait_for_queue() -> None:
+    while True:
+        connections.close_all()
+        try:
+            DBTaskResult.objects.exists()
+            return
+        except Error:
+            time.sleep(PAUSE)
+
+
 def _get_worker(task: DBTaskResult) -> str:
     return task.worker_ids[-1] if task.worker_ids else ""
 
@@ -130,7 +154,7 @@ def _recover(task: DBTaskResult) -> bool:
 
 
 def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -> None:
-    locked_session = None
+    locked_session, pause = None, float(INTERVAL)
     while not stop.is_set():
         try:
             connection.ensure_connection()
@@ -139,8 +163,11 @@ def _keep_watch(worker_id: str, ready: threading.Event, stop: threading.Event) -
                 locked_session = connection.connection
             recover_orphans(worker_id)
             ready.set()
+            pause = INTERVAL
         except Error as error:
-            logger.warning("The task recovery lost its connection and goes on with a new one: %s", error)
+            if pause != PAUSE:  # the first try
+                logger.warning("The task recovery lost its connection and goes on with a new one: %s", error)
             connection.close()
-        stop.wait(INTERVAL)
+            pause = PAUSE
+        stop.wait(pause)
     connection.close()

@@ -2,9 +2,10 @@ import signal
 import threading
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
+from psycopg.errors import UndefinedTable
 
 from tenants.context import tenant_context
 from tenants.locks import Lock, take
@@ -217,3 +218,76 @@ def test_a_worker_that_loses_its_sessions_goes_on_as_another(acme, committed, co
         assert process.poll() is None
     finally:
         committed(lambda: DBTaskResult.objects.filter(pk=task_id).delete())
+
+
+@pytest.fixture
+def lose_once(monkeypatch, run_tasks):
+    """Let a worker's loop raise an error once; from then on the database is away for some tries."""
+    tries = []
+
+    def lose(error, *, tries_without=2, batch=False):
+        def work(self):
+            tries.append((self.worker_id, self.startup_delay))
+            if len(tries) == 1:
+                raise error
+
+        def ask():
+            if len(asked) < tries_without:
+                asked.append(1)
+                raise OperationalError("still away")
+            return True
+
+        asked = []
+        monkeypatch.setattr(worker, "PAUSE", 0)
+        monkeypatch.setattr(worker.Worker, "run", work)
+        monkeypatch.setattr(worker, "_keep_watch", lambda own_id, ready, stop: ready.set())
+        monkeypatch.setattr(worker.connections, "close_all", lambda: None)
+        monkeypatch.setattr(worker.DBTaskResult.objects, "exists", ask)
+        run_tasks.worker.batch, run_tasks.worker.startup_delay = batch, True
+        run_tasks.worker.run()
+        return tries, len(asked)
+
+    return lose
+
+
+def test_a_worker_waits_for_a_database_that_is_away_and_says_so_once(lose_once, caplog):
+    tries, asked = lose_once(OperationalError("gone"), tries_without=5)
+
+    (before, _), (after, is_delayed) = tries
+    assert (before != after, is_delayed, asked) == (True, False, 5)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Worker {before} lost the database and waits for it, to go on as {after}: gone",
+        f"Worker {after} has the database back",
+    ]
+
+
+def test_a_worker_waits_for_the_queue_while_a_backup_is_restored(lose_once):
+    error = ProgrammingError("no queue")
+    error.__cause__ = UndefinedTable()
+
+    tries, _ = lose_once(error)
+
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize(("error", "batch"), [(ProgrammingError(), False), (OperationalError(""), True)])
+def test_a_worker_does_not_wait_for_what_waiting_does_not_mend(lose_once, error, batch):
+    with pytest.raises(type(error)):
+        lose_once(error, batch=batch)
+
+
+def test_a_watch_that_finds_no_database_asks_again_at_once_and_says_so_once(committed, monkeypatch, caplog):
+    def lose(own_id):
+        tries.append(own_id)
+        if len(tries) == 4:
+            stop.set()
+        raise OperationalError("gone")
+
+    tries, stop = [], threading.Event()
+    monkeypatch.setattr(worker, "PAUSE", 0.01)
+    monkeypatch.setattr(worker, "take", lambda lock, name: lose(name))
+
+    committed(worker._keep_watch, "own", threading.Event(), stop)
+
+    assert len(tries) == 4
+    assert len(caplog.records) == 1
