@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import MANIFEST, Content, Manifest, read_manifest, write_manifest
-from apps.operations.bundles.progress import Progress, ignore
+from apps.operations.bundles.progress import Progress
 
 LEVEL = 1  # of compression: vectors in digits get 5% smaller at 4, in twice the time
 BLOCK = 1 << 18  # bytes read at once
@@ -30,7 +30,7 @@ PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 class CheckedReader:
     """Reads a member and hashes it on the way; it reads no more bytes than the manifest says."""
 
-    def __init__(self, source: Any, content: Content, progress: Progress = ignore) -> None:
+    def __init__(self, source: Any, content: Content, progress: Progress) -> None:
         self.content = content
         self._source, self._progress = source, progress
         self._left, self._digest = content.bytes, sha256()
@@ -72,7 +72,7 @@ class ArchiveWriter:
         text = write_manifest(manifest)
         self._append(MANIFEST, len(text), BytesIO(text))
 
-    def add(self, content: Content, source: IO[bytes], progress: Progress = ignore) -> None:
+    def add(self, content: Content, source: IO[bytes], progress: Progress) -> None:
         """Append a member. Raises BundleError when the source is not what the manifest says."""
         reader = CheckedReader(source, content, progress)
         self._append(content.member, content.bytes, reader)
@@ -112,7 +112,7 @@ def load_manifest(path: Path) -> Manifest:
         return _Archive(packed).read_manifest()
 
 
-def read_members(path: Path, manifest: Manifest, progress: Progress = ignore) -> Iterator[CheckedReader]:
+def read_members(path: Path, manifest: Manifest, progress: Progress) -> Iterator[CheckedReader]:
     """Yield a reader for each member, in the order of the archive. The caller need not read it to its end.
 
     Raises BundleError when the archive does not have exactly the members that the manifest lists, of these

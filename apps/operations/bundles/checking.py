@@ -8,14 +8,14 @@ from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import list_files
 from apps.operations.bundles.manifest import Manifest
 from apps.operations.bundles.parts import find_part_faults
-from apps.operations.bundles.progress import Bar, Progress, no_bar
+from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import find_row_faults, make_row
 from apps.operations.bundles.schema import Schema, find_differences, read_fresh_schema
 from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
 
 
-def check_bundle(path: Path, changes: Mapping[str, str], *, bar: Bar = no_bar) -> tuple[Manifest, Tenant]:
+def check_bundle(path: Path, changes: Mapping[str, str], *, bar: Bar = show_bar) -> tuple[Manifest, Tenant]:
     """Return the manifest of a bundle that fits, and the row, not saved, of the tenant that it would become.
 
     `changes` replace fields of the tenant. Raises BundleError with all that does not fit, and OSError when

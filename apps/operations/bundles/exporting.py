@@ -4,7 +4,6 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
 
 import django
 from django.conf import settings
@@ -12,9 +11,9 @@ from django.conf import settings
 from apps.operations.bundles.archive import write_archive
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import describe_files, open_file
-from apps.operations.bundles.manifest import Content, FileContent, Manifest, TableContent, Versions
+from apps.operations.bundles.manifest import FileContent, Manifest, Versions
 from apps.operations.bundles.parts import describe_parts, list_left_out, list_waiting
-from apps.operations.bundles.progress import Bar, Progress, no_bar
+from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import describe_registration
 from apps.operations.bundles.rows import copy_out, lock_tables, read_sequences, snapshot
 from apps.operations.bundles.schema import (
@@ -28,7 +27,7 @@ from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
 
 
-def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = no_bar) -> Manifest:
+def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = show_bar) -> Manifest:
     """Write all that a tenant has into one file, which only its owner may read; return its manifest.
 
     The rows are those of one moment, whoever writes meanwhile. Memory stays small. The folder of `path` must
@@ -39,39 +38,20 @@ def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = no_bar) -> Manifest:
         raise BundleError([f"{path} exists already."])
     fresh = read_fresh_schema()
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder, tenant_context(tenant):
-        spool = _Spool(Path(folder))
+        spool = Path(folder)  # of the rows, until the manifest, which comes before them, is complete
         with bar("rows", None) as progress:
             draft = _read_database(tenant, fresh, spool, progress)
         with bar("files", None) as progress:
             manifest = draft.model_copy(update={"files": describe_files(progress)})
         with bar("bundle", manifest.size) as progress, write_archive(path, manifest) as archive:
-            for content in manifest.contents:
-                with spool.open(content) as source:
+            for number, content in enumerate(manifest.contents):
+                is_file = isinstance(content, FileContent)
+                with open_file(content.name) if is_file else (spool / str(number)).open("rb") as source:
                     archive.add(content, source, progress)
     return manifest
 
 
-class _Spool:
-    """Keeps rows on disk until the manifest, which comes before them, is complete."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._places: dict[str, Path] = {}
-
-    def write(self, schema: str, table: str, columns: dict[str, str], progress: Progress) -> TableContent:
-        place = self._folder / str(len(self._places))
-        with place.open("wb") as target:
-            content = copy_out(schema, table, columns, target, progress)
-        self._places[content.member] = place
-        return content
-
-    def open(self, content: Content) -> IO[bytes] | Any:
-        if isinstance(content, FileContent):
-            return open_file(content.name)
-        return self._places[content.member].open("rb")
-
-
-def _read_database(tenant: Tenant, fresh: Schema, spool: _Spool, progress: Progress) -> Manifest:
+def _read_database(tenant: Tenant, fresh: Schema, spool: Path, progress: Progress) -> Manifest:
     schema, left_out = tenant.schema_name, list_left_out()
     with unbound():
         tenant.refresh_from_db()
@@ -90,8 +70,8 @@ def _read_database(tenant: Tenant, fresh: Schema, spool: _Spool, progress: Progr
             tenant=registration,
             migrations=sorted(own.migrations),
             tables=[
-                spool.write(schema, table, own.tables[table], progress)
-                for table in sort_tables(schema, tables)
+                copy_out(schema, table, own.tables[table], spool / str(number), progress)
+                for number, table in enumerate(sort_tables(schema, tables))
             ],
             left_out=left_out,
             sequences=read_sequences(schema, own.sequences),

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from apps.operations.bundles.archive import BLOCK, CheckedReader
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import FOLDER, FileContent, find_name_faults
-from apps.operations.bundles.progress import Progress, ignore
+from apps.operations.bundles.progress import Progress
 
 
 def list_files(folder: str = "") -> Iterator[str]:
@@ -23,7 +23,7 @@ def list_files(folder: str = "") -> Iterator[str]:
         yield from list_files(f"{folder}{name}/")
 
 
-def describe_files(progress: Progress = ignore) -> list[FileContent]:
+def describe_files(progress: Progress) -> list[FileContent]:
     """Return all files with their sizes and hashes.
 
     Raises BundleError for names that a bundle cannot hold and for links that lead out of the tenant's folder.
@@ -33,7 +33,16 @@ def describe_files(progress: Progress = ignore) -> list[FileContent]:
     faults += [f"file {name!r} is a link that leads elsewhere." for name in names if _leads_elsewhere(name)]
     if faults:
         raise BundleError(faults)
-    return [_describe(name, progress) for name in names]
+    contents = []
+    for name in names:
+        digest, size = sha256(), 0
+        with open_file(name) as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+                progress(len(block))
+        contents.append(FileContent(name=name, bytes=size, sha256=digest.hexdigest()))
+    return contents
 
 
 def open_file(name: str) -> Any:
@@ -67,16 +76,6 @@ def _delete_in(folder: str) -> None:
         _delete_in(f"{folder}{name}/")
     for name in (*files, *folders):
         default_storage.delete(f"{folder}{name}")
-
-
-def _describe(name: str, progress: Progress) -> FileContent:
-    digest, size = sha256(), 0
-    with open_file(name) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-            size += len(block)
-            progress(len(block))
-    return FileContent(name=name, bytes=size, sha256=digest.hexdigest())
 
 
 def _leads_elsewhere(name: str) -> bool:

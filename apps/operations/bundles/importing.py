@@ -19,7 +19,7 @@ from apps.operations.bundles.checking import check_bundle
 from apps.operations.bundles.files import delete_files, save_file
 from apps.operations.bundles.manifest import Manifest, TableContent
 from apps.operations.bundles.parts import enqueue_waiting, finish_parts
-from apps.operations.bundles.progress import Bar, Progress, no_bar
+from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import reserved
 from apps.operations.bundles.rows import (
     MANY,
@@ -54,7 +54,7 @@ def import_tenant(
     *,
     changes: Mapping[str, str] | None = None,
     is_moved: bool = False,
-    bar: Bar = no_bar,
+    bar: Bar = show_bar,
 ) -> Imported:
     """Make a tenant of a bundle, after everything has been checked.
 

@@ -10,16 +10,6 @@ type Progress = Callable[[int], object]  # called with the number of bytes that 
 type Bar = Callable[[str, int | None], AbstractContextManager[Progress]]
 
 
-def ignore(count: int) -> None:
-    """Show no progress."""
-
-
-@contextmanager
-def no_bar(label: str, total: int | None) -> Iterator[Progress]:
-    """Show nothing."""
-    yield ignore
-
-
 @contextmanager
 def show_bar(label: str, total: int | None) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing in a log."""

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
@@ -44,9 +43,10 @@ def make_row(manifest: Manifest, changes: Mapping[str, str]) -> Tenant:
     If a killed import left a row behind, it is that one.
     """
     values = {**manifest.tenant.fields, **changes}
-    row = _find_left(values.get("subdomain")) or Tenant(
-        state=Tenant.State.PROVISIONING, state_reason=IMPORTING
-    )
+    row = Tenant(state=Tenant.State.PROVISIONING, state_reason=IMPORTING)
+    with suppress(ValidationError):
+        validate_subdomain(subdomain := str(values.get("subdomain")))
+        row = list_left().filter(subdomain=subdomain).first() or row
     for name in _list_fields() & values.keys():
         setattr(row, name, values[name])
     return row
@@ -81,14 +81,6 @@ def reserved(tenant: Tenant) -> Iterator[None]:
             raise taken
         tenant.save()
         yield
-
-
-def _find_left(subdomain: Any) -> Tenant | None:
-    try:
-        validate_subdomain(str(subdomain))
-    except ValidationError:
-        return None
-    return list_left().filter(subdomain=subdomain).first()
 
 
 def list_left() -> QuerySet[Tenant]:

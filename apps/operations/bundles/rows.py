@@ -9,7 +9,7 @@ and many times as many at once. Sources: PostgreSQL's manual, "COPY"; pg_dump.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import IO, Any
+from pathlib import Path
 
 import psycopg
 from django.db import DatabaseError, OperationalError, transaction
@@ -18,7 +18,7 @@ from psycopg import errors, sql
 from apps.operations.bundles.archive import CheckedReader
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.manifest import Sequence, TableContent
-from apps.operations.bundles.progress import Progress, ignore
+from apps.operations.bundles.progress import Progress
 from apps.operations.bundles.schema import GENERATED
 from tenants.context import connection
 
@@ -67,15 +67,11 @@ def lock_tables(schema: str, tables: list[str]) -> None:
 
 
 def copy_out(
-    schema: str,
-    table: str,
-    columns: dict[str, str],
-    target: IO[bytes],
-    progress: Progress = ignore,
+    schema: str, table: str, columns: dict[str, str], path: Path, progress: Progress
 ) -> TableContent:
-    """Write all rows of a table to a file and return what was written."""
+    """Write all rows of a table to a new file and return what was written."""
     digest, size = sha256(), 0
-    with connection.cursor() as cursor:
+    with path.open("wb") as target, connection.cursor() as cursor:
         with cursor.copy(_copy("COPY {} {} TO STDOUT", schema, table, columns)) as copy:
             for block in copy:
                 target.write(block)
@@ -144,14 +140,21 @@ def make_indexes(statements: list[str]) -> None:
         (memory,) = cursor.fetchone()
         cursor.execute(f"SET LOCAL maintenance_work_mem = '{max(memory, MEMORY)}MB'")
         for statement in statements:
-            _make_index(cursor, statement)
+            try:
+                with transaction.atomic():
+                    cursor.execute(statement)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, errors.DiskFull):
+                    raise
+                # Shared memory is too small for parallel workers, as in many containers.
+                cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+                cursor.execute(statement)
 
 
 def analyze(schema: str, tables: list[str]) -> None:
     """Tell the planner of the new rows, which it would learn from autovacuum only later."""
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+    for table in tables:
+        _execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
 
 
 @contextmanager
@@ -179,15 +182,3 @@ def _copy(command: str, schema: str, table: str, columns: dict[str, str]) -> sql
     listed = sql.SQL("({})").format(sql.SQL(", ").join(copied)) if copied else sql.SQL("")
     options = " WITH (FORMAT text, ENCODING 'UTF8')"
     return sql.SQL(command + options).format(sql.Identifier(schema, table), listed)
-
-
-def _make_index(cursor: Any, statement: str) -> None:
-    """Try again without parallel workers where shared memory is too small for them, as in many containers."""
-    try:
-        with transaction.atomic():
-            cursor.execute(statement)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, errors.DiskFull):
-            raise
-        cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
-        cursor.execute(statement)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from django_tenants.utils import quote_schema_name
 
@@ -75,7 +74,10 @@ def read_schema(schema: str) -> Schema:
                 columns[column] = kind
         cursor.execute(SEQUENCES, [schema])
         sequences = dict(cursor.fetchall())
-        migrations = _read_migrations(cursor, schema) if "django_migrations" in tables else set()
+        migrations = set()
+        if "django_migrations" in tables:
+            cursor.execute(f"SELECT app, name FROM {quote_schema_name(schema)}.django_migrations")  # noqa: S608
+            migrations.update(cursor.fetchall())
     return Schema(migrations, tables, sequences)
 
 
@@ -131,8 +133,3 @@ def find_differences(there: Schema, here: Schema) -> Iterator[str]:
 
 def _name(migrations: set[tuple[str, str]]) -> str:
     return ", ".join(f"{app}.{name}" for app, name in sorted(migrations))
-
-
-def _read_migrations(cursor: Any, schema: str) -> set[tuple[str, str]]:
-    cursor.execute(f"SELECT app, name FROM {quote_schema_name(schema)}.django_migrations")  # noqa: S608
-    return {(app, name) for app, name in cursor.fetchall()}

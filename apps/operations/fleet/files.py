@@ -34,19 +34,6 @@ class MigrationFiles:
         self.unmigrated_apps: set[str] = loader.unmigrated_apps
         self.migrated_apps: set[str] = loader.migrated_apps
 
-    def fill(self, loader: MigrationLoader) -> None:
-        """Give a loader what `load_disk` would.
-
-        The migrations are new objects, because pre_migrate receivers insert operations into them (Django does
-        so for RenameModel), which must not be there for the next tenant.
-        """
-        loader.disk_migrations = {
-            key: type(migration)(migration.name, migration.app_label)
-            for key, migration in self.migrations.items()
-        }
-        loader.unmigrated_apps = set(self.unmigrated_apps)
-        loader.migrated_apps = set(self.migrated_apps)
-
 
 class Sharing(NamedTuple):
     """What the executors of a fleet share: the files, and the lock_timeout in milliseconds."""
@@ -69,8 +56,17 @@ class FleetLoader(MigrationLoader):
         super().__init__(connection)
 
     def load_disk(self) -> None:
-        """Take the shared files instead of reading them."""
-        self.files.fill(self)
+        """Take the shared files instead of reading them.
+
+        The migrations are new objects, because pre_migrate receivers insert operations into them (Django does
+        so for RenameModel), which must not be there for the next tenant.
+        """
+        self.disk_migrations = {
+            key: type(migration)(migration.name, migration.app_label)
+            for key, migration in self.files.migrations.items()
+        }
+        self.unmigrated_apps = set(self.files.unmigrated_apps)
+        self.migrated_apps = set(self.files.migrated_apps)
 
 
 class FleetExecutor(MigrationExecutor):

@@ -1,7 +1,7 @@
 """Locks that fail at once when they are busy: one run over the fleet, one change of a tenant at a time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from tenants.locks import Lock, give_back, take
@@ -17,16 +17,13 @@ def hold_fleet(connection: Any) -> Iterator[None]:
 
     Raises BusyError when another run holds it.
     """
-    session = connection.copy()
-    try:
+    with closing(connection.copy()) as session:
         if not take(Lock.FLEET, session=session, wait=False):
             raise BusyError(
                 "Another migrate_schemas is at work on this database. Wait for it to end; "
                 "running this again then does what it left."
             )
         yield
-    finally:
-        session.close()
 
 
 @contextmanager
@@ -35,16 +32,12 @@ def hold_tenant(connection: Any, schema: str, *locks: Lock) -> Iterator[None]:
 
     Raises BusyError when another session holds one of them.
     """
-    held = []
-    try:
+    with ExitStack() as held:
         for lock in locks:
             if not take(lock, schema, session=connection, wait=False):
                 raise BusyError(
                     f"The tenant {schema!r} is being created, deleted or migrated by another process. "
                     "Run this again afterwards."
                 )
-            held.append(lock)
+            held.callback(give_back, lock, schema, session=connection)
         yield
-    finally:
-        for lock in held:
-            give_back(lock, schema, session=connection)

@@ -78,7 +78,8 @@ class TenantMigrator:
             except (Exception, SystemExit) as error:  # must not stop the other tenants
                 reason, details = describe(error), "".join(traceback.format_exception(error))
                 self.close()
-                if self._may_retry(error, attempt):
+                may_retry = attempt <= self._retries and not self._in_transaction and is_transient(error)
+                if may_retry and not self._stopping.wait(get_pause(attempt)):
                     continue
             return Result(schema, perf_counter() - started, attempt, output.getvalue(), reason, details)
         raise AssertionError  # count() has no end
@@ -112,11 +113,6 @@ class TenantMigrator:
 
     def _get_connection(self) -> Any:
         return connections[self._options["database"]]
-
-    def _may_retry(self, error: BaseException, attempt: int) -> bool:
-        if attempt > self._retries or self._in_transaction or not is_transient(error):
-            return False
-        return not self._stopping.wait(get_pause(attempt))
 
 
 def get_pause(attempt: int) -> float:

@@ -50,11 +50,6 @@ class FleetRun:
         """The results of the tenants that failed."""
         return [result for result in self.results if result.failure]
 
-    @property
-    def is_over_budget(self) -> bool:
-        """Whether max_failures is reached."""
-        return self._failed >= self._max_failures
-
     def migrate(self, schemas: Iterable[str]) -> None:
         """Migrate these; return when each is done or left in `waiting`."""
         self.waiting.extend(schemas)
@@ -100,7 +95,8 @@ class FleetRun:
 
     def _take(self) -> str | None:
         with self._lock:
-            if not self.waiting or self.stopping.is_set() or self.is_over_budget:
+            is_over_budget = self._failed >= self._max_failures
+            if not self.waiting or self.stopping.is_set() or is_over_budget:
                 return None
             schema = self.waiting.popleft()
             self._running.add(schema)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django_tenants.utils import get_public_schema_name, get_tenant_migration_order, quote_schema_name
 
-from apps.operations.fleet.files import Key, Plan, Planner
+from apps.operations.fleet.files import Plan, Planner
 from tenants.models import Tenant
 from tenants.provisioning.schemas import list_schemas
 
@@ -53,7 +53,9 @@ def survey_fleet(connection: Any, planner: Planner, *, visit_all: bool = False) 
     for schema in schemas:
         text = records.get(schema) or ""
         if text not in verdicts:
-            verdicts[text] = _judge(planner, text)
+            applied = [(app, name) for app, _, name in (line.partition("\t") for line in text.splitlines())]
+            plan = planner.plan(applied)
+            verdicts[text] = plan, bool(plan) or planner.lacks_replacements(applied)
         plan, lags = verdicts[text]
         if lags or visit_all:
             survey.lagging[schema] = plan
@@ -73,11 +75,3 @@ def _read_records(connection: Any, schemas: list[str]) -> dict[str, str | None]:
             cursor.execute(" UNION ALL ".join(parts))
             records.update(cursor.fetchall())
     return records
-
-
-def _judge(planner: Planner, text: str) -> tuple[Plan, bool]:
-    applied: list[Key] = [
-        (app, name) for app, _, name in (line.partition("\t") for line in text.splitlines())
-    ]
-    plan = planner.plan(applied)
-    return plan, bool(plan) or planner.lacks_replacements(applied)

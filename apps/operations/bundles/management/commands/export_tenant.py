@@ -9,7 +9,6 @@ from django.template.defaultfilters import filesizeformat
 
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
-from apps.operations.bundles.progress import show_bar
 from tenants.models import Tenant
 
 
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         if tenant is None:
             raise CommandError(f"No tenant has the schema {options['schema']!r}.")
         try:
-            manifest = export_tenant(tenant, path, bar=show_bar)
+            manifest = export_tenant(tenant, path)
         except BundleError as error:
             raise CommandError(f"{options['schema']} was not exported.\n{error}") from error
         except (OSError, ImproperlyConfigured) as error:

@@ -10,7 +10,6 @@ from apps.operations.bundles.checking import check_bundle
 from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.importing import Imported, import_tenant
 from apps.operations.bundles.manifest import Manifest
-from apps.operations.bundles.progress import show_bar
 from tenants.models import Tenant
 
 CHANGES = ("subdomain", "name", "owner_email")
@@ -43,10 +42,10 @@ class Command(BaseCommand):
         changes = {name: options[name] for name in CHANGES if options[name] is not None}
         try:
             if options["check"]:
-                manifest, tenant = check_bundle(path, changes, bar=show_bar)
+                manifest, tenant = check_bundle(path, changes)
                 self._describe(manifest, tenant)
             else:
-                self._report(import_tenant(path, changes=changes, is_moved=options["moved"], bar=show_bar))
+                self._report(import_tenant(path, changes=changes, is_moved=options["moved"]))
         except BundleError as error:
             raise CommandError(f"{path} does not fit:\n{error}") from error
         except (OSError, ImproperlyConfigured) as error:

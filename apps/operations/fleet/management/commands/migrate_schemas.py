@@ -152,8 +152,10 @@ class Command(stock.MigrateSchemasCommand):
         options, in_transaction = self.options, self._connection.in_atomic_block
         canary = self._choose_canary(survey)
         stopping = threading.Event()
+        # Without the command's own streams: each tenant's output is collected. Checks have run already.
+        kept = {name: value for name, value in options.items() if name not in ("stdout", "stderr")}
         migrator = TenantMigrator(
-            _get_migrate_options(options),
+            kept | {"skip_checks": True, "no_color": True, "force_color": False},
             files,
             lock_timeout=options["lock_timeout"],
             retries=options["retries"],
@@ -208,12 +210,6 @@ class Command(stock.MigrateSchemasCommand):
         if self.options["verbosity"]:
             for line in lines:
                 self.stdout.write(line)
-
-
-def _get_migrate_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the command's own streams: each tenant's output is collected. Checks have run already."""
-    kept = {name: value for name, value in options.items() if name not in ("stdout", "stderr")}
-    return kept | {"skip_checks": True, "no_color": True, "force_color": False}
 
 
 def _whole(least: int) -> Any:
