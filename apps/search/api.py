@@ -151,16 +151,16 @@ def _render_result(result: Result, explanation: Explanation | None) -> dict[str,
         "score": document.score,
         "content": document.content,
         "metadata": document.metadata,
-        "source": _render_source(result.source) if result.source else None,
+        "source": _render_source(result) if result.source else None,
         "explanation": asdict(place) if place else None,
     }
 
 
-def _render_source(obj: Any) -> dict[str, str]:
-    source = Source.of(obj)
+def _render_source(result: Result) -> dict[str, str]:
+    obj, named = result.source, Source.from_key(result.document.document_key)
     return {
-        "model": source.model,
-        "pk": source.pk,
+        "model": named.model if named else "",
+        "pk": str(obj.pk),
         "key": obj.get_index_key(),
         "title": str(obj),
         "url": get_url(obj),

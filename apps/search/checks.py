@@ -11,7 +11,7 @@ from pgvector.django import HnswIndex
 from apps.search.conf import conf
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexed import Indexed
-from apps.search.indexes.registry import get_index_names, get_indexed_models
+from apps.search.indexes.registry import get_index_names, get_indexed_models, get_row_model
 from apps.search.spaces.space import get_space
 from apps.search.spaces.space_chunker import get_chunker
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
@@ -44,6 +44,22 @@ def check_indexed_models(**kwargs: Any) -> list[CheckMessage]:
         for model in get_indexed_models()
         for name in ("index_name", "index_fields")
         if not getattr(model, name, None) and not (name == "index_name" and get_index_names(model))
+    ]
+
+
+@register()
+def check_rows(**kwargs: Any) -> list[CheckMessage]:
+    """E009: an indexed model that extends another one must use its primary key."""
+    return [
+        Error(
+            f"{model._meta.label} extends {parent._meta.label}, which is Indexed, but has another key.",
+            hint="Name that parent first and declare no primary key, or make only one of them Indexed.",
+            obj=model,
+            id="search.E009",
+        )
+        for model in get_indexed_models()
+        for parent in model._meta.get_parent_list()
+        if issubclass(parent, Indexed) and get_row_model(parent) is not get_row_model(model)
     ]
 
 

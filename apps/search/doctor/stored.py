@@ -10,7 +10,6 @@ from psycopg import sql
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
 from apps.search.doctor.work import enqueue_in
-from apps.search.indexes.source_objects import Source
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import make_keywords
 from apps.search.providers import get_provider
@@ -84,7 +83,7 @@ def check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
             continue
         wanted = {document.content for document in documents}
         rows = get_provider(status.index_name, space=status.space).objects
-        rows = rows.filter(document_key__startswith=Source.of(oldest).prefix)
+        rows = rows.filter(document_key__startswith=source.get_prefix(str(oldest.pk)))
         stored = set(rows.values_list("content", flat=True))
         if stored and stored != wanted:
             message = (

@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.tasks import Task
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
+from apps.search.indexes.registry import get_indexed_models
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run
 from apps.search.models import IndexRun, SetAside
@@ -47,7 +48,8 @@ def check_orphans(status: AnnIndexStatus) -> Iterator[Finding]:
     Deleting an object writes a task that removes them, except where Django sends no signal.
     """
     sources = [source for source in get_sources(status.index_name) if isinstance(source, ModelSource)]
-    if count := sum(_count_orphans(status, source) for source in sources):
+    count = sum(_count_orphans(status, source) for source in sources)
+    if count := count + _count_strays(status, {source.label for source in sources}):
         message = (
             f"space {status.space!r}, index {status.index_name!r}: {count:,} documents whose objects are "
             "gone, or are indexed no more."
@@ -71,6 +73,14 @@ def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
             [status.space, status.index_name, made_of_it, *parameters],
         )
         return int(cursor.fetchone()[0])
+
+
+def _count_strays(status: AnnIndexStatus, labels: set[str]) -> int:
+    """Count the documents of models that are no source of the index, such as a proxy of one that is."""
+    strays = {model._meta.label_lower for model in get_indexed_models()} - labels
+    rows: Any = status.model.objects.filter(space=status.space, index_name=status.index_name)
+    pattern = f"^({'|'.join(map(re.escape, sorted(strays)))}):[^:]*:[0-9]+$"
+    return rows.filter(document_key__regex=pattern).count() if strays else 0
 
 
 def _resume(tenant: Any, run: IndexRun) -> str:

@@ -25,6 +25,8 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.search.conf import conf
 
 if TYPE_CHECKING:
+    from django.db.models import Model
+
     from apps.search.indexed import Indexed
     from apps.search.indexes.sources import IndexSource
 
@@ -60,26 +62,49 @@ def get_registered(name: str | None = None) -> list[VectorIndex]:
     return [index for index in _registered.values() if name in (None, index.name)]
 
 
+def get_row_model(model: "type[Model]") -> "type[Model]":
+    """Return the model that makes a model's rows: not a proxy, and the topmost parent with the same keys."""
+    made_by: Any = model._meta.concrete_model
+    while (link := made_by._meta.pk.remote_field) and link.parent_link:
+        made_by = link.model._meta.concrete_model
+    return made_by
+
+
 def get_indexed_models(index_name: str | None = None) -> "list[type[Indexed]]":
-    """Return the models of an index, or of all indexes."""
+    """Return all Indexed models, or those under whose names an index holds documents.
+
+    An index holds a row once. Where it has a model, it does without the proxies and the child models of it.
+    """
     from apps.search.indexed import Indexed  # a model: not before the apps are ready
 
     indexed: Any = [model for model in apps.get_models() if issubclass(model, Indexed)]
     if index_name is None:
         return indexed
-    named = [model for model in indexed if getattr(model, "index_name", None) == index_name]
     sources = (source for index in get_registered(index_name) for source in index.sources)
-    return list(dict.fromkeys([*named, *(source.model for source in sources if source.model)]))
+    kept: Any = list(dict.fromkeys(source.model for source in sources if source.model))
+    named = [model for model in indexed if model.index_name == index_name]
+    for model in sorted(named, key=lambda each: (len(_get_parents(each)), each._meta.proxy)):
+        if not any(other._meta.concrete_model in _get_parents(model) for other in kept):
+            kept.append(model)
+    return kept
 
 
-def get_index_names(model: "type[Indexed] | None" = None) -> list[str]:
-    """Return the names of all indexes, or of those that a model is in, sorted."""
-    models = get_indexed_models() if model is None else [model]
-    own = {getattr(each, "index_name", "") for each in models}
+def get_named_model(model: "type[Model]") -> "type[Model]":
+    """Return the model under whose name the index of an Indexed model holds its objects."""
+    models: Any = get_indexed_models(getattr(model, "index_name", ""))
+    covering = (other for other in models if other._meta.concrete_model in _get_parents(model))
+    return model if model in models else next(covering, model)
+
+
+def get_index_names(model: "type[Model] | None" = None) -> list[str]:
+    """Return the names of all indexes, or of those that hold rows of a model, sorted."""
+
+    def has_rows(other: "type[Model] | None") -> bool:
+        return model is None or (other is not None and get_row_model(other) is get_row_model(model))
+
+    own = {each.index_name for each in get_indexed_models() if has_rows(each)}
     listed = {
-        index.name
-        for index in get_registered()
-        if model is None or any(source.model is model for source in index.sources)
+        index.name for index in get_registered() if any(has_rows(source.model) for source in index.sources)
     }
     return sorted((own | listed) - {""})
 
@@ -87,3 +112,9 @@ def get_index_names(model: "type[Indexed] | None" = None) -> list[str]:
 def get_default_index() -> str:
     """Return the index to search when none is named: SEARCH_DEFAULT_INDEX, else the first; "" if none."""
     return conf.SEARCH_DEFAULT_INDEX or next(iter(get_index_names()), "")
+
+
+def _get_parents(model: "type[Model]") -> "list[Any]":
+    """Return the models whose tables hold a row of this one, itself included."""
+    concrete: Any = model._meta.concrete_model
+    return [concrete, *concrete._meta.get_parent_list()]

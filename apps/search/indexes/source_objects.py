@@ -12,7 +12,7 @@ from django.db.models import Model
 from apps.search.chunking import Chunker, as_chunk
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
-from apps.search.indexes.registry import get_indexed_models
+from apps.search.indexes.registry import get_indexed_models, get_named_model
 from apps.search.spaces.space_chunker import get_chunker
 
 
@@ -30,8 +30,8 @@ class Source:
 
     @classmethod
     def of(cls, obj: Model) -> "Source":
-        """Return what names this object."""
-        return cls(obj._meta.label_lower, str(obj.pk))
+        """Return what names this object in the index of its model, which may know it as its parent's."""
+        return cls(get_named_model(type(obj))._meta.label_lower, str(obj.pk))
 
     @classmethod
     def from_key(cls, document_key: str) -> "Source | None":
@@ -57,20 +57,22 @@ def make_documents(
     obj: Indexed,
     space: str | None = None,
     *,
+    prefix: str | None = None,
     content: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> list[Document]:
     """Return an object's documents in a space: one for each chunk, with keys `app.model:pk:number`.
 
-    Without a space the model's own chunker cuts, which must be one that needs no embedder. `content` and
-    `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker that does not fit.
+    Without a space the model's own chunker cuts, which must be one that needs no embedder. `prefix` (of the
+    keys), `content` and `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker
+    that does not fit.
     """
     chunker = obj.chunker
     if space is not None:
         chunker = get_chunker(chunker, f"{obj._meta.label}.chunker", space)
     content = obj.get_index_content() if content is None else content
     metadata = obj.get_index_metadata() if metadata is None else metadata
-    return cut(Source.of(obj).prefix, content, metadata, chunker)
+    return cut(prefix or Source.of(obj).prefix, content, metadata, chunker)
 
 
 def cut(prefix: str, content: str, metadata: Mapping[str, Any], chunker: Chunker) -> list[Document]:
@@ -92,5 +94,5 @@ def get_source_objects(sources: Iterable[Source | None]) -> dict[Source, Any]:
     found: dict[Source, Any] = {}
     for label, pks in keys.items():
         for obj in apps.get_model(label)._default_manager.filter(pk__in=pks):
-            found[Source.of(obj)] = obj
+            found[Source(label, str(obj.pk))] = obj
     return found

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core.files.storage import Storage, default_storage
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from apps.search.chunking import Chunker, HeadingChunker, ParagraphChunker
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
-from apps.search.indexes.registry import get_indexed_models, get_registered
+from apps.search.indexes.registry import get_index_names, get_indexed_models, get_registered, get_row_model
 from apps.search.indexes.source_objects import Source, cut, make_documents, split_key
 from apps.search.spaces.space_chunker import get_chunker
 
@@ -65,7 +65,8 @@ class ModelSource(IndexSource):
 
     `queryset` is a function, called in the tenant that is bound then. `content` and `metadata` stand in for
     the model's own get_index_content and get_index_metadata. An object that leaves the queryset loses its
-    documents when it is saved, or with `rebuild_index`.
+    documents when it is saved, or with `rebuild_index`. A row that is also one of a child model is read as
+    that, unless the child model names another index.
     """
 
     def __init__(
@@ -110,12 +111,27 @@ class ModelSource(IndexSource):
         objects = self.get_queryset().filter(pk__in=items)
         if lock:
             objects = objects.select_for_update(of=("self",), no_key=True)
+        found = {obj.pk: obj for obj in objects}
+        for child in self._list_child_models():
+            found |= {obj.pk: obj for obj in child._base_manager.filter(pk__in=found)}
         documents = []
-        for obj in objects:
+        for pk, obj in found.items():
+            prefix = self.get_prefix(str(pk))
             content = self._content(obj) if self._content else None
             metadata = dict(self._metadata(obj)) if self._metadata else None
-            documents += make_documents(obj, space, content=content, metadata=metadata)
+            documents += make_documents(obj, space, prefix=prefix, content=content, metadata=metadata)
         return documents
+
+    def _list_child_models(self) -> list[Any]:
+        """Return the models that say more of some rows, and name no other index; children after parents."""
+        mine: Any = self.model._meta.concrete_model
+        children = (
+            model
+            for model in get_indexed_models()
+            if model._meta.concrete_model is model and mine in model._meta.get_parent_list()
+        )
+        named = [child for child in children if child.index_name == self.model.index_name]
+        return sorted(named, key=lambda child: len(child._meta.get_parent_list()))
 
 
 @dataclass(frozen=True)
@@ -218,6 +234,16 @@ def get_sources(index_name: str) -> list[IndexSource]:
     labels = {source.label for source in listed}
     models = get_indexed_models(index_name)
     return [*listed, *(ModelSource(each) for each in models if each._meta.label_lower not in labels)]
+
+
+def get_sources_of(model: type[Model]) -> list[tuple[str, IndexSource]]:
+    """Return every index that holds rows of a model, or of one with the same rows, and its source of them."""
+    return [
+        (index_name, source)
+        for index_name in get_index_names(model)
+        for source in get_sources(index_name)
+        if source.model and get_row_model(source.model) is get_row_model(model)
+    ]
 
 
 def list_labels() -> set[str]:

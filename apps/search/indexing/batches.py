@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument, embed
-from apps.search.indexed import Indexed
-from apps.search.indexes.registry import get_index_names
-from apps.search.indexes.sources import IndexSource, get_sources, parse_key
+from apps.search.indexes.sources import IndexSource, get_sources, get_sources_of, parse_key
 from apps.search.providers import get_provider
 from apps.search.spaces.embedding_cache import embed_documents
 from apps.search.spaces.live_spaces import is_written
@@ -54,20 +52,15 @@ class Batch:
         return provider.objects.filter(condition)
 
 
-def index_objects(model: type[Indexed], pks: Sequence[Any], *, space: str | None = None) -> int:
+def index_objects(model: type[Model], pks: Sequence[Any], *, space: str | None = None) -> int:
     """Bring the documents of these objects up to date in all indexes of their model; see `index_batch`."""
     batches = make_batches(model, pks)
     return sum(index_batch(batch, space=space) for batch in batches)
 
 
-def make_batches(model: type[Indexed], pks: Sequence[Any]) -> list[Batch]:
-    """Return a batch of these objects for each index that their model is in."""
-    return [
-        Batch(index_name, source, pks)
-        for index_name in get_index_names(model)
-        for source in get_sources(index_name)
-        if source.model is model
-    ]
+def make_batches(model: type[Model], pks: Sequence[Any]) -> list[Batch]:
+    """Return a batch of these objects for each index that holds their rows, as whatever model."""
+    return [Batch(index_name, source, pks) for index_name, source in get_sources_of(model)]
 
 
 def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool = False) -> int:

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
-from apps.search.indexed import Indexed
-from apps.search.indexes.registry import get_indexed_models
+from apps.search.indexes.registry import get_indexed_models, get_row_model
 from apps.search.indexing.tasks import (
     MAINTENANCE_DELAY,
     enqueue_indexing,
@@ -20,15 +20,17 @@ from apps.search.storage.pgvector.keywords.pending import keywords_pending
 
 
 def connect() -> None:
-    """Listen to every indexed model, and to the storage."""
+    """Listen to every model whose rows are indexed, be it as another model's, and to the storage."""
     keywords_pending.connect(_enqueue_keywords, dispatch_uid="search:keywords")
     ann_index_dropped.connect(_enqueue_care, dispatch_uid="search:ann-index")
-    for model in get_indexed_models():
-        for signal in (post_save, post_delete):
-            signal.connect(_enqueue, sender=model, dispatch_uid=f"search:{model._meta.label}")
+    indexed = {get_row_model(model) for model in get_indexed_models()}
+    for model in apps.get_models():
+        if get_row_model(model) in indexed:
+            for signal in (post_save, post_delete):
+                signal.connect(_enqueue, sender=model, dispatch_uid=f"search:{model._meta.label}")
 
 
-def _enqueue(sender: type[Indexed], instance: Indexed, **kwargs: Any) -> None:
+def _enqueue(sender: type[Model], instance: Model, **kwargs: Any) -> None:
     enqueue_indexing(sender, [instance.pk])
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.apps import apps
 from django.core.cache import cache
+from django.db.models import Model
 from django.tasks import task
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError
-from apps.search.indexed import Indexed
 from apps.search.indexes.sources import BATCH
 from apps.search.indexing.batches import make_batches
 from apps.search.indexing.runs import create_run, unpause, work_on
@@ -131,7 +131,7 @@ def enqueue_maintenance() -> None:
         maintain_vector_indexes.using(run_after=run_after).enqueue()
 
 
-def enqueue_indexing(model: type[Indexed], pks: Iterable[Any]) -> None:
+def enqueue_indexing(model: type[Model], pks: Iterable[Any]) -> None:
     """Write the tasks that index these objects, in the current transaction, for the bound tenant."""
     for batch in batched(pks, BATCH):
         keys = [pk if isinstance(pk, int) else str(pk) for pk in batch]  # as JSON can hold them
