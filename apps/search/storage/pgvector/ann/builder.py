@@ -14,13 +14,17 @@ from typing import Any
 from django.db import Error, OperationalError
 from psycopg import errors, sql
 
+from apps.search.storage.pgvector.ann.copies import find_copied
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.tables.ann_index import (
+    COPIES,
+    UNFINISHED,
     forget_ann_indexes,
     get_ann_index_name,
     get_cast,
     get_mode,
 )
+from apps.search.storage.pgvector.tables.left_out import digest_sql, left_out_sql
 from tenants.context import connection, get_current_schema, owner_rights
 from tenants.locks import Lock, find_held, give_back, take
 
@@ -29,36 +33,45 @@ ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measur
 PATIENCE = "10min"
 SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
 MEMORY = "SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'"
-INVALID_INDEXES = """
-    SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %s AND NOT i.indisvalid AND c.relname = ANY(%s)
-"""
+VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
 
 class AnnIndexBusyError(RuntimeError):
     """Another session builds or drops this ANN index right now."""
 
 
-def build_ann_index(model: Any, space: str, index_name: str, dimensions: int, rows: int) -> None:
+def build_ann_index(
+    model: Any, space: str, index_name: str, dimensions: int, rows: int, *, anew: bool = False
+) -> None:
     """Build the ANN index of (space, index_name) in a table that declares none; leave a valid one as it is.
 
-    Asks for memory according to `rows`, which is about how many there are, up to
-    PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. Drops what a failed build left behind, before and after. Raises
-    AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot build it,
-    for example because the vectors have several lengths.
+    `anew` replaces a valid one, which serves searches until then. Asks for memory according to `rows`, which
+    is about how many there are, up to PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. Drops what a failed build left
+    behind, before and after. Raises AnnIndexBusyError when another session works on it, and django.db.Error
+    when PostgreSQL cannot build it, for example because the vectors have several lengths.
     """
     name = get_ann_index_name(space, index_name, dimensions)
-    about = {"space": space, "index_name": index_name, "dimensions": dimensions, "rows": rows}
     with _working_on(name, _get_memory(rows, dimensions)):
-        _drop_invalid(name)
+        if _is_valid(name) and not anew:
+            return
+        _drop(name + UNFINISHED, name + COPIES + UNFINISHED)
+        left_out = list(find_copied(model, space, index_name, dimensions))
+        about = {"space": space, "index_name": index_name, "dimensions": dimensions, "rows": rows}
         try:
-            _create(name, _create_sql(model, name, space, index_name, dimensions))
+            for kind in (COPIES, "") if left_out else ("",):
+                new = name + kind + UNFINISHED
+                _create(new, _create_sql(model, new, space, index_name, dimensions, left_out))
         except Error:
             if not connection.in_atomic_block:
-                _drop(name)  # an invalid ANN index serves no search, but costs every write and may refuse it
+                # An invalid ANN index serves no search, but costs every write and may refuse it.
+                _drop(name + UNFINISHED, name + COPIES + UNFINISHED)
             raise
-        _comment(name, about)
+        # It gets its name last: a search that finds it reads its comment, too.
+        _comment(name + UNFINISHED, about | {"left_out": left_out})
+        for old in (name, name + COPIES):
+            _drop(old)
+            rename = "ALTER INDEX IF EXISTS {} RENAME TO {}"
+            _execute(rename, _qualified(old + UNFINISHED), sql.Identifier(old))
         # Without statistics of these two columns the planner expects a handful of rows and sorts them.
         _execute("ANALYZE {} (space, index_name, metadata)", _qualified(model._meta.db_table))
 
@@ -69,7 +82,9 @@ def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
     Raises AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL cannot.
     """
     with _working_on(name, _get_memory(rows, dimensions)):
-        _drop_invalid(f"{name}_ccnew", f"{name}_ccold")
+        for leftover in (f"{name}_ccnew", f"{name}_ccold"):
+            if _is_valid(leftover) is False:
+                _drop(leftover)
         _execute(f"REINDEX INDEX{_concurrently()} {{}}", _qualified(name))
         _comment(name, {"rows": rows})
 
@@ -82,7 +97,7 @@ def drop_ann_index(name: str, *, patience: str = PATIENCE) -> None:
     """
     with _working_on(name, 0):
         _execute(f"{_set()} lock_timeout = '{patience}'")
-        _drop(name)
+        _drop(name + COPIES, name)
 
 
 def is_busy(name: str) -> bool:
@@ -90,21 +105,28 @@ def is_busy(name: str) -> bool:
     return bool(find_held(Lock.ANN_INDEX, [get_lock_name(name)], by_others=True))
 
 
-def _create_sql(model: Any, name: str, space: str, index_name: str, dimensions: int) -> sql.Composed:
-    """The ANN index that find_ann_index() looks for and NearestQuerySet uses; see ann_index.py."""
-    vector, operators = "{column}", "halfvec_cosine_ops"
-    if get_mode(dimensions) == "binary":
-        vector, operators = "binary_quantize({column})", "bit_hamming_ops"
-    return sql.SQL(
-        f"CREATE INDEX{_concurrently()} IF NOT EXISTS {{name}} ON {{table}} "
-        f"USING hnsw (({vector}::{get_cast(dimensions)}) {operators}) "
-        "WHERE space = {space} AND index_name = {index_name}"
-    ).format(
-        name=sql.Identifier(name),
-        table=_qualified(model._meta.db_table),
-        column=sql.Identifier(model._meta.get_field("vector").column),
-        space=sql.Literal(space),
-        index_name=sql.Literal(index_name),
+def _create_sql(
+    model: Any, name: str, space: str, index_name: str, dimensions: int, left_out: list[str]
+) -> sql.Composed:
+    """The ANN index that statement.py uses, or the index of the rows that it leaves out."""
+    column = connection.ops.quote_name(model._meta.get_field("vector").column)
+    cast = get_cast(dimensions)
+    copied = left_out_sql(column, cast, left_out)
+    if name.endswith(COPIES + UNFINISHED):
+        using, condition = f"btree (({digest_sql(column, cast)}))", f" AND {copied}"
+    else:
+        using = f"hnsw (({column}::{cast}) halfvec_cosine_ops)"
+        if get_mode(dimensions) == "binary":
+            using = f"hnsw ((binary_quantize({column})::{cast}) bit_hamming_ops)"
+        condition = f" AND NOT ({copied})" if left_out else ""
+    return sql.SQL("CREATE INDEX{} {} ON {} USING {} WHERE space = {} AND index_name = {}{}").format(
+        sql.SQL(_concurrently()),
+        sql.Identifier(name),
+        _qualified(model._meta.db_table),
+        sql.SQL(using),
+        sql.Literal(space),
+        sql.Literal(index_name),
+        sql.SQL(condition),
     )
 
 
@@ -123,16 +145,17 @@ def _create(name: str, statement: sql.Composed) -> None:
         _execute(statement)
 
 
-def _drop(name: str) -> None:
-    _execute(f"DROP INDEX{_concurrently()} IF EXISTS {{}}", _qualified(name))
+def _drop(*names: str) -> None:
+    for name in names:
+        _execute(f"DROP INDEX{_concurrently()} IF EXISTS {{}}", _qualified(name))
 
 
-def _drop_invalid(*names: str) -> None:
+def _is_valid(name: str) -> bool | None:
+    """Return whether an index of the bound tenant is valid, None where there is none."""
     with connection.cursor() as cursor:
-        cursor.execute(INVALID_INDEXES, [connection.schema_name, list(names)])
-        found = [name for (name,) in cursor.fetchall()]
-    for name in found:
-        _drop(name)
+        cursor.execute(VALIDITY, [_qualified(name).as_string(None)])
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def _comment(name: str, about: dict[str, Any]) -> None:
@@ -193,5 +216,5 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
 
 
 def get_lock_name(name: str) -> str:
-    """Return the name of the lock on an ANN index of the bound tenant."""
-    return f"{get_current_schema()}.{name}"
+    """Return the name of the lock on an ANN index of the bound tenant, be it finished or not."""
+    return f"{get_current_schema()}.{name.removesuffix(UNFINISHED)}"

@@ -6,14 +6,17 @@ from typing import Any
 from pgvector.django import IvfflatIndex
 
 from apps.search.storage.pgvector.ann.builder import is_busy
+from apps.search.storage.pgvector.ann.copies import has_new_copies
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
 from apps.search.storage.pgvector.conf import conf
+from apps.search.storage.pgvector.tables.ann_index import UNFINISHED as ENDING
 from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index, get_lists, get_mode
 
 FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with every document
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
 BUSY = "a worker is working on it"
 UNFINISHED = "its build did not end: it serves no search, but costs every write"
+COPIED = "many rows have one vector, which hides others: it will leave them out"
 
 
 def get_fewest_rows() -> int:
@@ -37,6 +40,8 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
         return replace(status, action="drop", why=f"exact search is quick below {get_fewest_rows():,} rows")
     if not stored.is_valid:
         return replace(status, action="rebuild", why=UNFINISHED)
+    if has_new_copies(status, stored.about.get("left_out", [])):
+        return replace(status, action="rebuild", why=COPIED)
     return replace(status, why="in use")
 
 
@@ -48,6 +53,8 @@ def judge_orphan(model: Any, name: str, stored: StoredAnnIndex) -> AnnIndexStatu
     status = replace(status, name=name, size=stored.size)
     if is_busy(name):
         return replace(status, mode="building", why=BUSY)
+    if name.endswith(ENDING):
+        return replace(status, mode="invalid", action="drop", why=UNFINISHED)
     mode = get_mode(status.dimensions) if stored.is_valid else "invalid"
     return replace(status, mode=mode, action="drop", why=f"no rows with {dimensions or '?'} dimensions")
 

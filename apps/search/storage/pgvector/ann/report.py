@@ -27,7 +27,11 @@ from apps.search.storage.pgvector.ann.status import (
     make_status,
 )
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
-from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_declared_ann_index
+from apps.search.storage.pgvector.tables.ann_index import (
+    UNFINISHED,
+    forget_ann_indexes,
+    get_declared_ann_index,
+)
 from tenants.context import connection
 
 USABLE = ("hnsw", "ivfflat", "binary")
@@ -98,14 +102,21 @@ def _act(status: AnnIndexStatus) -> None:
     else:
         # Later, each row that still waits for its words would cost an insertion into the ANN index.
         make_pending_keywords(status.model, status.space, status.index_name)
-        build_ann_index(status.model, status.space, status.index_name, status.dimensions, status.rows)
+        key = (status.model, status.space, status.index_name, status.dimensions)
+        build_ann_index(*key, status.rows, anew=status.action == "rebuild")
+
+
+def _list_unfinished(statuses: list[AnnIndexStatus]) -> set[str]:
+    """The ANN indexes that are not finished, where a status says so: it is being built, or will be."""
+    return {each.name + UNFINISHED for each in statuses if each.mode == "building" or each.action == "build"}
 
 
 def _report_table(model: Any) -> list[AnnIndexStatus]:
     statuses, stored = list_statuses(model), list_ann_indexes(model)
     if get_declared_ann_index(model) is None:
         judged = [judge(status, stored.pop(status.name, None)) for status in statuses]
-        return judged + [judge_orphan(model, name, index) for name, index in stored.items()]
+        left = {name: index for name, index in stored.items() if name not in _list_unfinished(judged)}
+        return judged + [judge_orphan(model, name, index) for name, index in left.items()]
     if not statuses and not all(index.is_valid for index in stored.values()):
         statuses = [make_status(model, "", "")]
     return [judge_declared(status, stored.get(status.name)) for status in statuses]

@@ -1,6 +1,5 @@
 """The ANN indexes of the bound tenant, as the models declare them and the catalog shows them."""
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,15 @@ from django.db.models import Count
 
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import (
+    UNFINISHED,
     find_dimensions,
     get_ann_index_name,
     get_declared_ann_index,
+    parse_comment,
 )
 from tenants.context import connection, get_current_schema
 
-OWN_NAME = re.compile(r"pgvector_[0-9a-f]{16}_hnsw")
+OWN_NAME = re.compile(rf"pgvector_[0-9a-f]{{16}}_hnsw({UNFINISHED})?")
 # By name, which the catalog has an index for; a thousand tenants have many thousand tables.
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename = ANY(%s)"
 CATALOG = """
@@ -107,16 +108,7 @@ def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
     with connection.cursor() as cursor:
         cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
         return {
-            name: StoredAnnIndex(is_valid, size, _parse(comment))
+            name: StoredAnnIndex(is_valid, size, parse_comment(comment))
             for name, is_valid, size, comment in cursor.fetchall()
             if (name == declared.name if declared else OWN_NAME.fullmatch(name))
         }
-
-
-def _parse(comment: str | None) -> dict[str, Any]:
-    """What the builder noted down; nothing when somebody else has written the comment."""
-    try:
-        about = json.loads(comment or "{}")
-    except ValueError:
-        return {}
-    return about if isinstance(about, dict) else {}

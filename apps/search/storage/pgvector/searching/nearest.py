@@ -54,7 +54,7 @@ class SearchQuery(TenantQuery):
                 is_filtered=len(self.where.children) > self.conditions,
                 get_matching=self._get_matching,
             )
-        if plan.mode == "binary":  # only the quick way can carry it out
+        if plan.mode == "binary" or plan.left_out:  # only the quick way can carry it out
             return exact
         return plan if self.fixed_cast in (None, plan.cast) else exact
 
@@ -203,9 +203,9 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
                 get_matching=lambda: matching or self._get_rows(spec),
             )
             rows = read_nearest(spec, self._plan, low, high, self._tenant, matching)
-            if self._plan.mode != "exact" and len(rows) < (high or 0) - low:  # the ANN search ended early
+            if rows is None:  # the ANN search ended early
                 self._plan = EXACT
-                rows = read_nearest(spec, EXACT, low, high, self._tenant, matching)
+                rows = read_nearest(spec, EXACT, low, high, self._tenant, matching) or []
         if spec.min_score is not None:
             rows = [row for row in rows if row.score >= spec.min_score]
         self._result_cache = rows

@@ -1,6 +1,7 @@
 """The statement of a search to which only filters were added, without Django's compiler, which is slow."""
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from psycopg import Cursor
@@ -9,8 +10,9 @@ from psycopg.sql import quote
 from apps.search.storage.pgvector.searching.matching import Matching
 from apps.search.storage.pgvector.searching.rows import get_columns, make_objects
 from apps.search.storage.pgvector.searching.spec import SearchSpec
-from apps.search.storage.pgvector.searching.tuning import tuned
+from apps.search.storage.pgvector.searching.tuning import Tuning, tuned
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
+from apps.search.storage.pgvector.tables.left_out import digest_sql, left_out_sql
 from apps.search.storage.pgvector.tables.plan import Plan
 from apps.search.storage.pgvector.tables.vectors import VectorParameter
 from tenants.context import connection
@@ -27,25 +29,35 @@ def read_nearest(
     high: int | None,
     tenant: Any = None,
     matching: Matching | None = None,
-) -> list[Any]:
+) -> list[Any] | None:
     """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`.
 
-    They are chosen from the `matching` rows, if given, otherwise from all rows of the index.
+    They are chosen from the `matching` rows, if given, otherwise from all rows of the index. None where the
+    ANN index gave fewer rows than asked for, as it may where there are more.
     """
     if matching is None:
         matching = _index_rows(connection.schema_name, spec.model, spec.space, spec.index_name)
-    sql = _search_sql(spec.model, matching, plan.mode, plan.cast, low, high)
-    with tuned(plan.tuning), connection.cursor() as cursor:
-        if not plan.tuning:
-            # Binds on the server, so that psycopg prepares a statement that comes again and again. A tuned
-            # search is several statements, which take no parameters.
-            cursor.cursor = Cursor(cursor.connection)
-        cursor.execute(sql, {"vector": VectorParameter(spec.vector, get_vector_type(spec.model))})
-        rows = cursor.fetchall()
+    first = 0 if plan.left_out else low  # others may come between
+    rows = _execute(spec, plan.tuning, _search_sql(spec.model, matching, plan, first, high))
+    if plan.mode != "exact" and len(rows) < (high or 0) - first:
+        return None
+    if plan.left_out:
+        rows += _execute(spec, {}, _left_out_sql(spec.model, matching, plan, high))
+        rows = sorted(rows, key=itemgetter(-1))[low:high]
     found = make_objects(spec.model, rows, tenant)
     for document, (*_, distance) in zip(found, rows, strict=True):
         document.distance, document.score = distance, spec.metric.to_score(distance)
     return found
+
+
+def _execute(spec: SearchSpec, tuning: Tuning, sql: str) -> list[Any]:
+    with tuned(tuning), connection.cursor() as cursor:
+        if not tuning:
+            # Binds on the server, so that psycopg prepares a statement that comes again and again. A tuned
+            # search is several statements, which take no parameters.
+            cursor.cursor = Cursor(cursor.connection)
+        cursor.execute(sql, {"vector": VectorParameter(spec.vector, get_vector_type(spec.model))})
+        return cursor.fetchall()
 
 
 @lru_cache(maxsize=1024)
@@ -56,16 +68,30 @@ def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matchin
     return Matching(f"{name(schema)}.{name(model._meta.db_table)}", where)
 
 
+def _search_sql(model: Any, matching: Matching, plan: Plan, low: int, high: int | None) -> str:
+    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, low, high)
+
+
 @lru_cache(maxsize=1024)
-def _search_sql(model: Any, matching: Matching, mode: str, cast: str, low: int, high: int | None) -> str:
+def _compose(
+    model: Any,
+    matching: Matching,
+    mode: str,
+    cast: str,
+    left_out: tuple[str, ...],
+    low: int,
+    high: int | None,
+) -> str:
     """The search as SQL with the parameter `vector`; all else is ours or quoted.
 
     It names the schema. PostgreSQL would plan a prepared statement that two tenants share anew at every
     change between them, and refuse it where their columns differ during a migration.
     """
     plan, parameter = Plan(mode, cast), f"%(vector)s::{get_vector_type(model)}"
-    name, table, where = connection.ops.quote_name, matching.table, matching.where.replace("%", "%%")
-    vector, pk = (name(model._meta.get_field(field).column) for field in ("vector", model._meta.pk.name))
+    table, where = matching.table, matching.where.replace("%", "%%")
+    vector, pk = _get_columns(model)
+    if left_out:
+        where = f"{where} AND NOT ({left_out_sql(vector, cast, left_out)})"
     if mode == "binary":
         where = (
             f"{pk} IN (SELECT {pk} FROM {table} WHERE {where} "
@@ -78,3 +104,23 @@ def _search_sql(model: Any, matching: Matching, mode: str, cast: str, low: int, 
         f"SELECT {get_columns(model).sql}, {distance} AS distance FROM {table} WHERE {where} "
         f"ORDER BY distance{limits} OFFSET {low}"
     )
+
+
+def _left_out_sql(model: Any, matching: Matching, plan: Plan, high: int | None) -> str:
+    """The rows of the vectors that the ANN index leaves out, `high` of each, with the same distance."""
+    vector, _ = _get_columns(model)
+    exact = Plan(cast="" if plan.mode == "binary" else plan.cast)
+    distance = exact.distance_sql(vector, get_metric(model).operator, f"%(vector)s::{get_vector_type(model)}")
+    where = matching.where.replace("%", "%%")
+    return (
+        f"SELECT of_one.* FROM unnest(ARRAY[{', '.join(map(quote, plan.left_out))}]) AS left_out (digest), "
+        f"LATERAL (SELECT {get_columns(model).sql}, {distance} AS distance FROM {matching.table} "
+        f"WHERE {where} AND {left_out_sql(vector, plan.cast, plan.left_out)} "
+        f"AND {digest_sql(vector, plan.cast)} = left_out.digest LIMIT {high}) AS of_one"
+    )
+
+
+def _get_columns(model: Any) -> list[str]:
+    return [
+        connection.ops.quote_name(model._meta.get_field(f).column) for f in ("vector", model._meta.pk.name)
+    ]

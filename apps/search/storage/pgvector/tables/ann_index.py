@@ -9,6 +9,7 @@ halfvec halves the ANN index at the same recall and reaches 4,000 dimensions. Be
 indexed, and the whole vectors rank the candidates again (pgvector's manual, "Binary Quantization").
 """
 
+import json
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from tenants.context import connection
 from tenants.memory import TenantMemory
 
 MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
+COPIES, UNFINISHED = "_copies", "_new"  # ends of names: of what it leaves out, and until it is built
 TTL = 15  # seconds for which the catalog's answer is believed
 MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
 
@@ -31,7 +33,7 @@ class AnnIndex:
     `lists` is the number of lists of an IVFFlat index. `is_shared` says that the table's one ANN index also
     holds other spaces or indexes, so that every search of it is a filtered one. `rows` is how many rows it
     has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
-    on metadata leaves.
+    on metadata leaves. `left_out` are the digests of the vectors that it leaves out (see left_out.py).
     """
 
     name: str
@@ -41,6 +43,7 @@ class AnnIndex:
     is_shared: bool = False
     rows: int = -1
     has_statistics: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 _known: TenantMemory[AnnIndex | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN, keeps_none=True)
@@ -114,7 +117,7 @@ def get_lists(declared: HnswIndex | IvfflatIndex) -> int:
 
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
     if (declared := get_declared_ann_index(model)) is not None:
-        rows, has_statistics = _read_catalog(model, declared.name)
+        rows, has_statistics, _ = _read_catalog(model, declared.name)
         mode = "hnsw" if isinstance(declared, HnswIndex) else "ivfflat"
         # Rows of another (space, index_name) exist where the key's first or last entry is one.
         keys = model.objects.values_list("space", "index_name")
@@ -124,29 +127,47 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
-    rows, has_statistics = _read_catalog(model, name)
+    rows, has_statistics, about = _read_catalog(model, name)
     if rows is None:
         return None
     return AnnIndex(
-        name, get_mode(dimensions), get_cast(dimensions), rows=rows, has_statistics=has_statistics
+        name,
+        get_mode(dimensions),
+        get_cast(dimensions),
+        rows=rows,
+        has_statistics=has_statistics,
+        left_out=tuple(about.get("left_out", ())),
     )
 
 
-def _read_catalog(model: Any, name: str) -> tuple[int | None, bool]:
-    """Return the rows of a valid ANN index in the bound schema, and whether metadata was analysed."""
+def parse_comment(comment: str | None) -> dict[str, Any]:
+    """Return what the builder of an ANN index noted down; nothing where somebody else wrote the comment."""
+    try:
+        about = json.loads(comment or "{}")
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _read_catalog(model: Any, name: str) -> tuple[int | None, bool, dict[str, Any]]:
+    """Return an ANN index's rows, whether metadata was analysed, and what its builder noted down.
+
+    No rows, None, where the bound schema has no valid ANN index of that name.
+    """
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.reltuples::bigint FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+            "SELECT c.reltuples::bigint, obj_description(c.oid, 'pg_class') "
+            "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
             "WHERE i.indisvalid AND i.indexrelid = to_regclass(%s)",
             [f"{quote(connection.schema_name)}.{quote(name)}"],
         )
         found = cursor.fetchone()
         if found is None:  # as for most tenants, which are small: pg_stats takes far longer
-            return None, False
+            return None, False, {}
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_stats WHERE schemaname = %s AND tablename = %s "
             "AND attname = 'metadata')",
             [connection.schema_name, model._meta.db_table],
         )
-        return found[0], cursor.fetchone()[0]
+        return found[0], cursor.fetchone()[0], parse_comment(found[1])

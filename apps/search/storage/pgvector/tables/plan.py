@@ -11,13 +11,15 @@ class Plan:
     `mode` is "exact", "hnsw", "ivfflat" or "binary". `cast` is the type that the ANN index's expression casts
     the column to, empty when the ANN index is on the column itself; an exact plan with a cast computes the
     same distances as that ANN index. `tuning` are the parameters of the ANN search, and `matches` is how many
-    rows a filter leaves, where that was counted.
+    rows a filter leaves, where that was counted. `left_out` are the digests of the vectors that the ANN index
+    leaves out (see left_out.py): their rows are read beside it.
     """
 
     mode: str = "exact"
     cast: str = ""
     tuning: Mapping[str, int | str] = field(default_factory=dict)
     matches: int | None = None
+    left_out: tuple[str, ...] = ()
 
     def distance_sql(self, column: str, operator: str, vector: str) -> str:
         """Return the distance between a column and a vector, an expression, as SQL."""
