@@ -16,4 +16,3 @@ class OwnSpacesConfig(AppConfig):
         from apps.search_own_spaces import checks, entries  # noqa: F401
 
         register_entries(entries.find_entry, entries.list_aliases)
-        entries.connect()

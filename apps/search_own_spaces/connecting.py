@@ -50,7 +50,12 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
         Raises RefusedAddressError if any address may not be asked, httpcore2.ConnectError and ConnectTimeout.
         """
-        addresses = self._resolve(host, port)
+        try:
+            addresses = resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError(f"the name {host} has no address") from error
+        if not self._is_encrypted and any(map(is_public, addresses)):
+            raise RefusedAddressError(f"{host} is in the internet: give its address as https://")
         failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
         for number, address in enumerate(addresses):
             # Those not tried yet share what time is left, so that one that is silent does not use up all.
@@ -62,15 +67,6 @@ class GuardedBackend(httpcore2.NetworkBackend):
             else:
                 return BoundedStream(stream)
         raise failure or httpcore2.ConnectError(f"{host} has no address")
-
-    def _resolve(self, host: str, port: int) -> list[str]:
-        try:
-            addresses = resolve(host, port)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"the name {host} has no address") from error
-        if not self._is_encrypted and any(map(is_public, addresses)):
-            raise RefusedAddressError(f"{host} is in the internet: give its address as https://")
-        return addresses
 
 
 class BoundedStream(httpcore2.NetworkStream):

@@ -48,7 +48,12 @@ class OwnEndpointEmbedder(OpenAICompatibleEmbedder):
 
         from apps.search_own_spaces.transport import GuardedTransport
 
-        key = self._decrypt()
+        key = ""
+        if self._encrypted_key:
+            try:
+                key = decrypt(self._encrypted_key, *self._key_purpose)
+            except UndecryptableError as error:
+                raise self._failure(f"its key cannot be read, give it again. {error}") from None
         self._api_key = key or NO_KEY  # blanked out of what the service says
         max_bytes = self.batch_size * self.dimensions * BYTES_A_NUMBER + SPARE_BYTES
         transport = GuardedTransport(self.base_url, key=key, max_bytes=max_bytes)
@@ -61,14 +66,6 @@ class OwnEndpointEmbedder(OpenAICompatibleEmbedder):
             max_retries=self.max_retries,
             http_client=httpx2.Client(transport=transport, trust_env=False, follow_redirects=False),
         )
-
-    def _decrypt(self) -> str:
-        if not self._encrypted_key:
-            return ""
-        try:
-            return decrypt(self._encrypted_key, *self._key_purpose)
-        except UndecryptableError as error:
-            raise self._failure(f"its key cannot be read, give it again. {error}") from None
 
     def _request(self, texts: list[str]) -> list[Any]:
         from apps.search_own_spaces.transport import RefusedRequestError

@@ -41,11 +41,6 @@ def decrypt(token: str, *purpose: str) -> str:
         ) from None
 
 
-def encrypt_again(token: str, *purpose: str) -> str:
-    """Return the same secret under the newest key. Raises UndecryptableError."""
-    return encrypt(decrypt(token, *purpose), *purpose)
-
-
 def list_keys() -> list[str]:
     """Return the installation's secrets, the one that encrypts first; all of them decrypt."""
     return [*conf.ENCRYPTION_KEYS, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
@@ -53,9 +48,5 @@ def list_keys() -> list[str]:
 
 def _make_box(purpose: tuple[str, ...]) -> MultiFernet:
     info = json.dumps(["own_spaces", *purpose]).encode()
-    return MultiFernet([Fernet(_derive(key, info)) for key in list_keys()])
-
-
-def _derive(key: str, info: bytes) -> bytes:
-    derived = HKDF(SHA256(), length=32, salt=None, info=info).derive(key.encode())
-    return base64.urlsafe_b64encode(derived)
+    keys = [HKDF(SHA256(), length=32, salt=None, info=info).derive(key.encode()) for key in list_keys()]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

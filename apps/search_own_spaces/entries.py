@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 
 from apps.search_own_spaces.models import OwnSpace
 from tenants.context import NoTenantError, get_current_schema
@@ -47,12 +48,7 @@ def forget_entry(alias: str) -> None:
     _entries.forget(alias)
 
 
-def connect() -> None:
-    """Forget the entry of every space that is saved or deleted."""
-    for signal in (post_save, post_delete):
-        signal.connect(_forget_instance, sender=OwnSpace, dispatch_uid="own_spaces")
-
-
+@receiver([post_save, post_delete], sender=OwnSpace, dispatch_uid="own_spaces")
 def _forget_instance(instance: OwnSpace, **kwargs: Any) -> None:
     forget_entry(instance.alias)
     # Another thread may have read the old row until now.

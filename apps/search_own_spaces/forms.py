@@ -7,12 +7,17 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from apps.search.embedders import EmbeddingError
+from apps.search_own_spaces.embedder import OwnEndpointEmbedder, WrongLengthError
 from apps.search_own_spaces.models import FIXED, LIMITS, OwnSpace
-from apps.search_own_spaces.probing import probe
 
 KEY = re.compile(r"[!-~]*")
 CHANGEABLE = ("batch_size", *LIMITS)
 PREFIXES = ("query_prefix", "document_prefix")  # most end in a space that counts
+PROBE = "Is anybody there?"
+TIMEOUT = 15.0  # seconds; a service that loads its model for the first request needs some
+# The field that the HTTP status of a refusal is about.
+REFUSED_FIELDS = {401: "api_key", 403: "api_key", 400: "model", 422: "model"}
 
 
 class OwnSpaceForm(forms.ModelForm):
@@ -57,9 +62,14 @@ class OwnSpaceForm(forms.ModelForm):
         if self.errors or not (self.instance._state.adding or key):
             return
         self.instance.set_key(key)
+        embedder = OwnEndpointEmbedder(**self.instance.make_options(), timeout=TIMEOUT, max_retries=0)
+        who = f"{embedder.base_url}, model {embedder.model!r}: "
         try:
-            probe(self.instance)
-        except ValidationError as error:
-            self.add_error(None, error)
+            embedder.embed_query(PROBE)
+        except WrongLengthError as error:
+            self.add_error("dimensions", str(error))
+        except EmbeddingError as error:
+            field = REFUSED_FIELDS.get(error.status or 0, "base_url")
+            self.add_error(field, str(error).removeprefix(who))  # with what the service said
         else:
             self.instance.checked_at = timezone.now()

@@ -13,7 +13,7 @@ from apps.search.embedders.openai_compatible import DEFAULT_INPUT_BYTES
 from apps.search.spaces.live_spaces import describe_uses
 from apps.search.spaces.space import get_space
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
-from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt, encrypt_again
+from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt
 from tenants.context import get_current_schema, unbound
 from tenants.validators import OWN_SPACE
 
@@ -156,7 +156,7 @@ class OwnSpace(models.Model):
     def renew_encryption(self) -> None:
         """Encrypt the key with the newest of the installation's. Raises UndecryptableError."""
         if self.encrypted_key:
-            self.encrypted_key = encrypt_again(self.encrypted_key, *self._key_purpose())
+            self.set_key(decrypt(self.encrypted_key, *self._key_purpose()))
 
     def describe_key(self) -> str:
         """Say whether there is a key: "not set", "set", "set, ends in 1234", or that it cannot be read."""

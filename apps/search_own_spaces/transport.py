@@ -68,18 +68,15 @@ class GuardedTransport(httpx2.BaseTransport):
             content=request.read(),
             extensions=request.extensions,
         ) as response:
-            return self._read(response)
-
-    def _read(self, response: httpcore2.Response) -> httpx2.Response:
-        headers = httpx2.Headers(response.headers)
-        if headers.get("content-encoding", "identity") != "identity":
-            raise RefusedRequestError("the answer is packed (Content-Encoding), which was not asked for")
-        body = bytearray()
-        for part in response.iter_stream():
-            body += part
-            if len(body) > self._max_bytes:
-                raise RefusedRequestError(f"the answer is longer than {self._max_bytes:,} bytes")
-        return httpx2.Response(response.status, headers=headers, content=bytes(body))
+            received = httpx2.Headers(response.headers)
+            if received.get("content-encoding", "identity") != "identity":
+                raise RefusedRequestError("the answer is packed (Content-Encoding), which was not asked for")
+            body = bytearray()
+            for part in response.iter_stream():
+                body += part
+                if len(body) > self._max_bytes:
+                    raise RefusedRequestError(f"the answer is longer than {self._max_bytes:,} bytes")
+            return httpx2.Response(response.status, headers=received, content=bytes(body))
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:

@@ -10,8 +10,8 @@ from ninja import Field, Query, Router, Schema, Status
 from ninja.pagination import paginate
 
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form, require
-from apps.search_quality.golden.answers import find_source, make_key
-from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, promote, take_back
+from apps.search_quality.golden.answers import find_source
+from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, take_back
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
 
 router = Router(tags=["golden queries"])
@@ -51,7 +51,14 @@ class GoldenOut(Schema):
     @staticmethod
     def resolve_answers(golden: GoldenQuery) -> list[dict[str, Any]]:
         """Return the answers, each with what its key stands for."""
-        return [_describe(answer) for answer in golden.answers.all()]
+        described = []
+        for answer in golden.answers.all():
+            source = find_source(answer.key)
+            model, pk, key = (source.model, source.pk, None) if source else (None, None, answer.key)
+            described.append(
+                {"id": answer.pk, "grade": answer.grade, "model": model, "pk": pk, "document_key": key}
+            )
+        return described
 
 
 @router.get("/golden-queries", response=list[GoldenOut], by_alias=False)
@@ -71,13 +78,10 @@ def promote_answer(request: HttpRequest, promotion: GoldenIn) -> Status[Any]:
     form = PromotionForm(data | {"filter": "" if data["filter"] is None else json.dumps(data["filter"])})
     if not form.is_valid():
         return refuse_form(form)
-    asked = form.cleaned_data
-    key = make_key(asked["document_key"])
     try:
-        answer = promote(asked["index"], asked["q"], key, filter=asked["filter"], grade=asked["grade"])
+        return Status(201, form.promote().golden_query)
     except UnknownAnswerError as error:
         return refuse(422, document_key=str(error))
-    return Status(201, answer.golden_query)
 
 
 @router.delete("/golden-queries/{int:pk}", response={204: None} | REFUSALS)
@@ -94,9 +98,3 @@ def delete_answer(request: HttpRequest, pk: int, answer_pk: int) -> Status[None]
     require(request, "quality.add_goldenquery")
     take_back(get_object_or_404(GoldenAnswer, pk=answer_pk, golden_query=pk))
     return Status(204, None)
-
-
-def _describe(answer: GoldenAnswer) -> dict[str, Any]:
-    source = find_source(answer.key)
-    model, pk, key = (source.model, source.pk, None) if source else (None, None, answer.key)
-    return {"id": answer.pk, "grade": answer.grade, "model": model, "pk": pk, "document_key": key}

@@ -1,14 +1,14 @@
 """A shadow comparison: what would change if a candidate space answered instead of the current one."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from apps.search.providers import get_provider
 from apps.search.searching.results import get_url
 from apps.search_quality.evaluating.measures import Interval, estimate_difference, estimate_mean, get_overlap
-from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
-from apps.search_quality.evaluating.ranking import DEPTH, rank_answers
+from apps.search_quality.evaluating.measuring import DEPTH, NoGoldenQueriesError, evaluate, rank_answers
 from apps.search_quality.golden.answers import load_answers
 from apps.search_quality.models import Evaluation
 from apps.search_quality.recent import list_recent_texts
@@ -82,10 +82,14 @@ def compare_spaces(
     providers = [get_provider(index_name, space=space) for space in (current, candidate)]
     differences = []
     for query in list_recent_texts(index_name, limit):
-        one, other = (rank_answers(provider, query, mode) for provider in providers)
-        differences.append(Difference(query, get_overlap(one, other, DEPTH), *_name_answers(one, other)))
+        rankings = [rank_answers(provider, query, mode) for provider in providers]
+        differences.append(Difference(query, get_overlap(*rankings, DEPTH), *_name_answers(*rankings)))
         progress(1)
-    golden = _evaluate_both(index_name, current, candidate, mode)
+    golden: dict[str, Any] = {}
+    with suppress(NoGoldenQueriesError):
+        one, other = (evaluate(index_name, space=space, modes=[mode])[0] for space in (current, candidate))
+        gain = estimate_difference(other.list_scores(), one.list_scores())
+        golden = {"current_golden": one, "candidate_golden": other, "gain": gain}
     differing = [each for each in differences if each.overlap < 1]
     return Comparison(
         index_name,
@@ -96,15 +100,6 @@ def compare_spaces(
         differences=sorted(differing, key=lambda each: each.overlap)[:MOST_DIFFERENT],
         **golden,
     )
-
-
-def _evaluate_both(index_name: str, current: str, candidate: str, mode: str) -> dict[str, Any]:
-    try:
-        one, other = (evaluate(index_name, space=space, modes=[mode])[0] for space in (current, candidate))
-    except NoGoldenQueriesError:
-        return {}
-    gain = estimate_difference(other.list_scores(), one.list_scores())
-    return {"current_golden": one, "candidate_golden": other, "gain": gain}
 
 
 def _name_answers(*rankings: list[str]) -> list[list[Answer]]:

@@ -139,6 +139,6 @@ class Evaluation(models.Model):
     def __str__(self) -> str:
         return f"{self.mode}: {self.ndcg:.3f}"
 
-    def list_scores(self, measure: str = "ndcg") -> dict[str, float]:
-        """Return "recall", "mrr" or "ndcg" of each golden query, by its primary key as text."""
-        return {pk: outcome[measure] for pk, outcome in self.outcomes.items()}
+    def list_scores(self) -> dict[str, float]:
+        """Return the nDCG of each golden query, by its primary key as text."""
+        return {pk: outcome["ndcg"] for pk, outcome in self.outcomes.items()}

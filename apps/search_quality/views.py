@@ -16,15 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.search.indexes.registry import get_default_index, get_index_names
 from apps.search_quality.evaluating.runs import ask_for_run, carry_out, list_runs
-from apps.search_quality.forms import EvaluationForm
-from apps.search_quality.golden.answers import make_key
-from apps.search_quality.golden.promoting import (
-    PromotionForm,
-    UnknownAnswerError,
-    find_promoted,
-    promote,
-    take_back,
-)
+from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, find_promoted, take_back
 from apps.search_quality.models import GoldenQuery, RecentQuery
 from apps.search_quality.page.plot import make_plot
 from apps.search_quality.page.reports import (
@@ -90,9 +82,6 @@ def quality(request: HttpRequest) -> HttpResponse:
         "page": page,
         "golden": report_golden(page, reports[0].evaluations),
         "recent": list_recent(index, RECENT) if request.user.has_perm(MAY_SEE_RECENT) else None,
-        "may_evaluate": request.user.has_perm(MAY_EVALUATE),
-        "may_forget": request.user.has_perm(MAY_FORGET),
-        "may_clear": request.user.has_perm(MAY_CLEAR_RECENT),
     }
     return render(request, "search_quality/page.html", context)
 
@@ -104,17 +93,19 @@ def promote_answer(request: HttpRequest) -> HttpResponse:
     form = PromotionForm(request.POST)
     if not form.is_valid():
         return HttpResponseBadRequest("What was to be promoted is not a result of a search.")
-    asked = form.cleaned_data
-    key = make_key(asked["document_key"])
     if request.POST.get("undo"):
-        if answer := find_promoted(asked["index"], asked["q"], asked["filter"]).get(key):
+        asked = form.cleaned_data
+        promoted = find_promoted(asked["index"], asked["q"], asked["filter"])
+        if answer := promoted.get(asked["document_key"]):
             take_back(answer)
     else:
         try:
-            promote(asked["index"], asked["q"], key, filter=asked["filter"], grade=asked["grade"])
+            form.promote()
         except UnknownAnswerError:
             messages.error(request, "That result is gone, so it was not promoted.")
-    return redirect(_get_next(request))
+    url = request.POST.get("next", "")
+    is_safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return redirect(url if is_safe else reverse("search"))
 
 
 @require_POST
@@ -122,11 +113,11 @@ def promote_answer(request: HttpRequest) -> HttpResponse:
 def evaluate_now(request: HttpRequest) -> HttpResponse:
     """Evaluate a space of an index: here if it has few golden queries, otherwise by a worker."""
     index = _get_index(request.POST)
-    form = EvaluationForm(request.POST, index_name=index)
-    if not form.is_valid():
+    space = request.POST.get("space")
+    if space not in list_spaces(index):
         return HttpResponseBadRequest("There are no documents in that space.")
     with transaction.atomic():
-        run = ask_for_run(index, form.cleaned_data["space"])
+        run = ask_for_run(index, space)
         if run and run.total > AT_ONCE:
             carry_out_run.enqueue(run.pk)
     if run is None:
@@ -165,12 +156,6 @@ def _choose(value: str | None, allowed: list[str]) -> str:
     if (value and value not in allowed) or not allowed:
         raise Http404(f"{value!r} is none of {', '.join(allowed)}.")
     return value or allowed[0]
-
-
-def _get_next(request: HttpRequest) -> str:
-    url = request.POST.get("next", "")
-    is_safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
-    return url if is_safe else reverse("search")
 
 
 def _get_page(index: str) -> str:

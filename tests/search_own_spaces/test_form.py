@@ -81,7 +81,7 @@ def test_a_refused_address_is_named(values, settings, connections):
 
 
 def test_a_service_that_does_not_answer_is_named(values, stub_server, monkeypatch):
-    monkeypatch.setattr("apps.search_own_spaces.probing.TIMEOUT", 0.3)
+    monkeypatch.setattr("apps.search_own_spaces.forms.TIMEOUT", 0.3)
     stub_server.be_slow(seconds=5)
 
     assert "no answer within 0.3 s, tried 1 times" in faults_of(values)["base_url"][0]

@@ -5,8 +5,7 @@ from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
 from apps.search.providers import get_provider
 from apps.search.searching.results import search_objects
-from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
-from apps.search_quality.evaluating.ranking import rank_answers
+from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate, rank_answers
 from apps.search_quality.evaluating.runs import ask_for_run, carry_out, find_latest, save_run
 from apps.search_quality.models import Evaluation, EvaluationRun
 from apps.search_quality.tasks import carry_out_run

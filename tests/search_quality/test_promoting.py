@@ -3,9 +3,9 @@ import pytest
 from apps.search.documents import Document
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import get_provider
+from apps.search_quality.evaluating.measuring import read_questions
 from apps.search_quality.golden.answers import make_key
 from apps.search_quality.golden.promoting import UnknownAnswerError, find_promoted, promote, take_back
-from apps.search_quality.golden.questions import read_questions
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
 from tenants.context import tenant_context
 

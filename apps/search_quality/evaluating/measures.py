@@ -79,17 +79,17 @@ def get_overlap(one: Ranking, other: Ranking, k: int = 10) -> float:
     return len(first & second) / longest if longest else 1.0
 
 
-def estimate_mean(values: Sequence[float], *, floor: float = 0.0, ceiling: float = 1.0) -> Interval:
-    """Return the mean of values between `floor` and `ceiling` with its 95% confidence interval.
+def estimate_mean(values: Sequence[float], *, floor: float = 0.0) -> Interval:
+    """Return the mean of values between `floor` and 1 with its 95% confidence interval.
 
     The percentile bootstrap of Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13,
     with a fixed seed: equal values give equal intervals. For fewer than 5 values the interval is the whole
-    range from `floor` to `ceiling`. Raises ValueError for no values.
+    range from `floor` to 1. Raises ValueError for no values.
     """
     if not values:
         raise ValueError("values is empty; a mean needs one or more.")
     if len(values) < FEWEST:
-        return Interval(float(np.mean(values)), floor, ceiling)
+        return Interval(float(np.mean(values)), floor, 1.0)
     sample = np.asarray(values, dtype=float)
     draws = np.random.default_rng(0).integers(len(sample), size=(RESAMPLES, len(sample)))
     low, high = np.quantile(sample[draws].mean(axis=1), [0.025, 0.975])

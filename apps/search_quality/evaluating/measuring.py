@@ -1,12 +1,14 @@
 """Measuring one index in one space, by its golden queries."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import MODES
+from apps.search.searching.results import find_best_documents
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search_quality.evaluating.measures import (
     estimate_mean,
@@ -15,10 +17,10 @@ from apps.search_quality.evaluating.measures import (
     get_recall,
     get_reciprocal_rank,
 )
-from apps.search_quality.evaluating.ranking import DEPTH, rank_answers
-from apps.search_quality.golden.questions import Question, read_questions
-from apps.search_quality.models import Evaluation, EvaluationRun
+from apps.search_quality.golden.answers import load_answers, make_key
+from apps.search_quality.models import Evaluation, EvaluationRun, GoldenQuery
 
+DEPTH = 10  # answers that are ranked where nothing else is said
 MEASURES = ("recall", "mrr", "ndcg")
 
 
@@ -30,6 +32,44 @@ class NoGoldenQueriesError(LookupError):
             f"The index {index_name!r} has no golden query whose answer exists. Search on the tenant's site "
             "and press “This is the right answer” below a result, or run `manage.py golden_queries import`."
         )
+
+
+@dataclass(frozen=True)
+class Question:
+    """A golden query that can be evaluated: its grades by the keys of those answers that still exist."""
+
+    pk: int
+    query: str
+    filter: dict[str, Any] | None
+    grades: Mapping[str, int]
+
+
+def read_questions(index_name: str) -> list[Question]:
+    """Return the golden queries of an index that have an answer that still exists, the oldest first."""
+    rows = GoldenQuery.objects.filter(index_name=index_name).order_by("pk").prefetch_related("answers")
+    alive = {key for key, _ in load_answers(answer.key for row in rows for answer in row.answers.all())}
+    questions = [
+        Question(row.pk, row.query, row.filter, {a.key: a.grade for a in row.answers.all() if a.key in alive})
+        for row in rows
+    ]
+    return [question for question in questions if question.grades]
+
+
+def rank_answers(
+    provider: PgVectorProvider,
+    text: str,
+    mode: str = "semantic",
+    *,
+    filter: Mapping[str, Any] | None = None,
+    limit: int = DEPTH,
+) -> list[str]:
+    """Return the keys of the best answers to a text, the best first and each once.
+
+    An answer is ranked by its best chunk, as on the search page. Answers whose object is gone do not come up.
+    Raises as `apps.search.searching.hybrid.search_by_mode`.
+    """
+    best = find_best_documents(provider, text, limit, filter, mode, get_key=make_key)
+    return [key for key, _ in load_answers(make_key(each.document_key) for each in best)][:limit]
 
 
 def evaluate(

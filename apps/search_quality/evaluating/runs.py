@@ -9,9 +9,7 @@ from django.utils import timezone
 
 from apps.search.embedders import EmbeddingError
 from apps.search.searching.hybrid import MODES
-from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
-from apps.search_quality.evaluating.ranking import DEPTH
-from apps.search_quality.golden.questions import read_questions
+from apps.search_quality.evaluating.measuring import DEPTH, NoGoldenQueriesError, evaluate, read_questions
 from apps.search_quality.models import Evaluation, EvaluationRun
 from tenants.context import get_current_tenant
 

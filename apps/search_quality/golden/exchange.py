@@ -14,8 +14,8 @@ from django.db import transaction
 from apps.search.indexed import Indexed
 from apps.search.indexes.source_objects import Source
 from apps.search.providers import UnknownIndexError
-from apps.search_quality.golden.answers import find_source, load_answers, make_key
-from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError, promote
+from apps.search_quality.golden.answers import find_source, load_answers
+from apps.search_quality.golden.promoting import PromotionForm, UnknownAnswerError
 from apps.search_quality.models import GoldenAnswer, GoldenQuery
 
 
@@ -72,13 +72,11 @@ def _import_line(line: str) -> int:
     if not isinstance(row, dict) or not isinstance(row.get("answers"), list):
         raise ValueError('it must be an object with "q", "index", "filter" and a list of "answers".')
     for answer in row["answers"]:
-        asked = _validate(row, answer)
-        key = make_key(asked["document_key"])
-        promote(asked["index"], asked["q"], key, filter=asked["filter"], grade=asked["grade"])
+        _validate(row, answer).promote()
     return len(row["answers"])
 
 
-def _validate(row: dict[str, Any], answer: Any) -> dict[str, Any]:
+def _validate(row: dict[str, Any], answer: Any) -> PromotionForm:
     if not isinstance(answer, dict):
         raise ValueError(f"an answer must be an object, not {type(answer).__name__}.")
     filter = "" if row.get("filter") is None else json.dumps(row["filter"])
@@ -88,7 +86,7 @@ def _validate(row: dict[str, Any], answer: Any) -> dict[str, Any]:
     if not form.is_valid():
         faults = [f"{name}: {fault}" for name, found in form.errors.items() for fault in found]
         raise ValueError(" ".join(map(str, faults)))
-    return form.cleaned_data
+    return form
 
 
 def _find_object(answer: dict[str, Any]) -> Source:

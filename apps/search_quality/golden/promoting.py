@@ -12,7 +12,7 @@ from apps.search.indexes.registry import get_indexed_models
 from apps.search.options.texts import find_bad_character
 from apps.search.providers import get_provider
 from apps.search.searching.forms import SearchForm
-from apps.search_quality.golden.answers import find_source, load_answers
+from apps.search_quality.golden.answers import find_source, load_answers, make_key
 from apps.search_quality.models import GoldenAnswer, GoldenQuery, make_digest
 
 
@@ -34,15 +34,21 @@ class PromotionForm(SearchForm):
     )
 
     def clean_document_key(self) -> str:
-        """Refuse what PostgreSQL cannot compare a key with, with the place of the fault."""
+        """Return the answer's key; refuse what PostgreSQL cannot compare a key with, and say where it is."""
         key: str = self.cleaned_data["document_key"]
         if reason := find_bad_character(key):
             raise ValidationError(f"The key {reason}. Remove it.")
-        return key
+        return make_key(key)
 
     def clean_grade(self) -> int:
         """Default to the right answer."""
         return self.cleaned_data["grade"] or GoldenAnswer.Grade.RIGHT
+
+    def promote(self) -> GoldenAnswer:
+        """Promote what a valid form asks. Raises UnknownAnswerError."""
+        asked = self.cleaned_data
+        key, options = asked["document_key"], {name: asked[name] for name in ("filter", "grade")}
+        return promote(asked["index"], asked["q"], key, **options)
 
 
 def promote(

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from apps.search.searching.hybrid import MODES
-from apps.search_quality.models import Evaluation, EvaluationRun
+from apps.search_quality.models import EvaluationRun
 
 LEFT, RIGHT, TOP, BOTTOM = 9.0, 98.0, 8.0, 86.0  # the labels of the ticks stand to the left
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -50,29 +49,24 @@ class Plot:
     left, right = f"{LEFT}%", f"{RIGHT}%"
 
 
-def make_plot(runs: Sequence[EvaluationRun], measure: str = "ndcg") -> Plot:
+def make_plot(runs: Sequence[EvaluationRun], measure: str) -> Plot:
     """Return the plot of "recall", "mrr" or "ndcg" of runs, which come with the oldest first.
 
     One place on the horizontal axis for each run; a mode that a run did not measure is left out there.
     """
-    places = {run.pk: _place(number, len(runs)) for number, run in enumerate(runs)}
+    shares = [number / (len(runs) - 1) if len(runs) > 1 else 0.5 for number in range(len(runs))]
+    places = [f"{LEFT + share * (RIGHT - LEFT):.2f}%" for share in shares]
     lines = []
     for mode in MODES:
-        found = [(run, each) for run in runs for each in run.evaluations.all() if each.mode == mode]
-        if found:
-            lines.append(Line(mode, [_mark(places[run.pk], run, each, measure) for run, each in found]))
+        marks = [
+            Mark(place, _height(value), value, run)
+            for place, run in zip(places, runs, strict=True)
+            for value in [getattr(each, measure) for each in run.evaluations.all() if each.mode == mode]
+        ]
+        if marks:
+            lines.append(Line(mode, marks))
     return Plot(lines, [(f"{tick:.2f}", _height(tick)) for tick in TICKS], list(runs))
-
-
-def _place(number: int, count: int) -> str:
-    share = number / (count - 1) if count > 1 else 0.5
-    return f"{LEFT + share * (RIGHT - LEFT):.2f}%"
 
 
 def _height(value: float) -> str:
     return f"{BOTTOM - value * (BOTTOM - TOP):.2f}%"
-
-
-def _mark(x: str, run: EvaluationRun, evaluation: Evaluation, measure: str) -> Mark:
-    value: Any = getattr(evaluation, measure)
-    return Mark(x, _height(value), value, run)

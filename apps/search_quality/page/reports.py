@@ -104,10 +104,21 @@ def judge_modes(evaluations: Sequence[Evaluation]) -> str:
 
 def judge_spaces(current: Sequence[Evaluation], other: Sequence[Evaluation]) -> list[tuple[str, str]]:
     """Return, for each mode that both have, its name and whether the other space is better."""
-    others = {evaluation.mode: evaluation for evaluation in other}
-    return [
-        (MODE_NAMES[each.mode], _judge(each, others[each.mode])) for each in current if each.mode in others
-    ]
+    others = {evaluation.mode: evaluation.list_scores() for evaluation in other}
+    judged = []
+    for each in current:
+        if each.mode in others:
+            before, after = each.list_scores(), others[each.mode]
+            gain = estimate_difference(after, before)
+            if gain is None:
+                verdict = "not comparable"
+            elif before == after:
+                verdict = "no difference"
+            else:
+                chance = "which may be chance" if gain.is_noise else "more than chance"
+                verdict = f"{gain.mean:+.3f} nDCG, {chance}"
+            judged.append((MODE_NAMES[each.mode], verdict))
+    return judged
 
 
 def report_golden(rows: Iterable[GoldenQuery], evaluations: Sequence[Evaluation]) -> list[GoldenRow]:
@@ -122,15 +133,6 @@ def report_golden(rows: Iterable[GoldenQuery], evaluations: Sequence[Evaluation]
         )
         for row in rows
     ]
-
-
-def _judge(one: Evaluation, other: Evaluation) -> str:
-    gain = estimate_difference(other.list_scores(), one.list_scores())
-    if gain is None:
-        return "not comparable"
-    if one.list_scores() == other.list_scores():
-        return "no difference"
-    return f"{gain.mean:+.3f} nDCG, {'which may be chance' if gain.is_noise else 'more than chance'}"
 
 
 def _name(answer: GoldenAnswer, objects: dict[str, Any]) -> NamedAnswer:

@@ -57,8 +57,12 @@ class Command(BaseCommand):
         for tenant in each_tenant(options):
             for evaluations in self._evaluate_tenant(tenant.schema_name, options):
                 found.append((tenant.schema_name, evaluations))
-                where = f"{tenant.schema_name}/{evaluations[0].run.index_name}"
-                failures += [f"{where}: {line}" for line in _judge(evaluations, gates, options["save"])]
+                run = evaluations[0].run
+                faults = find_failures(evaluations, gates, find_baseline(run))
+                failures += [f"{tenant.schema_name}/{run.index_name}: {line}" for line in faults]
+                if options["save"]:
+                    run.is_baseline = not faults  # only what passed is what later ones are measured by
+                    save_run(evaluations)
         if not found:
             raise CommandError("No tenant has golden queries that can be evaluated; see above.")
         self._print(found, as_json=options["json"])
@@ -104,16 +108,6 @@ class Command(BaseCommand):
             for schema, each in rows
         ]
         return self.stdout.write(json.dumps(shown, indent=2))
-
-
-def _judge(evaluations: list[Evaluation], gates: Gates, save: bool) -> list[str]:
-    """Return why they do not pass; save them, as what later ones are measured by only when they do."""
-    run = evaluations[0].run
-    failures = find_failures(evaluations, gates, find_baseline(run))
-    if save:
-        run.is_baseline = not failures
-        save_run(evaluations)
-    return failures
 
 
 def _format(schema: str, evaluation: Evaluation) -> str:
