@@ -1,5 +1,6 @@
-"""The arguments --schema and --all of the commands that work in tenants."""
+"""Which tenants a command works in: the arguments --schema and --all, and what django-tenants asks for."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django_tenants.utils import get_tenant_model
 
 from tenants.context import connection, tenant_context, unbound
+from tenants.models import Tenant
 
 
 def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> None:
@@ -33,3 +35,39 @@ def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
             yield tenant
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()  # as between two requests
+
+
+def find_tenant(schema: str) -> Tenant:
+    """Return the tenant with this schema, in whatever state. Raises CommandError."""
+    tenant = Tenant.objects.filter(schema_name=schema).first()
+    if tenant is None:
+        raise CommandError(f"No tenant has the schema {schema!r}.")
+    return tenant
+
+
+class ProvisionedTenant:
+    """To mix into a command of django-tenants: it runs in a tenant with a schema, or says what is wrong."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """As Django's, with a line instead of a traceback when the command or the tenant is unknown."""
+        try:
+            super().run_from_argv(argv)  # type: ignore[misc]
+        except CommandError as error:
+            sys.exit(f"CommandError: {error}")
+
+    def get_tenant_from_options_or_interactive(self, **options: Any) -> Tenant:
+        """Return the tenant of --schema; without it ask, if there is a terminal. Raises CommandError."""
+        if schema := options.get("schema_name"):
+            tenant = find_tenant(schema)
+        elif sys.stdin.isatty():
+            tenant = super().get_tenant_from_options_or_interactive(**options)  # type: ignore[misc]
+        else:
+            raise CommandError("Name a tenant: --schema=SCHEMA")
+        if tenant.provisioned_at is None:
+            raise CommandError(f"{tenant} has no schema yet: it is {tenant.state}.")
+        return tenant
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run it, and leave bound what was bound."""
+        with unbound():
+            super().handle(*args, **options)  # type: ignore[misc]

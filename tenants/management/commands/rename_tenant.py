@@ -5,7 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.models import Tenant, get_address
+from tenants.management.tenants import find_tenant
+from tenants.models import get_address
 from tenants.provisioning.renaming import rename_tenant
 
 
@@ -24,9 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rename it; a bad subdomain ends in a CommandError."""
-        tenant = Tenant.objects.filter(schema_name=options["schema"]).first()
-        if tenant is None:
-            raise CommandError(f"No tenant has the schema {options['schema']!r}.")
+        tenant = find_tenant(options["schema"])
         try:
             rename_tenant(tenant, options["subdomain"])
         except ValidationError as error:
