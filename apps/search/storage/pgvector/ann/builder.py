@@ -24,7 +24,7 @@ from apps.search.storage.pgvector.tables.ann_index import (
     get_cast,
     get_mode,
 )
-from apps.search.storage.pgvector.tables.left_out import digest_sql, left_out_sql
+from apps.search.storage.pgvector.tables.left_out import cast_sql, digest_sql, left_out_sql
 from tenants.context import connection, get_current_schema, owner_rights
 from tenants.locks import Lock, find_held, give_back, take
 
@@ -67,7 +67,7 @@ def build_ann_index(
                 _drop(name + UNFINISHED, name + COPIES + UNFINISHED)
             raise
         # It gets its name last: a search that finds it reads its comment, too.
-        _comment(name + UNFINISHED, about | {"left_out": left_out})
+        _comment(name + UNFINISHED, about | {"left_out": left_out, "is_unit": True})
         for old in (name, name + COPIES):
             _drop(old)
             rename = "ALTER INDEX IF EXISTS {} RENAME TO {}"
@@ -115,7 +115,7 @@ def _create_sql(
     if name.endswith(COPIES + UNFINISHED):
         using, condition = f"btree (({digest_sql(column, cast)}))", f" AND {copied}"
     else:
-        using = f"hnsw (({column}::{cast}) halfvec_cosine_ops)"
+        using = f"hnsw (({cast_sql(column, cast)}) halfvec_cosine_ops)"
         if get_mode(dimensions) == "binary":
             using = f"hnsw ((binary_quantize({column})::{cast}) bit_hamming_ops)"
         condition = f" AND NOT ({copied})" if left_out else ""

@@ -16,6 +16,7 @@ FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with 
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
 BUSY = "a worker is working on it"
 UNFINISHED = "its build did not end: it serves no search, but costs every write"
+OLD = "an older version built it: very short vectors are not found, and large numbers are refused"
 COPIED = "many rows have one vector, which hides others: it will leave them out"
 
 
@@ -40,6 +41,8 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
         return replace(status, action="drop", why=f"exact search is quick below {get_fewest_rows():,} rows")
     if not stored.is_valid:
         return replace(status, action="rebuild", why=UNFINISHED)
+    if not stored.about.get("is_unit"):
+        return replace(status, action="rebuild", why=OLD)
     if has_new_copies(status, stored.about.get("left_out", [])):
         return replace(status, action="rebuild", why=COPIED)
     return replace(status, why="in use")

@@ -43,7 +43,7 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
         tuning = {"probes": max(1, min(index.lists, probes))} | tuning
     elif index.mode == "hnsw" and matches is not None:
         tuning["ef_search"] = _widen(int(tuning.get("ef_search", get_ef_search())), matches, index)
-    return Plan(index.mode, index.cast, tuning, matches, index.left_out)
+    return Plan(index.mode, index.cast, tuning, matches, index.left_out, index.is_unit)
 
 
 def _count(rows: Rows, index: AnnIndex) -> int:

@@ -10,7 +10,7 @@ from django.db.models.sql import Query
 
 from apps.search.storage.pgvector.searching.tuning import get_tuning
 from apps.search.storage.pgvector.tables.distance import Metric, get_metric
-from apps.search.storage.pgvector.tables.vectors import to_literal
+from apps.search.storage.pgvector.tables.vectors import to_literal, to_moderate
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,10 @@ class SearchSpec:
     @classmethod
     def of(cls, model: Any, space: str, index_name: str, vector: np.ndarray) -> "SearchSpec":
         """Return the search for a vector, with the table's metric and the space's tuning."""
-        return cls(model, space, index_name, get_metric(model), vector, get_tuning(space))
+        metric = get_metric(model)
+        if metric.needs_direction:
+            vector = to_moderate(vector)
+        return cls(model, space, index_name, metric, vector, get_tuning(space))
 
     @property
     def dimensions(self) -> int:

@@ -69,7 +69,7 @@ def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matchin
 
 
 def _search_sql(model: Any, matching: Matching, plan: Plan, low: int, high: int | None) -> str:
-    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, low, high)
+    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, plan.is_unit, low, high)
 
 
 @lru_cache(maxsize=1024)
@@ -79,6 +79,7 @@ def _compose(
     mode: str,
     cast: str,
     left_out: tuple[str, ...],
+    is_unit: bool,
     low: int,
     high: int | None,
 ) -> str:
@@ -87,7 +88,7 @@ def _compose(
     It names the schema. PostgreSQL would plan a prepared statement that two tenants share anew at every
     change between them, and refuse it where their columns differ during a migration.
     """
-    plan, parameter = Plan(mode, cast), f"%(vector)s::{get_vector_type(model)}"
+    plan, parameter = Plan(mode, cast, is_unit=is_unit), f"%(vector)s::{get_vector_type(model)}"
     table, where = matching.table, matching.where.replace("%", "%%")
     vector, pk = _get_columns(model)
     if left_out:

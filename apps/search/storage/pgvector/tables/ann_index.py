@@ -3,7 +3,8 @@
 A custom table has the ANN index of its Meta. The default table's column has no fixed dimensions and cannot be
 indexed as it is; but an expression that casts it can, for the rows of one index of one space:
 
-    USING hnsw ((vector::halfvec(384)) halfvec_cosine_ops) WHERE space = 'default' AND index_name = 'articles'
+    USING hnsw ((l2_normalize(vector)::halfvec(384)) halfvec_cosine_ops)
+    WHERE space = 'default' AND index_name = 'articles'
 
 halfvec halves the ANN index at the same recall and reaches 4,000 dimensions. Beyond, one bit a dimension is
 indexed, and the whole vectors rank the candidates again (pgvector's manual, "Binary Quantization").
@@ -33,7 +34,8 @@ class AnnIndex:
     `lists` is the number of lists of an IVFFlat index. `is_shared` says that the table's one ANN index also
     holds other spaces or indexes, so that every search of it is a filtered one. `rows` is how many rows it
     has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
-    on metadata leaves. `left_out` are the digests of the vectors that it leaves out (see left_out.py).
+    on metadata leaves. `left_out` are the digests of the vectors that it leaves out (see left_out.py), and
+    `is_unit` says that it scales vectors to length 1.
     """
 
     name: str
@@ -44,6 +46,7 @@ class AnnIndex:
     rows: int = -1
     has_statistics: bool = False
     left_out: tuple[str, ...] = ()
+    is_unit: bool = True
 
 
 _known: TenantMemory[AnnIndex | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN, keeps_none=True)
@@ -137,6 +140,7 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         rows=rows,
         has_statistics=has_statistics,
         left_out=tuple(about.get("left_out", ())),
+        is_unit=bool(about.get("is_unit")),
     )
 
 

@@ -12,9 +12,20 @@ MOST_COPIES = 100  # rows of one vector in an ANN index; measured: 200 do no har
 MOST_LEFT_OUT = 50  # vectors; each costs every search a look
 
 
+def cast_sql(column: str, cast: str, *, is_unit: bool = True) -> str:
+    """Return what an ANN index on halves holds of a column, as SQL.
+
+    Halves reach from 6e-8 to 65,504, so vectors are scaled to length 1 first; ANN indexes that an older
+    version built do not do that.
+    """
+    return f"l2_normalize({column})::{cast}" if is_unit else f"{column}::{cast}"
+
+
 def digest_sql(column: str, cast: str) -> str:
     """Return the digest of the vector that an ANN index with this cast holds, as SQL."""
-    return f"md5(vector_send({column}))" if cast.startswith("bit") else f"md5(halfvec_send({column}::{cast}))"
+    if cast.startswith("bit"):
+        return f"md5(vector_send({column}))"
+    return f"md5(halfvec_send({cast_sql(column, cast)}))"
 
 
 def left_out_sql(column: str, cast: str, digests: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from psycopg.pq import Format
 MAX_DIMENSIONS = 16_000
 SMALLEST_SQUARE = float(np.finfo(np.float32).tiny)
 BINARY: dict[str, np.dtype] = {"vector": np.dtype(">f4"), "halfvec": np.dtype(">f2")}
+MODERATE = (0.1, 100.0)  # lengths whose numbers halves hold well
 LARGEST = {"vector": float(np.finfo(np.float32).max), "halfvec": 65_504.0}
 
 
@@ -25,8 +26,9 @@ class VectorCheck:
     """Turns what callers pass as a vector into a float32 array of shape (dimensions,), or refuses it.
 
     `dimensions` None allows 1 to 16,000, as pgvector does, and the first vector fixes it for the next ones.
-    Where `dimensions` may be outdated, `renew` returns them anew; it is called when the first vector does not
-    fit.
+    A vector for a column of halves, which would round a very short or long one, is scaled to length 1 where
+    only its direction counts: where zero vectors are not allowed. Where `dimensions` may be outdated, `renew`
+    returns them anew; it is called when the first vector does not fit.
     """
 
     dimensions: int | None = None
@@ -57,6 +59,7 @@ class VectorCheck:
             )
         if not self.allow_zero:
             _check_direction(vector.astype(np.float16) if self.vector_type == "halfvec" else vector, name)
+            return to_moderate(vector) if self.vector_type == "halfvec" else vector
         return vector
 
     def check_together(self, values: Sequence[Any]) -> np.ndarray | None:
@@ -104,6 +107,12 @@ class _BinaryDumper(Dumper):
 
     def dump(self, obj: VectorParameter) -> bytes:
         return to_binary(obj.numbers, obj.type)
+
+
+def to_moderate(vector: np.ndarray) -> np.ndarray:
+    """Return a vector with a direction, scaled to length 1 where halves may round it badly."""
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    return vector if MODERATE[0] <= length <= MODERATE[1] else (vector / length).astype(np.float32)
 
 
 def register_parameter() -> None:
