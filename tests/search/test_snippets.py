@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from django.utils.safestring import SafeString
@@ -49,6 +50,17 @@ def test_hit_behind_a_very_long_word_is_shown():
 @pytest.mark.parametrize("content", ["漢字" * 500, "x" * 1000, "a " + "x" * 1000, "See: " + "日本語。" * 300])
 def test_text_without_spaces_fills_the_snippet(content):
     assert len(make_snippet(content, "nowhere")) > 200
+
+
+def test_time_grows_with_the_text_not_with_its_square():
+    hits = 8_000
+    started = time.process_time()
+    make_snippet("needle " * hits, "needle")
+    short = time.process_time() - started
+    started = time.process_time()
+    make_snippet("needle " * hits * 8, "needle")
+
+    assert time.process_time() - started < 24 * max(short, 0.01)
 
 
 @given(content=st.text(), query=st.text(), length=st.integers(80, 300))

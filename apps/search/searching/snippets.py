@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -20,7 +22,7 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     text = " ".join(content.split())
     if len(text) <= length:
         return text
-    start = _find_start(text, {_fold(word) for word in WORD.findall(query) if len(word) > 2}, length)
+    start = _find_start(text, [word for word in WORD.findall(query) if len(word) > 2], length)
     end = start + length
     if end < len(text):
         # Chinese, Japanese and long addresses have no space to cut at.
@@ -35,23 +37,25 @@ def mark_words(text: str, words: Iterable[str]) -> SafeString:
     Case and accents do not count. Two forms of a word are the same when they share their beginning, at least
     four letters and all but the last of the shorter one: read and reading, query and queries.
     """
-    wanted = {_fold(word) for word in words}
+    is_wanted = _make_test(words)
     parts: list[str] = []
     end = 0
     for match in WORD.finditer(text):
-        if _is_wanted(_fold(match.group()), wanted):
+        if is_wanted(match.group()):
             parts += [escape(text[end : match.start()]), format_html("<mark>{}</mark>", match.group())]
             end = match.end()
     return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
 
 
-def _find_start(text: str, words: set[str], length: int) -> int:
+def _find_start(text: str, words: Iterable[str], length: int) -> int:
     """Return the beginning of a word from which on most words of the query are shown."""
-    hits = [match.start() for match in WORD.finditer(text) if _is_wanted(_fold(match.group()), words)]
+    is_wanted = _make_test(words)
+    hits = [match.start() for match in WORD.finditer(text) if is_wanted(match.group())]
     if not hits:
         return 0
     lead = min(40, length // 4)  # what is shown before the first word
-    best = max(hits, key=lambda hit: sum(hit <= other < hit + length - lead for other in hits))
+    shown = [bisect_left(hits, hit + length - lead) - place for place, hit in enumerate(hits)]
+    best = hits[shown.index(max(shown))]
     if best < length // 2:
         return 0
     space = text.rfind(" ", best - length // 2, best - lead)
@@ -63,8 +67,20 @@ def _fold(word: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
-def _is_wanted(word: str, wanted: set[str]) -> bool:
-    return word in wanted or any(_is_form(word, other) for other in wanted)
+def _make_test(words: Iterable[str]) -> Callable[[str], bool]:
+    """Return the test whether a word is a form of one of these; the time it takes does not grow with them."""
+    wanted: dict[str, set[str]] = {}
+    for word in words:
+        folded = _fold(word)
+        wanted.setdefault(folded[:STEM], set()).add(folded)
+
+    @cache
+    def is_wanted(word: str) -> bool:
+        folded = _fold(word)
+        alike = wanted.get(folded[:STEM], set())
+        return folded in alike or any(_is_form(folded, other) for other in alike)
+
+    return is_wanted
 
 
 def _is_form(word: str, other: str) -> bool:
