@@ -15,14 +15,14 @@ from apps.search.indexing.tasks import (
     maintain_vector_indexes,
     make_keywords,
 )
-from apps.search.storage.pgvector.ann.making_way import ann_index_dropped
+from apps.search.storage.pgvector.ann.making_way import ann_index_outdated
 from apps.search.storage.pgvector.keywords.pending import keywords_pending
 
 
 def connect() -> None:
     """Listen to every model whose rows are indexed, be it as another model's, and to the storage."""
     keywords_pending.connect(_enqueue_keywords, dispatch_uid="search:keywords")
-    ann_index_dropped.connect(_enqueue_care, dispatch_uid="search:ann-index")
+    ann_index_outdated.connect(_enqueue_care, dispatch_uid="search:ann-index")
     indexed = {get_row_model(model) for model in get_indexed_models()}
     for model in apps.get_models():
         if get_row_model(model) in indexed:

@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from django.db import connection, transaction
 from django_tasks_db.models import DBTaskResult
@@ -11,47 +9,25 @@ from apps.search.storage.pgvector.ann import making_way
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from apps.search.storage.pgvector.writing.writer import Writer
-from tenants.context import owner_rights, tenant_context
+from tenants.context import owner_rights
 from tenants.locks import Lock, take
 from tenants.queue.backend import SCHEMA_KEY
 from tests.search.pgvector.filling import fill, make_vectors
 
 MANY = 60
-SPACE = "in-the-way"
+SPACE = "committed"
 
 
-@pytest.fixture
-def commit(acme, globex, settings):
-    """Call a function in a session of its own, whose statements commit. Both tenants have an ANN index."""
+@pytest.fixture(autouse=True)
+def _both_have_an_ann_index(settings, commit, acme, globex):
     settings.PGVECTOR = {"INDEX_ROWS": MANY, "BULK_ROWS": 10, "EXACT_ROWS": 5}
-    pool = ThreadPoolExecutor(1)
-
-    def call(function, *arguments, tenant=acme):
-        def run():
-            with tenant_context(tenant):
-                return function(*arguments)
-
-        return pool.submit(run).result(timeout=60)
-
     for tenant in (acme, globex):
-        call(end, tenant=tenant)
-        call(begin, tenant=tenant)
-    yield call
-    for tenant in (acme, globex):
-        call(end, tenant=tenant)
-    pool.submit(lambda: connection.close()).result()
-    pool.shutdown()
+        commit(begin, tenant=tenant)
 
 
 def begin():
     fill(MANY, space=SPACE)
     assert [fault for _, fault in carry_out(report_ann_indexes())] == [""]
-    delete_tasks()
-
-
-def end():
-    PgVectorProvider(space=SPACE).clear()
-    list(carry_out(report_ann_indexes()))
     delete_tasks()
 
 
@@ -184,7 +160,7 @@ def test_ann_index_that_is_being_built_stays(commit):
 
 
 def test_where_nobody_listens_the_ann_index_stays(commit, monkeypatch):
-    monkeypatch.setattr(making_way.ann_index_dropped, "has_listeners", lambda sender: False)
+    monkeypatch.setattr(making_way.ann_index_outdated, "has_listeners", lambda sender: False)
 
     assert commit(add, make_new()) == MANY
     assert commit(get_state) == (2 * MANY, "hnsw")

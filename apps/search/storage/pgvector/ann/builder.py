@@ -183,8 +183,7 @@ def _execute(statement: str | sql.Composed, *parts: sql.Composable) -> None:
 
 def _get_memory(rows: int, dimensions: int) -> int:
     """Return the megabytes in which the graph fits; one that does not fit takes far longer to build."""
-    vector_bytes = dimensions * 2 if get_mode(dimensions) == "hnsw" else dimensions // 8
-    return min(conf.MAINTENANCE_WORK_MEM_MB, ceil(rows * (vector_bytes + ROW_OVERHEAD) / 2**20))
+    return min(conf.MAINTENANCE_WORK_MEM_MB, ceil(estimate_size(rows, dimensions) / 2**20))
 
 
 @contextmanager
@@ -213,6 +212,12 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
             for parameter in (*SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"):
                 _execute(f"RESET {parameter}")
             give_back(Lock.ANN_INDEX, get_lock_name(name))
+
+
+def estimate_size(rows: int, dimensions: int) -> int:
+    """Return the bytes of a new graph of the default table, rather too many than too few."""
+    vector_bytes = dimensions * 2 if get_mode(dimensions) == "hnsw" else dimensions // 8
+    return rows * (vector_bytes + ROW_OVERHEAD)
 
 
 def get_lock_name(name: str) -> str:

@@ -22,9 +22,9 @@ WORTH = 4  # a write of a fourth of the rows; searches would be slow for a small
 PATIENCE = "5s"  # for other sessions' transactions on the table; then the rows are inserted one by one
 OWN_LOCK = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND relation = to_regclass(%s))"
 
-# Sent by the table's model: an ANN index is about to be dropped for a bulk write, or was. The receiver lets a
-# worker build it again.
-ann_index_dropped = Signal()
+# Sent by the table's model: an ANN index is about to be dropped for a bulk write, or was, or has lost many
+# rows. The receiver lets a worker look after it.
+ann_index_outdated = Signal()
 
 
 def find_in_the_way(
@@ -38,7 +38,14 @@ def find_in_the_way(
     if most is None or rows <= most or get_declared_ann_index(model) is not None:
         return None
     index = find_ann_index(model, space, index_name, dimensions)
-    return index if index and rows * WORTH >= index.rows and ann_index_dropped.has_listeners(model) else None
+    return index if index and rows * WORTH >= index.rows and ann_index_outdated.has_listeners(model) else None
+
+
+def tell_of_deletions(model: Any, space: str, index_name: str, dimensions: int | None, rows: int) -> None:
+    """Let a worker look after an ANN index that has lost so many rows, in the current transaction."""
+    most = conf.BULK_ROWS
+    if most is not None and rows > most and find_ann_index(model, space, index_name, dimensions):
+        ann_index_outdated.send(model)
 
 
 def make_way(model: Any, index: AnnIndex) -> bool:
@@ -60,7 +67,7 @@ def make_way(model: Any, index: AnnIndex) -> bool:
 def _drop(model: Any, name: str, tenant: Any) -> bool:
     try:
         with tenant_context(tenant):
-            ann_index_dropped.send(model)
+            ann_index_outdated.send(model)
             drop_ann_index(name, patience=PATIENCE)
     except (AnnIndexBusyError, Error) as error:
         logger.warning("The ANN index %s stays while many rows are inserted: %s", name, error)

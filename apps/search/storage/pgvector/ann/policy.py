@@ -5,7 +5,7 @@ from typing import Any
 
 from pgvector.django import IvfflatIndex
 
-from apps.search.storage.pgvector.ann.builder import is_busy
+from apps.search.storage.pgvector.ann.builder import estimate_size, is_busy
 from apps.search.storage.pgvector.ann.copies import has_new_copies
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
 from apps.search.storage.pgvector.conf import conf
@@ -16,6 +16,8 @@ FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with 
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
 BUSY = "a worker is working on it"
 UNFINISHED = "its build did not end: it serves no search, but costs every write"
+BLOATED, SMALL = 2, 2**18  # so many times its estimated size, beyond so many bytes: most entries are dead
+EMPTIED = "most rows that it holds were deleted, and searches look at them in vain"
 OLD = "an older version built it: very short vectors are not found, and large numbers are refused"
 COPIED = "many rows have one vector, which hides others: it will leave them out"
 
@@ -43,6 +45,8 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
         return replace(status, action="rebuild", why=UNFINISHED)
     if not stored.about.get("is_unit"):
         return replace(status, action="rebuild", why=OLD)
+    if _is_bloated(size, status.rows, status.dimensions):
+        return replace(status, action="rebuild", why=EMPTIED)
     if has_new_copies(status, stored.about.get("left_out", [])):
         return replace(status, action="rebuild", why=COPIED)
     return replace(status, why="in use")
@@ -73,7 +77,12 @@ def judge_declared(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> Ann
         return replace(status, mode="invalid", action="rebuild", why=UNFINISHED)
     declared = get_declared_ann_index(status.model)
     if not isinstance(declared, IvfflatIndex):
-        return replace(status, mode="hnsw", why="declared by the model")
+        status = replace(status, mode="hnsw", why="declared by the model")
+        # Its numbers may take four bytes each.
+        if status.table_rows < get_fewest_rows():
+            return status
+        is_bloated = _is_bloated(stored.size, status.table_rows, 2 * status.dimensions)
+        return replace(status, action="rebuild", why=EMPTIED) if is_bloated else status
     status = replace(status, mode="ivfflat", why="declared by the model")
     # pgvector's manual, "IVFFlat": create it after the table has some data. A migration builds it on an empty
     # table.
@@ -83,3 +92,12 @@ def judge_declared(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> Ann
     basis = f"{built_on:,} rows" if built_on else "what the migration found"
     why = f"its {get_lists(declared)} lists are those of {basis}; there are {status.table_rows:,} rows"
     return replace(status, action="rebuild", why=why)
+
+
+def _is_bloated(size: int, rows: int, dimensions: int) -> bool:
+    """Whether an HNSW index has the size of one of far more rows.
+
+    pgvector keeps the entries of deleted rows until VACUUM, which relinks the graph and takes many times as
+    long as to build it anew, and never makes the file smaller.
+    """
+    return size - SMALL > BLOATED * estimate_size(rows, dimensions)

@@ -10,7 +10,12 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from apps.search.documents import MAX_KEYS_NAMED, DuplicateDocumentError, EmbeddedDocument
-from apps.search.storage.pgvector.ann.making_way import ann_index_dropped, find_in_the_way, make_way
+from apps.search.storage.pgvector.ann.making_way import (
+    ann_index_outdated,
+    find_in_the_way,
+    make_way,
+    tell_of_deletions,
+)
 from apps.search.storage.pgvector.keywords.pending import keywords_pending, may_wait
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
@@ -61,7 +66,7 @@ class Writer:
             changed = self._insert(cursor, on_conflict, waits)
             cursor.execute(f"DROP TABLE {STAGE}")
             if made_way:
-                ann_index_dropped.send(self.model)
+                ann_index_outdated.send(self.model)
             if waits and changed:
                 space, index_name = self.key
                 keywords_pending.send(self.model, space=space, index_name=index_name)
@@ -81,7 +86,9 @@ class Writer:
             locked = rows.order_by("document_key").select_for_update().values("pk")
             sql, params = locked.query.sql_with_params()
             cursor.execute(f"DELETE FROM {self.table} WHERE {self.pk_column} IN ({sql})", params)
-            return cursor.rowcount
+            deleted = cursor.rowcount
+            tell_of_deletions(self.model, *self.key, self.to_vector.dimensions, deleted)
+        return deleted
 
     def find_stored(self, keys: list[str]) -> set[str]:
         """Return those of the keys that are stored. Raises InvalidDocumentError for what can be no key."""
@@ -111,6 +118,7 @@ class Writer:
             )
             deleted = cursor.rowcount
             cursor.execute(f"DROP TABLE {STAGE}")
+            tell_of_deletions(self.model, *self.key, self.to_vector.dimensions, deleted)
         return deleted
 
     def _stage(self, cursor: CursorWrapper, columns: str, batches: Iterable[Iterable[bytes]]) -> int:

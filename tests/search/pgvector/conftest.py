@@ -1,0 +1,43 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from django_tasks_db.models import DBTaskResult
+
+from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
+from apps.search.storage.pgvector.ann.status import list_tables
+from tenants.context import owner_rights, tenant_context
+
+
+def _clean():
+    for model in list_tables():
+        PgVectorProvider(model, space="committed").clear()
+    list(carry_out(report_ann_indexes()))
+    with owner_rights():
+        DBTaskResult.objects.all().delete()
+
+
+@pytest.fixture
+def commit(acme, globex):
+    """Call a function in a session of its own, whose statements commit, with a tenant bound, or acme.
+
+    The test's own space is `committed`; its rows, ANN indexes and tasks go away before and after it.
+    """
+    with ThreadPoolExecutor(1) as pool:
+
+        def call(function, *arguments, tenant=acme):
+            def run():
+                with tenant_context(tenant):
+                    return function(*arguments)
+
+            return pool.submit(run).result(timeout=120)
+
+        def clean():
+            for tenant in (acme, globex):
+                call(_clean, tenant=tenant)
+
+        clean()
+        yield call
+        clean()
+        pool.submit(lambda: connection.close()).result()
