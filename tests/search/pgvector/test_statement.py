@@ -110,6 +110,31 @@ def test_prepared_search_survives_a_rollback(in_acme):
     assert keys_of(search(provider, times=10)) == expected
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda provider: provider.add([EmbeddedDocument("new", "text", {}, QUERY)]),
+        lambda provider: provider.delete(["k1"]),
+        lambda provider: provider.delete(where={"n": 2}),
+        lambda provider: provider.prune_to(["k3", "k4"]),
+    ],
+)
+def test_prepared_search_survives_a_write(commit, write):
+    def search_and_write():
+        provider = fill(20, space="committed")
+        search(provider, times=10)
+        before = execute(PREPARED, "acme")
+        written = write(provider)
+        search(provider)
+        return written, [name for name, *_ in before], [name for name, *_ in execute(PREPARED, "acme")]
+
+    written, before, after = commit(search_and_write)
+
+    assert written > 0
+    assert len(before) == 1
+    assert after == before
+
+
 def test_logged_statement_shows_the_vector(in_acme):
     provider = fill(20)
 

@@ -64,7 +64,7 @@ class Writer:
             made_way = not is_nested and self._make_way(cursor, staged)
             waits = not keywords_at_once and may_wait(self.model, *self.key, dimensions, staged)
             changed = self._insert(cursor, on_conflict, waits)
-            cursor.execute(f"DROP TABLE {STAGE}")
+            self._drop_stage(cursor, is_nested=is_nested)
             if made_way:
                 ann_index_outdated.send(self.model)
             if waits and changed:
@@ -107,6 +107,7 @@ class Writer:
         if isinstance(keys, str):
             raise TypeError("document_keys must be an iterable of str, not one str: put it into a list.")
         rows = (copying.encode_text_row(encode_key(key)) for key in keys)
+        is_nested = connection.in_atomic_block
         with transaction.atomic(), connection.cursor() as cursor:
             self._stage(cursor, "document_key text", batched(rows, KEYS))
             cursor.execute(
@@ -117,7 +118,7 @@ class Writer:
                 self.key,
             )
             deleted = cursor.rowcount
-            cursor.execute(f"DROP TABLE {STAGE}")
+            self._drop_stage(cursor, is_nested=is_nested)
             tell_of_deletions(self.model, *self.key, self.to_vector.dimensions, deleted)
         return deleted
 
@@ -128,6 +129,11 @@ class Writer:
             "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # large values are moved out once, not twice
         )
         return copying.copy_rows(cursor, STAGE, names, batches)
+
+    def _drop_stage(self, cursor: CursorWrapper, *, is_nested: bool) -> None:
+        # Else the commit drops it, without a command at which psycopg would forget all prepared statements.
+        if is_nested:
+            cursor.execute(f"DROP TABLE {STAGE}")
 
     def _make_way(self, cursor: CursorWrapper, staged: int) -> bool:
         dimensions = self.to_vector.dimensions
