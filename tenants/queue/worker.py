@@ -10,19 +10,19 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import (
     Error,
-    InterfaceError,
-    OperationalError,
     ProgrammingError,
     connection,
     connections,
     transaction,
 )
 from django.tasks import TaskResultStatus
+from django.tasks.signals import task_finished
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
@@ -32,6 +32,7 @@ from psycopg.errors import UndefinedTable
 from tenants.locks import Lock, find_held, take
 from tenants.models import Tenant
 from tenants.queue.held_tasks import hold
+from tenants.queue.retries import PASSING_ERRORS, count_deaths, give_back, retry_later
 from tenants.queue.rows import get_schema
 
 logger = logging.getLogger(__name__)
@@ -51,22 +52,26 @@ class RecoveringWorker(Worker):
     def run(self) -> None:
         """Work until stopped. A worker that loses the database goes on once it is back, with another id.
 
-        The task that it was running is an orphan now, and no worker recovers tasks of its own id. While a
-        backup is restored, the database may be there without the queue. With `batch` it raises the error
-        instead, for whoever waits for the end.
+        The task that it was running is retried. While a backup is restored, the database may be there without
+        the queue. With `batch` it raises the error instead, for whoever waits for the end.
         """
+        lost: tuple[str, Exception] | None = None
         while True:
             try:
                 with self._watched():
+                    if lost:
+                        give_back(*lost)
+                        lost = None
                     super().run()
                 return
-            except (OperationalError, InterfaceError, ProgrammingError) as error:
+            except (*PASSING_ERRORS, ProgrammingError) as error:
                 is_lost = not isinstance(error, ProgrammingError) or isinstance(
                     error.__cause__, UndefinedTable
                 )
                 if self.batch or not is_lost:
                     raise
                 before, self.worker_id = self.worker_id, get_random_string(32)
+                lost = before, error
                 message = "Worker %s lost the database and waits for it, to go on as %s: %s"
                 logger.warning(message, before, self.worker_id, error)
                 _wait_for_queue()
@@ -88,10 +93,12 @@ class RecoveringWorker(Worker):
             watch.join(INTERVAL)  # its lock says that this worker lives
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
-        """Run the task, unless its tenant is suspended or leaving.
+        """Run the task, unless its tenant is suspended or leaving, and retry it if the database failed.
 
         Its row may go meanwhile, with its tenant or by itself. Nothing can be written down about it then.
         """
+        fail = db_task_result.set_failed
+        db_task_result.set_failed = lambda error: retry_later(db_task_result, error) or fail(error)  # type: ignore[method-assign]
         try:
             if not hold(db_task_result):
                 super().run_task(db_task_result)
@@ -142,13 +149,17 @@ def _recover(task: DBTaskResult) -> bool:
         locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
         if locked is None or not take(Lock.WORKER, worker_id, wait=False, until_commit=True):
             return False
-        if len(locked.worker_ids) >= MAX_ATTEMPTS:
-            locked.set_failed(
-                WorkerDiedError(f"{len(locked.worker_ids)} workers died while they ran this task.")
-            )
-            return False
-        locked.status = TaskResultStatus.READY
-        locked.save(update_fields=["status"])
+        deaths = count_deaths(locked)
+        if deaths >= MAX_ATTEMPTS:
+            locked.set_failed(WorkerDiedError(f"{deaths} workers died while they ran this task."))
+        else:
+            locked.status = TaskResultStatus.READY
+            locked.save(update_fields=["status"])
+    if deaths >= MAX_ATTEMPTS:
+        with suppress(ImportError, SuspiciousOperation):  # a task of other code
+            backend = type(locked.task.get_backend())
+            task_finished.send_robust(backend, task_result=locked.task_result)
+        return False
     logger.warning("Task %s (%s) is ready again: worker %s died", task.id, task.task_path, worker_id)
     return True
 

@@ -76,3 +76,12 @@ def lose_tenant():
         delete_traces(tenant.schema_name, tenant.pk)
         tenant.delete()
     describe_binding()
+
+
+@task(takes_context=True)
+def lose_session(context):
+    """Lose the database session at the first attempt, as a failover does."""
+    if context.attempt == 1:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    return connection.schema_name

@@ -1,0 +1,49 @@
+"""Tasks that fail with a passing error of the database are run again later.
+
+A full disk, a restart, a failover, a terminated session or a deadlock is no fault of the task's, and no death
+of its worker. The row keeps count of both: where a worker went on, RETRIED stands in place of its id.
+"""
+
+from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError, connection
+from django.tasks import TaskResultStatus
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+PASSING_ERRORS = (OperationalError, InterfaceError)
+
+FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until a task is run again
+MAX_RETRIES = 24  # the last of them after more than half a day
+RETRIED = "retried"
+
+
+def retry_later(row: DBTaskResult, error: BaseException) -> bool:
+    """Make a running task ready again if the error is a passing one; return whether it was."""
+    retries = row.worker_ids.count(RETRIED)
+    if not isinstance(error, PASSING_ERRORS) or retries >= MAX_RETRIES:
+        return False
+    drop_lost_session()
+    row.worker_ids = [*row.worker_ids[:-1], RETRIED]
+    row.run_after = timezone.now() + timedelta(seconds=min(MAX_DELAY, FIRST_DELAY * 2**retries))
+    row.status, row.started_at = TaskResultStatus.READY, None
+    row.save(update_fields=["worker_ids", "run_after", "status", "started_at"])
+    return True
+
+
+def drop_lost_session() -> None:
+    """Have the next query open another session if the present one is lost."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+def give_back(worker_id: str, error: BaseException) -> None:
+    """Retry the task that a worker was running when it lost the database with this error."""
+    for row in DBTaskResult.objects.running():
+        if row.worker_ids[-1:] == [worker_id]:
+            retry_later(row, error)
+
+
+def count_deaths(row: DBTaskResult) -> int:
+    """Return how many workers began with a task and did not live to its end."""
+    return len(row.worker_ids) - row.worker_ids.count(RETRIED)
