@@ -82,8 +82,14 @@ class ModelSource(IndexSource):
         self._queryset, self._content, self._metadata = queryset, content, metadata
 
     def get_queryset(self) -> QuerySet:
-        """Return the objects, in the order of their primary keys."""
+        """Return the objects, in the order of their primary keys.
+
+        Slices, unions and DISTINCT ON come without their annotations, since they cannot be narrowed further.
+        """
         objects = self._queryset() if self._queryset else self.model._default_manager.all()
+        query = objects.query
+        if query.is_sliced or query.combinator or query.distinct_fields:
+            objects = self.model._base_manager.filter(pk__in=objects.values("pk"))
         return objects.order_by("pk")
 
     def count(self) -> int:
@@ -108,10 +114,11 @@ class ModelSource(IndexSource):
         return {str(pk) for pk in self.get_queryset().values_list("pk", flat=True)}
 
     def make_documents(self, items: Sequence[Any], space: str, *, lock: bool = False) -> list[Document]:
-        objects = self.get_queryset().filter(pk__in=items)
         if lock:
-            objects = objects.select_for_update(of=("self",), no_key=True)
-        found = {obj.pk: obj for obj in objects}
+            # Apart, since PostgreSQL locks no rows of a DISTINCT or a GROUP BY.
+            rows = get_row_model(self.model)._base_manager.filter(pk__in=items).order_by("pk")
+            list(rows.select_for_update(no_key=True).values_list("pk"))
+        found = {obj.pk: obj for obj in self.get_queryset().filter(pk__in=items)}
         for child in self._list_child_models():
             found |= {obj.pk: obj for obj in child._base_manager.filter(pk__in=found)}
         documents = []

@@ -5,12 +5,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import F, QuerySet
 
 from apps.search.documents import InvalidDocumentError
-from apps.search.embedders import (
-    BaseEmbedder,
-    EmbeddingError,
-    EmbeddingUnavailableError,
-    InvalidTextError,
-)
+from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from apps.search.indexing.batches import Batch, delete_changed, index_batch
 from apps.search.models import SetAside
 from apps.search.spaces.space import get_space
@@ -27,16 +22,30 @@ def index_patiently(batch: Batch, space: str) -> int:
     """
     try:
         changed = index_batch(batch, space=space, only_if_written=True)
-    except EmbeddingUnavailableError:
-        raise
     except FAULTS as error:
-        _check_embedder(get_space(space).embedder)
+        check_embedder(space, error)
         if len(batch.items) > 1:
             return sum(index_patiently(half, space) for half in batch.halve())
         set_aside(batch.source.label, batch.keys, space, str(error), is_lasting=True)
         return delete_changed(batch, space=space)
     forget(batch.source.label, batch.keys, space)
     return changed
+
+
+def check_embedder(space: str, error: Exception) -> None:
+    """Raise EmbeddingUnavailableError if the error is due to the space's embedder, and not to a text.
+
+    Some services answer 500 to a text that they cannot take. So after such an answer, as after any fault of a
+    text, another text is tried.
+    """
+    if isinstance(error, EmbeddingUnavailableError) and ((error.status or 0) < 500 or error.retry_after):
+        raise error
+    try:
+        get_space(space).embedder.embed_documents([PROBE])
+    except EmbeddingUnavailableError:
+        raise
+    except EmbeddingError as failure:
+        raise EmbeddingUnavailableError(str(failure)) from failure
 
 
 def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_lasting: bool) -> None:
@@ -60,13 +69,3 @@ def forget(label: str, keys: Collection[str], space: str) -> None:
 
 def _find(label: str, keys: Collection[str], space: str) -> QuerySet:
     return SetAside.objects.filter(space=space, model_label=label, object_pk__in=keys)
-
-
-def _check_embedder(embedder: BaseEmbedder) -> None:
-    """Raise EmbeddingUnavailableError if the embedder embeds no text, so that the fault is not the item's."""
-    try:
-        embedder.embed_documents([PROBE])
-    except EmbeddingUnavailableError:
-        raise
-    except EmbeddingError as error:
-        raise EmbeddingUnavailableError(str(error)) from error

@@ -8,12 +8,13 @@ from typing import Any
 from django.apps import apps
 from django.core.cache import cache
 from django.db.models import Model
-from django.tasks import task
+from django.tasks import TaskResult, task
 from django.utils import timezone
+from django_tenants.utils import get_tenant_model
 
 from apps.search.embedders import EmbeddingUnavailableError
-from apps.search.indexes.sources import BATCH
-from apps.search.indexing.batches import make_batches
+from apps.search.indexes.sources import BATCH, get_sources_of
+from apps.search.indexing.batches import Batch, make_batches
 from apps.search.indexing.runs import create_run, unpause, work_on
 from apps.search.indexing.set_asides import index_patiently, set_aside
 from apps.search.models import IndexRun
@@ -25,11 +26,18 @@ from apps.search.storage.pgvector.ann.report import (
     report_ann_indexes,
 )
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
+from tenants.context import tenant_context
+from tenants.queue.retries import PASSING_ERRORS, drop_lost_session
+from tenants.queue.rows import SCHEMA_KEY
 
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
 MAX_ATTEMPTS = 24  # the last of them after more than half a day
 MAINTENANCE_DELAY = 60  # seconds from the first write of a burst to the look at the vector indexes
 MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tenant's keys apart
+
+
+class IndexingError(RuntimeError):
+    """An index failed over some objects, which are set aside; the cause says how."""
 
 
 @task
@@ -38,7 +46,10 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
 
     When a space can embed no text just now, the objects are set aside and a task for that `space` alone tries
     again later. A task for a model that this worker's code does not know is tried again, too: another worker
-    may run newer code. Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS.
+    may run newer code. One index's fault stops no other index.
+
+    Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS, an error of the database's, with which
+    the worker retries the task, and IndexingError for any other fault, when the objects are set aside.
     """
     try:
         model = apps.get_model(model_label)
@@ -48,15 +59,63 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
     keys = [model._meta.pk.to_python(pk) for pk in pks]
     batches = make_batches(model, keys)
     changed = 0
+    failures: list[tuple[str, Batch, Exception]] = []
     for alias in [space] if space else get_written_spaces():
-        try:
-            changed += sum(index_patiently(batch, alias) for batch in batches)
-        except EmbeddingUnavailableError as error:
-            label, texts = batches[0].source.label, batches[0].keys
-            set_aside(label, texts, alias, str(error), is_lasting=False)
-            _try_later(model_label, pks, alias, attempt, error)
+        for batch in batches:
+            try:
+                changed += index_patiently(batch, alias)
+            except Exception as error:  # dealt with when the others are up to date
+                drop_lost_session()
+                failures.append((alias, batch, error))
     enqueue_maintenance()
+    faults, waiting = _set_failures_aside(failures)
+    for alias, unavailable in waiting.items():
+        if attempt < MAX_ATTEMPTS:
+            _try_later(model_label, pks, alias, attempt, unavailable)
+        else:
+            faults.append(unavailable)
+    if faults:
+        raise faults[0]
     return changed
+
+
+def _set_failures_aside(
+    failures: list[tuple[str, Batch, Exception]],
+) -> tuple[list[Exception], dict[str, EmbeddingUnavailableError]]:
+    """Return the faults to raise, the database's first, and the spaces that are to be tried again."""
+    passing: list[Exception] = []
+    faults: list[Exception] = []
+    waiting: dict[str, EmbeddingUnavailableError] = {}
+    for alias, batch, error in failures:
+        if isinstance(error, PASSING_ERRORS):
+            passing.append(error)
+        elif isinstance(error, EmbeddingUnavailableError):
+            waiting[alias] = error
+            set_aside(batch.source.label, batch.keys, alias, str(error), is_lasting=False)
+        else:
+            fault = IndexingError(f"index {batch.index_name!r}: {type(error).__name__}: {error}")
+            fault.__cause__ = error
+            faults.append(fault)
+            set_aside(batch.source.label, batch.keys, alias, str(fault), is_lasting=True)
+    return [*passing, *faults], waiting
+
+
+def set_given_up_aside(result: TaskResult) -> None:
+    """Set aside, in its tenant, the objects of an `index_by_keys` that failed and will not be run again."""
+    error = result.errors[-1]
+    tenant = get_tenant_model().objects.filter(schema_name=result.kwargs.get(SCHEMA_KEY)).first()
+    if tenant is None or error.exception_class_path == f"{__name__}.{IndexingError.__qualname__}":
+        return  # these are set aside already
+    model_label, pks, space = [*result.args, ""][:3]
+    try:
+        labels = {source.label for _, source in get_sources_of(apps.get_model(model_label))}
+    except LookupError:
+        labels = {model_label}
+    reason = f"Its task was given up. {error.traceback.strip().rpartition('\n')[2]}"
+    with tenant_context(tenant):
+        for alias in [space] if space else get_written_spaces():
+            for label in labels:
+                set_aside(label, [str(pk) for pk in pks], alias, reason, is_lasting=True)
 
 
 def _try_later(
