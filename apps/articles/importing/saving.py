@@ -9,6 +9,7 @@ from django.db import transaction
 from apps.articles.importing.records import FIELDS, Record
 from apps.articles.models import Article
 from apps.search.indexing.tasks import enqueue_indexing
+from tenants.deadlocks import retry_deadlocks
 
 BATCH = 200
 
@@ -34,10 +35,14 @@ def import_records(records: Iterable[Record]) -> Summary:
     return summary
 
 
+@retry_deadlocks
 def _import_batch(records: dict[str, dict[str, str]], summary: Summary) -> None:
     with transaction.atomic():
         stored = {row["key"]: row for row in Article.objects.filter(key__in=records).values(*FIELDS)}
-        changed = [record for key, record in records.items() if record != stored.get(key)]
+        changed = [record for key, record in sorted(records.items()) if record != stored.get(key)]
+        # In the order in which indexing locks them. What is new is locked in the order of the keys.
+        known = Article.objects.filter(key__in=[record["key"] for record in changed]).order_by("pk")
+        list(known.select_for_update(no_key=True).values_list("pk"))
         articles = Article.objects.bulk_create(
             [Article(**record) for record in changed],
             update_conflicts=True,

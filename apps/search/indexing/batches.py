@@ -9,11 +9,13 @@ from django.db.models import Model, Q, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument, embed
 from apps.search.indexes.sources import IndexSource, get_sources, get_sources_of, parse_key
+from apps.search.models import SetAside
 from apps.search.providers import get_provider
 from apps.search.spaces.embedding_cache import embed_documents
 from apps.search.spaces.live_spaces import is_written
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from tenants.deadlocks import retry_deadlocks
 
 ATTEMPTS = 5
 
@@ -63,6 +65,7 @@ def make_batches(model: type[Model], pks: Sequence[Any]) -> list[Batch]:
     return [Batch(index_name, source, pks) for index_name, source in get_sources_of(model)]
 
 
+@retry_deadlocks
 def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool = False) -> int:
     """Bring the documents of these items up to date and return how many rows changed.
 
@@ -82,7 +85,9 @@ def index_batch(batch: Batch, *, space: str | None = None, only_if_written: bool
             # Embedding takes long. An object that was saved or deleted meanwhile may have been indexed, too,
             # and this older reading must not replace it. The locks keep others out until the commit.
             if batch.make_documents(provider.space, lock=True) == documents:
-                removed = batch.find_stored(provider).exclude(document_key__in=kept).delete()[0]
+                stale = batch.find_stored(provider).exclude(document_key__in=kept)
+                keys = list(stale.values_list("document_key", flat=True))
+                removed = provider.delete(keys) if keys else 0  # which locks them in the order of add()
                 return provider.add(embedded, keywords_at_once=True) + removed
     raise ObjectsChangedError(
         f"{batch.source.label} {batch.keys}: the texts or the metadata of these objects changed each of "
@@ -101,9 +106,12 @@ def rebuild_index(
     makes the keywords anew that were made in another language.
     """
     changed = 0
+    asides = SetAside.objects.filter(space=get_provider(index_name, space=space).space)
     for source in get_sources(index_name):
         for _, items in source.pages():
-            changed += index_batch(Batch(index_name, source, items), space=space)
+            batch = Batch(index_name, source, items)
+            changed += index_batch(batch, space=space)
+            asides.filter(model_label=source.label, object_pk__in=batch.keys).delete()
             progress(len(items))
     changed += delete_orphans(index_name, space)
     return changed + refresh_keywords(get_provider(index_name, space=space).objects)
