@@ -19,22 +19,29 @@ RETRIED = "retried"
 
 
 def retry_later(row: DBTaskResult, error: BaseException) -> bool:
-    """Make a running task ready again if the error is a passing one; return whether it was."""
+    """Make a running task ready again if the error is a passing one; return whether it was.
+
+    Raises the error if the session was lost with it, once the task is ready: the caller's locks are lost.
+    """
     retries = row.worker_ids.count(RETRIED)
     if not isinstance(error, PASSING_ERRORS) or retries >= MAX_RETRIES:
         return False
-    drop_lost_session()
+    is_lost = drop_lost_session()
     row.worker_ids = [*row.worker_ids[:-1], RETRIED]
     row.run_after = timezone.now() + timedelta(seconds=min(MAX_DELAY, FIRST_DELAY * 2**retries))
     row.status, row.started_at = TaskResultStatus.READY, None
     row.save(update_fields=["worker_ids", "run_after", "status", "started_at"])
+    if is_lost:
+        raise error
     return True
 
 
-def drop_lost_session() -> None:
-    """Have the next query open another session if the present one is lost."""
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
+def drop_lost_session() -> bool:
+    """Have the next query open another session if the present one is lost, and return whether it is."""
+    is_lost = connection.errors_occurred and not connection.in_atomic_block and not connection.is_usable()
+    if is_lost:
+        connection.close()
+    return is_lost
 
 
 def give_back(worker_id: str, error: BaseException) -> None:

@@ -6,6 +6,8 @@ from apps.operations.doctor.finding import Level, Scope
 from apps.search import get_provider
 from apps.search.doctor import check_tenants
 from apps.search.documents import Document
+from apps.search.indexes.registry import VectorIndex, register, unregister
+from apps.search.indexes.sources import CallableSource, Text
 from apps.search.indexing.batches import rebuild_index
 from apps.search.indexing.set_asides import set_aside
 from apps.search.indexing.tasks import start_run
@@ -94,3 +96,64 @@ def test_documents_that_a_task_may_yet_remove_are_only_mentioned(acme, orphans):
     (finding,) = examine(acme)
 
     assert finding.level == Level.INFO
+
+
+@pytest.fixture
+def gaps(acme, embedder):
+    """Six notes, of which two lost their documents, one is blank and one is set aside; no task waits."""
+    with tenant_context(acme):
+        titles = ("a", "b", "c", "d", "", "e")
+        notes = [Note.objects.create(title=title, body=title and "secret body") for title in titles]
+        rebuild_index("notes")
+        provider = get_provider("notes")
+        provider.delete([f"notes.note:{note.pk}:0" for note in (notes[1], notes[3], notes[5])])
+        set_aside("notes.note", [str(notes[5].pk)], "default", "refused", is_lasting=True)
+    DBTaskResult.objects.all().delete()
+
+
+@pytest.mark.usefixtures("gaps")
+def test_objects_without_documents_are_counted_and_rebuilding_makes_them(acme, globex):
+    aside, finding = examine(acme, globex)
+    command, *options = finding.fix.removeprefix("manage.py ").split()
+    call_command(command, *options)
+
+    assert (finding.level, finding.subject) == (Level.WARNING, "acme")
+    assert finding.message == "space 'default', index 'notes': 2 objects without documents."
+    assert options == ["--schema=acme", "--index=notes", "--space=default"]
+    assert "secret" not in f"{finding}"
+    assert aside.message == "space 'default': 1 objects could not be embedded and are set aside."
+    assert examine(acme, globex) == []
+    with tenant_context(acme):
+        assert get_provider("notes").objects.count() == 5
+
+
+@pytest.mark.usefixtures("gaps")
+def test_objects_without_documents_are_mended_by_a_worker(acme, globex, run_tasks):
+    assert "written" in examine(acme)[1].mend()
+    assert [finding.level for finding in examine(acme)] == [Level.WARNING, Level.INFO]
+
+    run_tasks()
+
+    assert examine(acme, globex) == []
+
+
+def test_texts_and_files_without_documents_are_counted(acme):
+    register(
+        VectorIndex("faq", [CallableSource("faq", lambda: [Text("a", "x"), Text("b", "y"), Text("c", "")])])
+    )
+    try:
+        (finding,) = examine(acme)
+    finally:
+        unregister("faq")
+
+    assert finding.message == "space 'default', index 'faq': 2 objects without documents."
+
+
+def test_an_index_of_which_nothing_is_left_is_found(acme):
+    with tenant_context(acme):
+        Note.objects.create(title="a", body="b")
+    DBTaskResult.objects.all().delete()
+
+    (finding,) = examine(acme)
+
+    assert finding.message == "space 'default', index 'notes': 1 objects without documents."

@@ -8,12 +8,12 @@ from django_tasks_db.models import DBTaskResult
 from apps.search import get_provider
 from apps.search.embedders import EmbeddingUnavailableError
 from apps.search.indexes.registry import VectorIndex, register, unregister
-from apps.search.indexes.sources import ModelSource
+from apps.search.indexes.sources import CallableSource, ModelSource, Text
 from apps.search.indexing import set_asides
 from apps.search.indexing.batches import count_objects, rebuild_index
 from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import IndexingError, index_by_keys, start_run
-from apps.search.models import SetAside
+from apps.search.models import IndexRun, SetAside
 from tenants.context import tenant_context
 from tenants.queue.retries import MAX_RETRIES, RETRIED
 from tenants.queue.rows import SCHEMA_KEY
@@ -192,3 +192,19 @@ def test_set_asides_go_when_the_object_is_indexed_after_all(in_acme):
 
     with tenant_context(in_acme):
         assert not SetAside.objects.exists()
+
+
+def test_a_text_with_a_key_that_no_document_can_have_stops_no_run(in_acme):
+    texts = [Text("k" * 600 + str(number), "text") for number in range(2)]
+    register(VectorIndex("odd", [CallableSource("odd", lambda: [*texts, Text("short", "text")])]))
+    try:
+        run = start_run("odd", "default")
+        for _ in range(2):
+            run.state = IndexRun.State.RUNNING
+            run.save()
+            work_on(run)
+            run.refresh_from_db()
+            assert (run.state, SetAside.objects.count()) == ("done", 2)
+        assert get_provider("odd").objects.get().document_key == "odd:short:0"
+    finally:
+        unregister("odd")

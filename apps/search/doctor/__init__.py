@@ -16,7 +16,7 @@ from apps.search.doctor.stored import (
     check_length,
     describe_left_over,
 )
-from apps.search.doctor.work import check_orphans, check_work, enqueue_in
+from apps.search.doctor.work import check_missing, check_orphans, check_work, enqueue_in
 from apps.search.embedders import has_entry
 from apps.search.indexing.tasks import maintain_vector_indexes
 from apps.search.spaces.live_spaces import get_written_spaces
@@ -73,6 +73,8 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
         yield from check_declared(model, schema)
     if tables:  # a tenant that is being provisioned has none
         yield from check_work(tenant)
+        if has_entry(tenant.space):
+            yield from check_missing(tenant)
     care = partial(enqueue_in, tenant, maintain_vector_indexes)  # one for all indexes: they share the task
     for status in report_ann_indexes():
         if status.rows:

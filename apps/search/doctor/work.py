@@ -3,20 +3,26 @@
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import batched
 from typing import Any
 
 from django.db.models import Count
 from django.tasks import Task
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
-from apps.search.indexes.registry import get_indexed_models
-from apps.search.indexes.sources import ModelSource, get_sources
-from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run
+from apps.search.indexes.registry import get_index_names, get_indexed_models
+from apps.search.indexes.sources import BATCH, IndexSource, ModelSource, get_sources
+from apps.search.indexing.set_asides import fit_key
+from apps.search.indexing.tasks import continue_run, index_by_keys, resume_run, start_run
 from apps.search.models import IndexRun, SetAside
+from apps.search.providers import get_provider
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus
 from apps.search.storage.pgvector.objects.source_keys import get_pk_condition
+from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection, tenant_context
 from tenants.queue.rows import UNDONE, find_rows
+
+KEYS = 1_000  # looked up at once
 
 
 def enqueue_in(tenant: Any, task: Task, *arguments: Any) -> str:
@@ -58,8 +64,57 @@ def check_orphans(status: AnnIndexStatus) -> Iterator[Finding]:
             f"manage.py rebuild_index --schema={status.schema} --index={status.index_name} "
             f"--space={status.space}"
         )
-        is_waiting = find_rows(index_by_keys, schema=status.schema).filter(status__in=UNDONE).exists()
-        yield Finding(Level.INFO if is_waiting else Level.WARNING, status.schema, message, fix)
+        yield Finding(
+            Level.INFO if _is_indexing(status.schema) else Level.WARNING, status.schema, message, fix
+        )
+
+
+def check_missing(tenant: Any) -> Iterator[Finding]:
+    """Yield, for the bound tenant, that objects or texts lack documents in the space that is searched.
+
+    Blank ones have none, and those that are set aside are told by `check_work`.
+    """
+    for index_name in get_index_names():
+        provider = get_provider(index_name)
+        count = sum(_count_missing(provider, source) for source in get_sources(index_name))
+        if not count:
+            continue
+        runs = IndexRun.objects.filter(
+            index_name=index_name, space=provider.space, state=IndexRun.State.RUNNING
+        )
+        is_waiting = runs.exists() or _is_indexing(tenant.schema_name)
+        message = f"space {provider.space!r}, index {index_name!r}: {count:,} objects without documents."
+        fix = (
+            f"manage.py rebuild_index --schema={tenant.schema_name} --index={index_name} "
+            f"--space={provider.space}"
+        )
+        mend = partial(_rebuild, tenant, index_name, provider.space)
+        yield Finding(Level.INFO if is_waiting else Level.WARNING, tenant.schema_name, message, fix, mend)
+
+
+def _count_missing(provider: PgVectorProvider, source: IndexSource) -> int:
+    aside = SetAside.objects.filter(space=provider.space, model_label=source.label)
+    known = set(aside.values_list("object_pk", flat=True))
+    keys = {key for key in source.list_keys() if fit_key(key) not in known}
+    count = 0
+    for some in batched(sorted(keys), KEYS):
+        first = {f"{source.get_prefix(key)}0": key for key in some}
+        stored = provider.objects.filter(document_key__in=list(first))
+        lacking = first.keys() - set(stored.values_list("document_key", flat=True))
+        for items in batched(source.find([first[key] for key in lacking]), BATCH):
+            documents = source.make_documents(items, provider.space)
+            count += sum(document.document_key in lacking for document in documents)
+    return count
+
+
+def _is_indexing(schema: str) -> bool:
+    return find_rows(index_by_keys, schema=schema).filter(status__in=UNDONE).exists()
+
+
+def _rebuild(tenant: Any, index_name: str, space: str) -> str:
+    with tenant_context(tenant):
+        start_run(index_name, space)
+    return "a worker will do it, the task is written"
 
 
 def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:

@@ -1,10 +1,11 @@
 """Indexing that no bad object stops: it is set aside with the reason, and the others are indexed."""
 
 from collections.abc import Collection, Sequence
+from hashlib import sha256
 
 from django.db.models import F, QuerySet
 
-from apps.search.documents import InvalidDocumentError
+from apps.search.documents import MAX_KEY_LENGTH, InvalidDocumentError
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from apps.search.indexing.batches import Batch, delete_changed, index_batch
 from apps.search.models import SetAside
@@ -50,6 +51,7 @@ def check_embedder(space: str, error: Exception) -> None:
 
 def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_lasting: bool) -> None:
     """Note that these items of a source are not up to date in a space, and why."""
+    keys = list(map(fit_key, keys))
     known = set(_find(label, keys, space).values_list("object_pk", flat=True))
     _find(label, known, space).update(reason=reason, is_lasting=is_lasting, attempts=F("attempts") + 1)
     SetAside.objects.bulk_create(
@@ -62,10 +64,18 @@ def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_la
     )
 
 
+def fit_key(key: str) -> str:
+    """Return an item's key as it is stored: one that is too long for any document ends in its digest."""
+    if len(key) <= MAX_KEY_LENGTH:
+        return key
+    digest = sha256(key.encode()).hexdigest()
+    return key[: MAX_KEY_LENGTH - len(digest)] + digest
+
+
 def forget(label: str, keys: Collection[str], space: str) -> None:
     """Note that these items of a source are up to date in a space."""
     _find(label, keys, space).delete()
 
 
 def _find(label: str, keys: Collection[str], space: str) -> QuerySet:
-    return SetAside.objects.filter(space=space, model_label=label, object_pk__in=keys)
+    return SetAside.objects.filter(space=space, model_label=label, object_pk__in=map(fit_key, keys))
