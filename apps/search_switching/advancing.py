@@ -9,11 +9,12 @@ from django.tasks import task
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.indexes.registry import get_index_names
 from apps.search.indexes.sources import get_sources
 from apps.search.indexing.batches import Batch
 from apps.search.indexing.runs import run_finished
 from apps.search.indexing.set_asides import index_patiently
-from apps.search.models import IndexRun
+from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.live_spaces import changing_spaces, set_searched_space
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search_switching.comparing import ask_for_comparison
@@ -62,6 +63,12 @@ def advance_switch(switch_pk: int) -> str:
     return switch.state
 
 
+@task
+def fill_origin(origin: str, target: str) -> None:
+    """Give the old space of a switch what only the new one has, for the way back."""
+    _fill_gaps(target, origin)
+
+
 def cut_over(switch: SpaceSwitch) -> None:
     """Let the tenant search the target from now on; the old space is kept up to date.
 
@@ -78,14 +85,23 @@ def cut_over(switch: SpaceSwitch) -> None:
 def _complete(switch: SpaceSwitch) -> None:
     """Fill the gaps and build the ANN indexes. Raises SwitchError while the target is not complete."""
     try:
-        for index_name, label, key in find_missing_objects(switch.origin, switch.target):
-            for source in get_sources(index_name):
-                if source.label == label:
-                    index_patiently(Batch(index_name, source, source.find([key])), switch.target)
-        copy_documents(switch.origin, switch.target)
+        _fill_gaps(switch.origin, switch.target)
     except EmbeddingUnavailableError as error:
         raise SwitchError(str(error)) from error
     due = [status for status in report_ann_indexes() if status.space == switch.target]
     faults = [fault for _, fault in carry_out(due) if fault]
     if reason := "\n".join(faults) or str(find_gaps(switch)):
         raise SwitchError(reason)
+
+
+def _fill_gaps(full: str, filled: str) -> None:
+    """Give one space what another one has. Raises EmbeddingUnavailableError."""
+    missing = find_missing_objects(full, filled)
+    waiting = SetAside.objects.filter(space=filled, is_lasting=False)
+    labelled = set(waiting.values_list("model_label", "object_pk"))
+    for index_name in get_index_names():
+        keys = {(label, key) for name, label, key in missing if name == index_name} | labelled
+        for source in get_sources(index_name):
+            for item in source.find([key for label, key in sorted(keys) if label == source.label]):
+                index_patiently(Batch(index_name, source, [item]), filled)
+    copy_documents(full, filled)

@@ -29,14 +29,20 @@ class Gaps:
         return ", ".join(f"{count:,} {name if count > 1 else name[:-1]}" for count, name in counts if count)
 
 
-def find_gaps(switch: SpaceSwitch) -> Gaps:
-    """Count what the target lacks. Objects that are set aside for good do not count."""
-    waiting = SetAside.objects.filter(space=switch.target, is_lasting=False)
+def find_gaps(switch: SpaceSwitch, *, is_way_back: bool = False) -> Gaps:
+    """Count what the target lacks, or the origin for the way back.
+
+    Objects that are set aside for good do not count.
+    """
+    full, filled = switch.origin, switch.target
+    if is_way_back:
+        full, filled = filled, full
+    unfinished = IndexRun.objects.none() if is_way_back else switch.runs.exclude(state=IndexRun.State.DONE)
     return Gaps(
-        unfinished_runs=switch.runs.exclude(state=IndexRun.State.DONE).count(),
-        waiting_objects=waiting.count(),
-        missing_objects=len(find_missing_objects(switch.origin, switch.target)),
-        missing_documents=find_missing_documents(switch.origin, switch.target).count(),
+        unfinished_runs=unfinished.count(),
+        waiting_objects=SetAside.objects.filter(space=filled, is_lasting=False).count(),
+        missing_objects=len(find_missing_objects(full, filled)),
+        missing_documents=find_missing_documents(full, filled).count(),
     )
 
 

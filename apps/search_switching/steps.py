@@ -16,9 +16,10 @@ from apps.search.indexing.tasks import resume_run, start_run
 from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import changing_spaces, get_searched_space, set_searched_space
 from apps.search.spaces.space import get_space
-from apps.search_switching.advancing import advance_switch, cut_over
+from apps.search_switching.advancing import advance_switch, cut_over, fill_origin
 from apps.search_switching.dropping import enqueue_dropping
 from apps.search_switching.handwritten import copy_loose_documents
+from apps.search_switching.missing import find_gaps
 from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
 
 State = SpaceSwitch.State
@@ -51,12 +52,22 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
 
 
 def roll_back(switch: SpaceSwitch) -> None:
-    """Let the tenant search the old space again; the target stays complete. Raises SwitchError."""
+    """Let the tenant search the old space again; the target stays complete.
+
+    Raises SwitchError where the old space lacks something; a worker fills it then.
+    """
     with changing_spaces():
         switch.require(State.SWITCHED)
-        set_searched_space(switch.origin)
-        switch.change(state=State.READY, is_automatic=False, switched_at=None)
-        copy_loose_documents.enqueue(switch.target, switch.origin)
+        if gaps := find_gaps(switch, is_way_back=True):
+            fill_origin.enqueue(switch.origin, switch.target)
+        else:
+            set_searched_space(switch.origin)
+            switch.change(state=State.READY, is_automatic=False, switched_at=None)
+            copy_loose_documents.enqueue(switch.target, switch.origin)
+    if gaps:  # out here, so that the task stays
+        raise SwitchError(
+            f"The space {switch.origin!r} is not complete: {gaps}. A worker fills it; try again in a moment."
+        )
 
 
 def end_switch(switch: SpaceSwitch) -> None:
