@@ -71,7 +71,7 @@ class SetAside(models.Model):
 
     space = models.CharField(max_length=50)
     model_label = models.CharField(max_length=100)
-    object_pk = models.CharField(max_length=255)
+    object_pk = models.CharField(max_length=512)  # that of a document's key
     reason = models.TextField()
     is_lasting = models.BooleanField()
     attempts = models.PositiveIntegerField(default=1)

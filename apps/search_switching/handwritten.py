@@ -4,12 +4,13 @@ import re
 from itertools import batched
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.tasks import task
 
-from apps.search.documents import Document, InvalidDocumentError, embed
-from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
+from apps.search.documents import Document, embed
 from apps.search.indexes.sources import list_labels
+from apps.search.indexing.set_asides import FAULTS, check_embedder
 from apps.search.models import SetAside
 from apps.search.spaces.embedding_cache import embed_documents
 from apps.search.spaces.space import get_space
@@ -41,7 +42,10 @@ def copy_documents(origin: str, target: str) -> int:
         for index_name, *values in keyed.filter(pk__in=pks):
             changed += _copy(Document(*values), index_name, target)
     kept = _list_documents(origin).filter(**_outer("index_name", "document_key"))
-    return changed + _list_documents(target).exclude(Exists(kept)).delete()[0]
+    gone = _list_documents(target).exclude(Exists(kept)).order_by("index_name", "document_key")
+    with transaction.atomic():
+        pks = list(gone.select_for_update().values_list("pk", flat=True))  # as writing locks them
+        return changed + _list_documents(target).filter(pk__in=pks).delete()[0]
 
 
 @task
@@ -58,13 +62,12 @@ def _copy(document: Document, index_name: str, target: str) -> int:
     try:
         (vector,) = embed_documents(target, space.embedder, [document.content])
         return provider.add([embed(document, vector)])
-    except EmbeddingUnavailableError:
-        raise
-    except (EmbeddingError, InvalidTextError, InvalidDocumentError) as error:
+    except FAULTS as error:
+        check_embedder(target, error)
         SetAside.objects.update_or_create(
             space=target,
             model_label=LABEL,
-            object_pk=document.document_key[:255],
+            object_pk=document.document_key,
             defaults={"reason": str(error), "is_lasting": True},
         )
         return 0

@@ -3,6 +3,8 @@ import pytest
 from apps.search import get_provider
 from apps.search.documents import Document
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError
+from apps.search.indexing.batches import index_batch, make_batches
+from apps.search.indexing.set_asides import set_aside
 from apps.search.models import IndexRun, ServiceBudget, SetAside
 from apps.search.searching.results import search_objects
 from apps.search.spaces.live_spaces import get_written_spaces
@@ -87,6 +89,50 @@ def test_rolled_back_the_source_has_what_was_saved_meanwhile(in_acme):
     assert (switch.state, searched(in_acme), titles("default")) == (State.READY, "default", ["new", "old"])
     cut_over(switch)
     assert searched(in_acme) == "other"
+
+
+def test_roll_back_is_refused_until_the_old_space_is_complete(in_acme):
+    for title in ("one", "two"):
+        make(title)
+    run_tasks()
+    switch = switch_to("other", is_automatic=True)
+    get_provider("notes").delete(get_provider("notes").objects.values_list("document_key", flat=True)[:1])
+    PgVectorProvider(index_name="poems", space="other").add([Document("late", "by hand")])
+
+    message = r"'default' is not complete: 1 missing object, 1 missing document\. A worker fills it"
+    with pytest.raises(SwitchError, match=message):
+        roll_back(switch)
+    assert (SpaceSwitch.objects.get().state, searched(in_acme)) == (State.SWITCHED, "other")
+
+    run_tasks()
+    roll_back(switch)
+    assert (switch.state, searched(in_acme), titles("default")) == (State.READY, "default", ["one", "two"])
+    assert PgVectorProvider(index_name="poems").objects.get().content == "by hand"
+
+
+def test_roll_back_waits_for_what_the_old_service_could_not_embed(in_acme):
+    note = make("one")
+    run_tasks()
+    switch = switch_to("other", is_automatic=True)
+    set_aside("notes.note", [str(note.pk)], "default", "away", is_lasting=False)
+
+    with pytest.raises(SwitchError, match="'default' is not complete: 1 waiting object"):
+        roll_back(switch)
+    run_tasks()
+
+    roll_back(switch)
+
+
+def test_a_batch_writes_nothing_to_a_space_that_was_given_up_meanwhile(embedder):
+    note = make("old")
+    run_tasks()
+    switch = start_switch("other")
+    embedder.before_batch = staticmethod(lambda texts: cancel_switch(switch))
+    (batch,) = make_batches(Note, [note.pk])
+
+    changed = index_batch(batch, space="other", only_if_written=True)
+
+    assert (SpaceSwitch.objects.get().state, changed, titles("other")) == (State.CANCELLED, 0, [])
 
 
 def test_ended_the_source_is_dropped_and_written_no_more(in_acme):
@@ -188,6 +234,24 @@ def test_documents_written_by_hand_are_carried_over(in_acme):
     PgVectorProvider(index_name="poems").add([Document("c", "late")])
     with pytest.raises(SwitchError, match="1 missing document"):
         cut_over(switch)
+
+
+def test_handwritten_documents_with_long_keys_are_set_aside_each_by_itself(embedder):
+    long = "k" * 300
+    keys = [f"{long}{number}" for number in range(3)]
+    texts = ["fine", "poison one", "poison two"]
+    PgVectorProvider(index_name="poems").add(map(Document, keys, texts))
+
+    def refuse(texts):
+        if any("poison" in text for text in texts):
+            raise EmbeddingUnavailableError("status 500", None, 500)
+
+    embedder.before_batch = staticmethod(refuse)
+    switch = switch_to("other")
+
+    assert (switch.state, switch.reason) == (State.READY, "")
+    assert PgVectorProvider(index_name="poems", space="other").objects.get().document_key == keys[0]
+    assert list(SetAside.objects.values_list("object_pk", flat=True)) == keys[1:]
 
 
 def test_one_poisoned_object_is_set_aside_and_stops_nothing(embedder):

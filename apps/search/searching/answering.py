@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 search_answered = Signal()  # request=HttpRequest, asked=SearchRequest, answer=SearchAnswer or None
 
 REASON = "Search by meaning cannot answer just now, so this was searched by words alone."
+LATER = "Search by meaning cannot answer just now. Ask again later for this page of its list."
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def answer_documents(asked: SearchRequest) -> SearchAnswer:
     """Search for documents, by meaning in pages.
 
     Where the embedder fails or takes more than a few seconds, the answer is found by words, and what the
-    embedder said goes to the log. Raises EmbeddingError when the search by words fails, too, or for a later
-    page, and InvalidCursorError.
+    embedder said goes to the log. A later page is empty then, and its own cursor is that of the next page.
+    Raises EmbeddingError when the search by words fails, too, and InvalidCursorError.
     """
     return _answer(asked, is_of_objects=False)
 
@@ -91,13 +92,14 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
             raise
         logger.warning("A search in the mode %s falls back to words. %s", mode, error)
         if asked.after and not is_of_objects:  # a list by words does not go on where one by meaning stopped
-            raise
-        mode, degraded = "keyword", REASON
-        try:
-            with transaction.atomic():  # in a caller's transaction, a failure must not spoil the page
-                results, cursor = _find(asked, mode, is_of_objects)
-        except DatabaseError as failure:
-            raise error from failure
+            results, cursor, degraded = [], asked.after, LATER
+        else:
+            mode, degraded = "keyword", REASON
+            try:
+                with transaction.atomic():  # in a caller's transaction, a failure must not spoil the page
+                    results, cursor = _find(asked, mode, is_of_objects)
+            except DatabaseError as failure:
+                raise error from failure
     explanation = None
     if asked.explain and not degraded:
         with suppress(EmbeddingError), in_a_hurry():  # the results are there already
