@@ -98,7 +98,7 @@ class RecoveringWorker(Worker):
         Its row may go meanwhile, with its tenant or by itself. Nothing can be written down about it then.
         """
         fail = db_task_result.set_failed
-        db_task_result.set_failed = lambda error: retry_later(db_task_result, error) or fail(error)  # type: ignore[method-assign]
+        db_task_result.set_failed = lambda error: retry_later(db_task_result, error) or fail(error)
         try:
             if not hold(db_task_result):
                 super().run_task(db_task_result)
