@@ -44,8 +44,8 @@ def copy_documents(origin: str, target: str) -> int:
     kept = _list_documents(origin).filter(**_outer("index_name", "document_key"))
     gone = _list_documents(target).exclude(Exists(kept)).order_by("index_name", "document_key")
     with transaction.atomic():
-        pks = list(gone.select_for_update().values_list("pk", flat=True))  # as writing locks them
-        return changed + _list_documents(target).filter(pk__in=pks).delete()[0]
+        locked = list(gone.select_for_update().values_list("pk", flat=True))  # in the order of writing
+        return changed + _list_documents(target).filter(pk__in=locked).delete()[0]
 
 
 @task
