@@ -68,6 +68,34 @@ def test_import_reads_a_folder_of_all_kinds(run, acme, tmp_path):
         }
 
 
+def test_import_counts_what_it_overwrites(run, acme, globex, tmp_path):
+    records = [{"key": "1", "body": "uno"}, {"key": "2", "body": "dos"}, {"key": "1", "body": "one"}]
+    file = write_lines(tmp_path / "a.jsonl", *records)
+
+    out = run("import_articles", str(file), schema="acme")
+    other = run("import_articles", str(write_lines(file, records[1])), schema="globex")
+
+    assert "2 created, 0 updated, 0 unchanged, 0 rejected.\n1 overwritten: their key came again" in out
+    assert "overwritten" not in other
+    with tenant_context(acme):
+        assert Article.objects.get(key="1").body == "one"
+
+
+def test_import_keeps_files_of_equal_names_apart(run, acme, tmp_path):
+    for folder in ("de", "en"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "start.md").write_text(f"# {folder}\n\ntext")
+
+    out = run("import_articles", str(tmp_path / "de"), str(tmp_path / "en"), schema="acme")
+
+    assert "2 created" in out
+    with tenant_context(acme):
+        assert sorted(Article.objects.values_list("key", "title")) == [
+            ("de/start.md", "de"),
+            ("en/start.md", "en"),
+        ]
+
+
 def test_import_writes_the_tasks_that_index_what_changed(acme, tmp_path):
     file = write_lines(tmp_path / "a.jsonl", {"key": "1", "body": "uno"}, {"key": "2", "body": "dos"})
 

@@ -75,7 +75,24 @@ def test_an_index_is_made_of_objects_texts_and_files():
     assert keys() == made
     assert count_objects("handbook") == 4
     row = get_provider("handbook").objects.get(document_key__startswith="guides")
-    assert row.metadata == {"headings": ["Install"], "path": "guides/install.md", "title": "install.md"}
+    assert row.metadata == {"headings": ["Install"], "path": "guides/install.md", "title": "Install"}
+
+
+@pytest.mark.usefixtures("handbook")
+def test_a_file_is_read_as_an_import_reads_it():
+    front = "---\r\ntitle: >-\r\n  The first\r\n  guide\r\ntags:\r\n- x\r\n---\r\n"
+    write_file("guides/a.md", f"\ufeff{front}blue plums")
+    write_file("guides/b.md", "\ufeff# Install\n\nblue plums")
+    write_file("guides/c.md", "- # in a list")
+
+    rebuild_index("handbook")
+
+    rows = get_provider("handbook").objects.filter(document_key__startswith="guides").order_by("document_key")
+    assert [(row.metadata["title"], row.metadata.get("headings"), row.content) for row in rows] == [
+        ("The first guide", None, "The first guide\n\nblue plums"),
+        ("Install", ["Install"], "Install\n\nblue plums"),
+        ("c.md", None, "- # in a list"),
+    ]
 
 
 @pytest.mark.usefixtures("handbook")

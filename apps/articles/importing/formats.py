@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import BinaryIO, TextIO
 
-from apps.articles.importing.extract import Extract, extract_html, extract_markdown
-from apps.articles.importing.records import Record, Rejected, make_record, reject
+from apps.articles.importing.records import FIELDS, Record, Rejected, make_record, reject
+from apps.search.chunking.files import Extract, decode, extract_html, extract_markdown
 
 LONGEST_RECORD = 32_000_000  # bytes held for one record: the longest body, all in \uXXXX escapes, and more
 
@@ -44,17 +44,14 @@ def _read_whole(data: bytes, label: str, extract: Callable[[str], Extract]) -> R
         return reject(label, _too_long("file"))
     data = data.removeprefix(BOM_UTF8)
     try:
-        text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        text = decode(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         position = error.start - data.rfind(b"\n", 0, error.start)
         return reject(f"{label}:{line}", _not_utf8(data[error.start], position))
     if not text.strip():
         return reject(label, "The file is empty; it must have some text.")
-    try:
-        key, title, body = extract(text)
-    except ValueError as error:
-        return reject(label, f"The file is not readable: {error}.")
+    key, title, body = extract(text)
     return make_record(
         {"key": key or label, "title": title or PurePath(label).stem, "body": body}, label, label
     )
@@ -103,7 +100,8 @@ def read_csv(stream: BinaryIO, label: str) -> Iterator[Record | Rejected]:
     for place, row, problem in _rows(stream, label):
         if header is None:
             header = [name.strip().lower() for name in row]
-            if not problem and not ({"key", "body"} <= set(header) and len(set(header)) == len(header)):
+            times = [header.count(name) for name in FIELDS]
+            if not problem and not ({"key", "body"} <= set(header) and max(times) == 1):
                 problem = (
                     "The header must name each of key, title, body once, separated by commas, "
                     f"not {','.join(header)!r}."

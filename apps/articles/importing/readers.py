@@ -22,7 +22,7 @@ OnBytes = Callable[[int], object]
 
 class _File(NamedTuple):
     path: Path
-    label: str  # relative to the folder that was given, with slashes; the key of a whole-file record
+    label: str  # its path as read_paths says, with slashes; the key of a whole-file record
 
 
 def read_paths(paths: Iterable[Path], on_bytes: OnBytes | None = None) -> Iterator[Record | Rejected]:
@@ -30,7 +30,8 @@ def read_paths(paths: Iterable[Path], on_bytes: OnBytes | None = None) -> Iterat
 
     Hidden files are left out, symbolic links are followed and no folder below is read twice. A file that
     is named itself is read even if hidden, and is Rejected if its suffix is not known. Keys are relative to
-    the folder they were found from; a key may be yielded more than once.
+    the folder that was given, or, of several paths, to the innermost folder that holds them all; so files of
+    equal names have keys of their own. A key that files name themselves may be yielded more than once.
 
     on_bytes is called with the number of bytes done since its last call, as count_bytes counts them.
     """
@@ -67,16 +68,20 @@ def _size(path: Path) -> int:
 
 
 def _find(paths: Iterable[Path]) -> Iterator[_File | Rejected]:
-    for path in map(Path, paths):
-        if os.path.isdir(path):
-            yield from _find_below(path)
+    given = [Path(os.path.abspath(path)) for path in paths]
+    folders = [path if os.path.isdir(path) else path.parent for path in given]
+    top = Path(os.path.commonpath(folders)) if folders else Path()
+    for path, folder in zip(given, folders, strict=True):
+        label = path.relative_to(top).as_posix()
+        if path == folder:
+            yield from _find_below(path, "" if label == "." else label)
         else:
-            yield _File(path, path.name)
+            yield _File(path, label)
 
 
-def _find_below(folder: Path) -> Iterator[_File | Rejected]:
+def _find_below(folder: Path, label: str) -> Iterator[_File | Rejected]:
     seen: set[tuple[int, int]] = set()
-    waiting = [(folder, "")]
+    waiting = [(folder, label)]
     while waiting:
         path, label = waiting.pop()
         # os.path.isdir says False where Path.is_dir of Python 3.12 raises PermissionError.

@@ -16,11 +16,15 @@ BATCH = 200
 
 @dataclass
 class Summary:
-    """How many records were new, changed an article, or were as stored already."""
+    """How many records were new, changed an article, or were as stored already.
+
+    `overwritten` counts those whose key came again later in the same import; only the last is stored.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    overwritten: int = 0
 
 
 def import_records(records: Iterable[Record]) -> Summary:
@@ -30,8 +34,12 @@ def import_records(records: Iterable[Record]) -> Summary:
     import leaves whole batches behind, and importing again goes on from there.
     """
     summary = Summary()
+    keys: set[str] = set()
     for batch in batched(records, BATCH):
-        _import_batch({record.key: asdict(record) for record in batch}, summary)
+        latest = {record.key: asdict(record) for record in batch}
+        summary.overwritten += len(batch) - len(latest.keys() - keys)
+        keys.update(latest)
+        _import_batch(latest, summary)
     return summary
 
 

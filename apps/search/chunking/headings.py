@@ -70,10 +70,7 @@ class HeadingChunker(Chunker):
         parts = split_markdown(text, self.deepest)
         if self.markup == "markdown" or (self.markup == "auto" and not _is_html(text, parts)):
             return parts
-        try:
-            return split_html(text, self.deepest)
-        except ValueError:  # no HTML after all
-            return parts
+        return split_html(text, self.deepest)
 
     def _cut(self, section: Section) -> Iterator[Chunk]:
         metadata = {HEADINGS_KEY: list(section.headings)} if section.headings else {}

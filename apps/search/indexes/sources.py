@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import batched, islice
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from django.core.files.storage import Storage, default_storage
 from django.db.models import Model, QuerySet
 
 from apps.search.chunking import Chunker, HeadingChunker, ParagraphChunker
+from apps.search.chunking.files import decode, extract_for_chunks
 from apps.search.documents import Document
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models, get_registered, get_row_model
@@ -198,7 +198,8 @@ class FileSource(CallableSource):
     """Text files of a storage, by default those of the tenant's media folder; the key is the path.
 
     `pattern` is matched with the path, `*` also over slashes. Bytes that are not UTF-8 are left out. Markdown
-    and HTML are cut at their headings. The metadata have `path` and `title`.
+    and HTML are cut at their headings, Markdown without its front matter. The metadata have `path`, and the
+    `title` that the document gives itself, or else the file's name.
     """
 
     def __init__(
@@ -222,8 +223,8 @@ class FileSource(CallableSource):
 
     def _open(self, path: str) -> Text:
         with self.storage.open(path, "rb") as file:
-            content = file.read().decode(errors="ignore").replace("\0", "")
-        return Text(path, content, {"path": path, "title": PurePosixPath(path).name})
+            title, content = extract_for_chunks(path, decode(file.read(), "ignore").replace("\0", ""))
+        return Text(path, content, {"path": path, "title": title})
 
     def _walk(self, folder: str) -> Iterator[str]:
         try:

@@ -36,6 +36,10 @@ class Command(BaseCommand):
             f"{summary.created} created, {summary.updated} updated, {summary.unchanged} unchanged, "
             f"{len(rejected)} rejected."
         )
+        if summary.overwritten:
+            self.stdout.write(
+                f"{summary.overwritten} overwritten: their key came again; the last one counts."
+            )
 
     def _accepted(
         self, paths: list[Path], rejected: list[Rejected], on_bytes: Callable[[int], object]
