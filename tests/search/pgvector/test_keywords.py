@@ -1,5 +1,7 @@
 import itertools
+import unicodedata
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -29,11 +31,11 @@ TEXTS = {"fox": FOX, "dogs": "Dogs and a brown cat", "cafe": "Café crème brûl
 
 @pytest.fixture
 def without_unaccent(db):
-    recipe._has_unaccent.cache_clear()
+    recipe._look_up.cache_clear()
     with connection.cursor() as cursor:
         cursor.execute("DROP EXTENSION unaccent")
     yield
-    recipe._has_unaccent.cache_clear()
+    recipe._look_up.cache_clear()
 
 
 def add(texts, provider=None, **options):
@@ -84,6 +86,139 @@ def test_what_a_query_finds(text, keys):
     add(TEXTS)
 
     assert sorted(find(text)) == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("configparser", "configparser.RawConfigParser"),
+        ("RawConfigParser", "configparser.RawConfigParser"),
+        ("parser", "configparser.RawConfigParser"),
+        ("output", "input/output"),
+        ("config.yaml", "/etc/app/config.yaml"),
+        ('"config.yaml"', "/etc/app/config.yaml"),
+        ("app", "/etc/app/config.yaml"),
+        ("example.com", "user@example.com"),
+        ('"example.com"', "user@example.com"),
+        ("example", "https://user@www.example.com:80/a?b=c"),
+        ("pictures", "https://www.example.com/my-pictures/2026/?page=3#top"),
+        ("3", "https://www.example.com/my-pictures/2026/?page=3#top"),
+        ("TCP", "TCP/IP"),
+        ("19", "COVID-19"),
+        ("covid", "COVID-19"),
+        ("max_connections", "max_connections"),
+        ("connections", "settings.max_connections"),
+        ("case", "camelCase"),
+        ("server", "HTTPServer"),
+        ("HTTP", "parseHTTPResponse2Json"),
+        ("world", "hello\u200bworld"),
+        ("helloworld", "hello\u200bworld"),
+        ('"raw config"', "the RawConfigParser"),
+        ("x", r"c:\x\y"),
+        ("percent", "100%percent"),
+    ],
+)
+def test_words_inside_tokens_are_found(text, content, globex):
+    add({"a": f"see {content} over", "other": "Nothing is of interest."})
+    with tenant_context(globex):
+        add({"theirs": content})
+
+    assert find(text) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "parts"),
+    [
+        ("configparser", "the configparser module", "the configparser.RawConfigParser"),
+        ("config.yaml", "the file config.yaml", "a config in yaml"),
+        ("config.yaml", "the file config.yaml", "a/config b/config c/yaml d/yaml e.config"),
+        ("TCP/IP", "about TCP/IP", "TCP and IP"),
+        ("HTTPServer", "an HTTPServer", "an HTTP server"),
+        ("parser", "a parser", "RawParser ConfigParser BigParser OldParser"),
+    ],
+)
+def test_whole_tokens_rank_above_parts(text, whole, parts):
+    add({"parts": parts, "whole": whole, **{f"other{number}": "some other words" for number in range(9)}})
+
+    assert find(text) == ["whole", "parts"]
+
+
+def test_phrases_do_not_join_parts_of_different_tokens():
+    add({"a": "input/output and then config.yaml and FileReader"})
+
+    assert find('"output config"') == find('"reader input"') == find('"FileReader input"') == []
+    assert find('"input output"') == find('"then config.yaml"') == ["a"]
+
+
+def test_parts_can_be_excluded():
+    add({"a": "a fox in os.path", "b": "a fox"})
+
+    assert find("fox -path") == ["b"]
+
+
+def widen(text):
+    return text.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+
+
+def decompose(text):
+    return unicodedata.normalize("NFD", text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("한국어", decompose("한국어")),
+        ("русский", decompose("русский")),
+        ("ガラス", decompose("ガラス")),
+        ("ガラス", "ｶﾞﾗｽ"),
+        ("café", decompose("café")),
+        ("Straßenbahn", "Straßen\u00adbahn"),
+        ("helloworld", "hello\u200dworld"),
+        ("helloworld", "hello\u2060world"),
+        ("helloworld", "\ufeffhelloworld"),
+        ("ΛΌΓΟΣ", "λόγος"),
+        ("ΟΔΟΣ", "οδος"),
+        ("ЖИЗНЬ", "жизнь"),
+        ("file", "\ufb01le"),
+        ("ABC123", widen("ABC123")),
+    ],
+)
+@pytest.mark.parametrize("has_unaccent", [True, False])
+def test_forms_of_unicode_do_not_count(one, other, has_unaccent, request):
+    if not has_unaccent:
+        request.getfixturevalue("without_unaccent")
+    add({"one": one, "other": other})
+
+    assert sorted(find(one, "simple")) == sorted(find(other, "simple")) == ["one", "other"]
+    assert sorted(find(f'"{other}"', "simple")) == ["one", "other"]
+
+
+def test_full_width_quotes_and_signs_are_those_of_ascii():
+    add(TEXTS)
+
+    assert find(widen('"brown') + widen(' fox"')) == find(f"brown {widen('-')}cat") == ["fox"]
+
+
+def test_case_does_not_count_in_a_database_of_locale_c():
+    parameters = connection.get_connection_params()
+    place = {name: parameters[name] for name in ("host", "port", "user", "password") if name in parameters}
+    name = f"{connection.settings_dict['NAME']}_locale_c"
+    with psycopg.connect(**place, dbname="postgres", autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        server.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        try:
+            with psycopg.connect(**place, dbname=name) as database:
+                _, collation = database.execute(recipe.LOOK_UP).fetchone()
+                made = recipe.KeywordRecipe("russian", unaccent=False, collation=collation)
+                found = database.execute(
+                    f"SELECT {made.lexemes('%s')} @@ {made.condition('%s')}",
+                    ["russian", "ЖИЗНЬ", "russian", "жизнь"],
+                ).fetchone()
+        finally:
+            server.execute(f'DROP DATABASE "{name}"')
+
+    assert collation
+    assert found == (True,)
 
 
 def test_rare_words_and_short_documents_come_first():
@@ -335,18 +470,18 @@ def test_rebuilding_an_index_brings_its_keywords_into_the_tenants_language(in_ac
 def test_accents_count_where_unaccent_is_missing(without_unaccent):
     add({"a": "Café"})
 
-    assert str(get_recipe("french")) == "french"
+    assert str(get_recipe("french")) == "french, 2"
     assert (find("café"), find("cafe")) == (["a"], [])
 
 
 def test_whether_unaccent_is_there_is_asked_once(django_assert_num_queries):
     add(TEXTS)
-    recipe._has_unaccent.cache_clear()
+    recipe._look_up.cache_clear()
 
     with django_assert_num_queries(1):
         recipes = {str(get_recipe("french")), str(get_recipe("french"))}
 
-    assert recipes == {"french, unaccented"}
+    assert recipes == {"french, unaccented, 2"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ is BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 an
 
 import math
 import re
+import unicodedata
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ MAX_LEXEMES = 64  # of a query
 COUNTED = 5_000  # a count of documents ends there; a word that so many hold is common
 ENOUGH = 1_000  # documents found by rarer words; common ones then only rank
 SAMPLE = 500  # documents whose length is averaged
+PART = 0.25  # what a part of a query's token weighs beside a whole one
 K1, B = 1.2, 0.75  # BM25: how soon repetition stops counting, and how much a document's length counts
 
 # A lexeme becomes a query of its own; parsing it again as a text could take it apart.
@@ -31,11 +33,12 @@ COUNTING_SQL = r"""
     WITH waiting AS MATERIALIZED (
         SELECT {words} AS words FROM (SELECT content FROM ({waiting}) AS rows LIMIT {counted}) AS rows
     ), lexemes AS MATERIALIZED (
-        SELECT positions[1] AS place,
+        SELECT positions[1] AS place, weights[1] = 'D' AS is_whole,
             ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query
         FROM unnest({text}) ORDER BY place LIMIT {limit}
     )
     SELECT array_agg(query::text ORDER BY place),
+        array_agg(is_whole ORDER BY place),
         array_agg((SELECT count(*) FROM ({holding}) AS holding) ORDER BY place),
         array_agg((SELECT count(*) FROM waiting WHERE waiting.words @@ lexemes.query) ORDER BY place),
         (SELECT count(*) FROM waiting),
@@ -43,7 +46,7 @@ COUNTING_SQL = r"""
         (SELECT count(*) FROM ({everything}) AS everything),
         (SELECT avg(octet_length(content)) FROM ({sample}) AS sample),
         (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
-        websearch_to_tsquery(%s::regconfig, {condition})::text
+        {condition}::text
     FROM lexemes
 """
 SEGMENT = re.compile(r'(?P<not>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
@@ -63,7 +66,7 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     if reason := find_bad_character(text):
         raise InvalidTextError(0, reason)
     recipe = get_recipe(language)
-    found = _count(rows, _split(text), recipe)
+    found = _count(rows, _split(unicodedata.normalize("NFKC", text)), recipe)
     if not found:
         return rows.none().annotate(score=Value(0.0))
     words = words_of(recipe)
@@ -109,13 +112,15 @@ class Bm25(Func):
     n is how often the lexeme stands in the document and k grows with the document's length, which is that of
     its text in bytes: PostgreSQL knows it without reading the text. ts_rank of a single lexeme is
     r = (1 + 1/4 + ... + 1/n²) / 10 / (π²/6). What that sum lacks to π²/6 is close to 1/n, so n comes back out
-    of it: (1 / (1 - 10r) - 1) / (π²/6) is 0 where n is 0, and never further than 0.11 from n.
+    of it: (1 / (1 - 10r) - 1) / (π²/6) is 0 where n is 0, and never further than 0.11 from n. Lexemes that
+    are parts of tokens (label C) have half a rank, with which n stays below 1, however many there are.
     """
 
-    # setweight copies the words out of the row, from where they would be fetched for each lexeme again.
+    # || copies the words out of the row, from where they would be fetched for each lexeme again.
     template = (
-        "(SELECT sum(weight * (1 - k / (k + (1 / (1 - 10 * ts_rank(words, query)) - 1) * 6 / pi() ^ 2)))"
-        " FROM (SELECT setweight({}, 'D'), {k1} * (1 - {b} + {b} * octet_length({}) / {}::float8) OFFSET 0)"
+        "(SELECT sum(weight * (1 - k / (k + "
+        "(1 / (1 - 10 * ts_rank('{{0.1,0.05,0.1,0.1}}', words, query)) - 1) * 6 / pi() ^ 2)))"
+        " FROM (SELECT {} || ''::tsvector, {k1} * (1 - {b} + {b} * octet_length({}) / {}::float8) OFFSET 0)"
         " AS document (words, k), unnest({}::tsquery[], {}::float8[]) AS lexemes (query, weight))"
     )
     output_field = FloatField()
@@ -161,14 +166,19 @@ def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
     query: Any = rows.query
     with query.bound(), connection.cursor() as cursor:
         cursor.execute(sql, params)
-        lexemes, made, waiting, seen, all_waiting, total, length, estimate, condition = cursor.fetchone()
+        lexemes, whole, made, waiting, seen, all_waiting, total, length, estimate, condition = (
+            cursor.fetchone()
+        )
     if not lexemes or not total:
         return None
     share = all_waiting / max(seen, 1)
     counts = [min(COUNTED, one + round(other * share)) for one, other in zip(made, waiting, strict=True)]
     if total == COUNTED:
         total = max(total, estimate, all_waiting)
-    weights = [math.log(1 + (total - count + 0.5) / (count + 0.5)) for count in counts]
+    weights = [
+        math.log(1 + (total - count + 0.5) / (count + 0.5)) * (1 if is_whole else PART)
+        for count, is_whole in zip(counts, whole, strict=True)
+    ]
     # Common lexemes would have most of a large index ranked for nothing.
     rare = {lexeme: count for lexeme, count in zip(lexemes, counts, strict=True) if count < COUNTED}
     finding = list(rare) if sum(rare.values()) >= ENOUGH else lexemes
@@ -186,7 +196,7 @@ def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[
     sql = COUNTING_SQL.format(
         words=recipe.lexemes("content"),
         text=recipe.lexemes("%s"),
-        condition=recipe.plain("%s"),
+        condition=recipe.condition("%s"),
         counted=COUNTED,
         limit=MAX_LEXEMES,
         **{name: own for name, (own, _) in compiled.items()},

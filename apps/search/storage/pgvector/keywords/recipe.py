@@ -1,4 +1,9 @@
-"""How a text becomes lexemes, the words of a search by words: one recipe for documents and queries."""
+"""How a text becomes lexemes, the words of a search by words: one recipe for documents and queries.
+
+The tokens of PostgreSQL's parser are whole words, numbers, file names, host names and addresses. A search
+finds what is inside of them, too: `configparser` in "configparser.RawConfigParser". So the parts of a token
+are lexemes beside it, with the label C, by which ranking tells them from whole tokens.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,29 +20,122 @@ from tenants.context import connection, get_current_tenant
 # A tsvector must stay below 1 MB, as that of any text of 100,000 characters does.
 MAX_CHARACTERS = 100_000
 BATCH = 1_000  # rows refreshed in one transaction
+# Whether accents can be taken off, and what knows lower case if the database's own collation (C) does not.
+LOOK_UP = """
+    SELECT EXISTS (
+            SELECT FROM pg_extension WHERE extname = 'unaccent' AND extnamespace = 'public'::regnamespace
+        ),
+        CASE WHEN lower('\u0416') <> '\u0436' THEN (
+            SELECT min(collname) FROM pg_collation WHERE collname IN ('pg_c_utf8', 'und-x-icu')
+        ) END
+"""
+VERSION = "2"  # of what is below, for the names of recipes
+
+# Nobody sees these: soft hyphens, joiners, marks of direction, variation selectors.
+INVISIBLE = "".join(
+    chr(code)
+    for first, last in [
+        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180E, 0x180E), (0x200C, 0x200F), (0x202A, 0x202E),
+        (0x2060, 0x2064), (0x2066, 0x2069), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    ]
+    for code in range(first, last + 1)
+)  # fmt: skip
+FINAL_SIGMA, SIGMA = "\u03c2", "\u03c3"
+ZERO_WIDTH_SPACE = "\u200b"  # divides words for a part of the writers, and joins them for the others
+
+# What holds a token together. Names that have dots stay whole between the outer ones.
+_OUTER = f"/@:?&=+#~|%{ZERO_WIDTH_SPACE}\\"
+_INNER = "._-"
+# PostgreSQL divides hyphenated words itself, but takes the hyphen before a number for its sign.
+_OUTER_ONES = _OUTER.replace("\\", r"\\")
+_COMPOUND = rf"\S*(?:\w[{_OUTER_ONES}._]\w|\w-\d)\S*"
+_CAMEL = "[[:alnum:]]*(?:[[:lower:][:digit:]][[:upper:]]|[[:upper:]]{2}[[:lower:]]{2})[[:alnum:]]*"
+# Between the parts of two tokens, so that no phrase joins them. Dictionaries leave a number as it is.
+_GAP = " 7007007007007007 "
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+_PARTS = {
+    "most": str(MAX_CHARACTERS),
+    "odd": _quote(f"[{FINAL_SIGMA}{INVISIBLE}]"),
+    "folded": _quote(FINAL_SIGMA + INVISIBLE),
+    "sigma": _quote(SIGMA),
+    "gap": _quote(_GAP),
+    "compound": _quote(_COMPOUND),
+    "camel": _quote(_CAMEL),
+    "outer": _quote(_OUTER),
+    "inner": _quote(_INNER),
+    "has_both": _quote(rf"\w[{_OUTER_ONES}].*\w[._]|\w[._].*[{_OUTER_ONES}]\w"),
+    "blanks": _quote(" " * len(_OUTER + _INNER)),
+}
+
+# OFFSET 0 keeps the planner from writing a text, and what is made of it, once for each use. Each step is left
+# out where it would change nothing, because to look is quicker.
+_PLAIN = """(
+    SELECT CASE WHEN form ~ {odd} THEN translate(form, {folded}, {sigma}) ELSE form END FROM (
+        SELECT CASE WHEN octet_length(given) = length(given) OR given IS NFKC NORMALIZED THEN given
+            ELSE left(normalize(given, NFKC), {most}) END
+        FROM (SELECT left({text}, {most}) OFFSET 0) AS texts (given) OFFSET 0
+    ) AS forms (form)
+)"""
+_JOINED = "replace(lower({plain}), " + _quote(ZERO_WIDTH_SPACE) + ", '')"
+_LEXEMES = r"""(
+    SELECT to_tsvector(language, {joined}) || CASE parts WHEN '' THEN ''
+        ELSE ts_delete(setweight(to_tsvector(language, parts), 'C'), trim({gap})) END
+    FROM (SELECT %s::regconfig AS language, {plain} AS plain OFFSET 0) AS given,
+    LATERAL (
+        SELECT string_agg({gap} || match[1], '') AS compounds,
+            string_agg({gap} || match[1], '') FILTER (WHERE match[1] ~ {has_both}) AS paths
+        FROM regexp_matches(plain, {compound}, 'g') AS match
+    ) AS tokens,
+    LATERAL (
+        SELECT string_agg({gap} || regexp_replace(
+            regexp_replace(match[1], '([[:upper:]])([[:upper:]][[:lower:]])', '\1 \2', 'g'),
+            '([[:lower:][:digit:]])([[:upper:]])', '\1 \2', 'g'), '') AS humps
+        FROM regexp_matches(plain, {camel}, 'g') AS match
+    ) AS camel,
+    LATERAL (
+        SELECT left(lower(concat(translate(paths, {outer}, {blanks}),
+            translate(compounds, {outer} || {inner}, {blanks}), humps)), {most}) AS parts OFFSET 0
+    ) AS divided
+)"""
 
 
 @dataclass(frozen=True)
 class KeywordRecipe:
     """How texts become lexemes: a configuration of PostgreSQL's full-text search, and whether accents count.
 
-    Every row keeps the recipe of its `keywords` as text, so that one can tell which rows another recipe made.
+    `collation` knows upper and lower case where the database's own, such as C, does not. Every row keeps the
+    recipe of its `keywords` as text, so that one can tell which rows another recipe made.
     """
 
     language: str
     unaccent: bool
+    collation: str = ""
 
     def __str__(self) -> str:
-        return f"{self.language}, unaccented" if self.unaccent else self.language
+        return f"{self.language}, unaccented, {VERSION}" if self.unaccent else f"{self.language}, {VERSION}"
 
     def plain(self, text: str) -> str:
-        """Return the SQL of a text's first 100,000 characters; `text` is trusted SQL."""
-        start = f"left({text}, {MAX_CHARACTERS})"
-        return f"public.unaccent('public.unaccent', {start})" if self.unaccent else start
+        """Return the SQL of a text's first 100,000 characters in one Unicode form; `text` is trusted SQL.
+
+        That is NFKC (UAX #15) without invisible characters. The final sigma is a sigma.
+        """
+        sql = _PLAIN.format(text=text, **_PARTS)
+        if self.unaccent:
+            sql = f"public.unaccent('public.unaccent', {sql})"
+        return f'{sql} COLLATE "{self.collation}"' if self.collation else sql
 
     def lexemes(self, text: str) -> str:
         """Return the SQL of a text's tsvector; its first parameter is the language, `text` is trusted SQL."""
-        return f"to_tsvector(%s::regconfig, {self.plain(text)})"
+        return _LEXEMES.format(plain=self.plain(text), joined=_JOINED.format(plain="plain"), **_PARTS)
+
+    def condition(self, text: str) -> str:
+        """Return the SQL of a tsquery in websearch's syntax; its parameters are as those of `lexemes`."""
+        return f"websearch_to_tsquery(%s::regconfig, {_JOINED.format(plain=self.plain(text))})"
 
 
 @dataclass(frozen=True)
@@ -64,8 +162,8 @@ PENDING = PendingRecipe()
 def get_recipe(language: str | None = None) -> KeywordRecipe:
     """Return the recipe of a language, or of the bound tenant's. Raises NoTenantError when none is bound."""
     place = connection.settings_dict
-    unaccent = _has_unaccent(place["NAME"], place["HOST"], place["PORT"])
-    return KeywordRecipe(language or get_current_tenant().search_language, unaccent)
+    unaccent, collation = _look_up(place["NAME"], place["HOST"], place["PORT"])
+    return KeywordRecipe(language or get_current_tenant().search_language, unaccent, collation)
 
 
 def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda count: None) -> int:
@@ -90,10 +188,8 @@ def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda 
 
 
 @cache
-def _has_unaccent(*database: str) -> bool:
+def _look_up(*database: str) -> tuple[bool, str]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_extension "
-            "WHERE extname = 'unaccent' AND extnamespace = 'public'::regnamespace)"
-        )
-        return cursor.fetchone()[0]
+        cursor.execute(LOOK_UP)
+        unaccent, collation = cursor.fetchone()
+        return unaccent, collation or ""
