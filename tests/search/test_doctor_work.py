@@ -12,7 +12,7 @@ from apps.search.indexing.batches import rebuild_index
 from apps.search.indexing.set_asides import set_aside
 from apps.search.indexing.tasks import start_run
 from apps.search.models import IndexRun
-from tenants.context import tenant_context
+from tenants.context import get_current_schema, tenant_context
 from tests.models_app.models import Note
 
 pytestmark = pytest.mark.usefixtures("embedder")
@@ -157,3 +157,20 @@ def test_an_index_of_which_nothing_is_left_is_found(acme):
     (finding,) = examine(acme)
 
     assert finding.message == "space 'default', index 'notes': 1 objects without documents."
+
+
+def test_an_index_that_cannot_be_read_hides_no_other_tenant(acme, globex):
+    def read():
+        if get_current_schema() == "acme":
+            raise KeyError("secret")
+        return [Text("a", "x")]
+
+    register(VectorIndex("faq", [CallableSource("faq", read)]))
+    try:
+        ours, theirs = examine(acme, globex)
+    finally:
+        unregister("faq")
+
+    assert ours.message == "Its search could not be examined: KeyError."
+    assert (ours.level, ours.fix) == (Level.ERROR, "manage.py rebuild_index --schema=acme")
+    assert theirs.message == "space 'default', index 'faq': 1 objects without documents."

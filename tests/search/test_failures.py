@@ -1,6 +1,7 @@
 from functools import partial
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.db.models import Count
 from django_tasks_db.models import DBTaskResult
@@ -15,6 +16,7 @@ from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import IndexingError, index_by_keys, start_run
 from apps.search.models import IndexRun, SetAside
 from tenants.context import tenant_context
+from tenants.models import Tenant
 from tenants.queue.retries import MAX_RETRIES, RETRIED
 from tenants.queue.rows import SCHEMA_KEY
 from tenants.queue.worker import recover_orphans
@@ -23,6 +25,7 @@ from tests.search.work import run_tasks as run_waiting
 
 pytestmark = pytest.mark.usefixtures("embedder", "in_acme", "as_owner")
 
+ZERO = "integer division or modulo by zero"
 QUERYSETS = {
     "distinct": lambda: Note.objects.distinct(),
     "distinct on": lambda: Note.objects.order_by("title", "pk").distinct("title"),
@@ -82,6 +85,21 @@ def test_the_fault_of_one_index_leaves_no_other_stale(make_index, in_acme):
         aside = SetAside.objects.get()
     assert (aside.model_label, aside.object_pk, aside.is_lasting) == ("notes.note", str(note.pk), True)
     assert "ZeroDivisionError" in aside.reason
+
+
+def test_rebuilding_goes_on_with_the_other_indexes_after_one_that_fails(make_index, globex):
+    make_index(lambda: Note.objects.filter(pk__in=[1 // 0]))
+    for tenant in ("acme", "globex"):
+        with tenant_context(Tenant.objects.get(schema_name=tenant)):
+            make(tenant)
+
+    with pytest.raises(CommandError) as caught:
+        call_command("rebuild_index", "--all")
+
+    faults = [f"{name}: index odd: ZeroDivisionError: {ZERO}" for name in ("acme", "globex")]
+    assert str(caught.value).splitlines() == faults
+    with tenant_context(globex):
+        assert titles("notes") == ["globex"]
 
 
 def refuse_poison(texts):

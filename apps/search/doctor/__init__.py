@@ -50,10 +50,11 @@ def check_tenants(scope: Scope) -> Iterable[Finding]:
             # The tenant's own role may be what is missing.
             with tenant_context(tenant), owner_rights(), transaction.atomic():
                 yield from list(_check_tenant(tenant))
-        except Error as error:
+        except Exception as error:  # one tenant's or index's fault hides no other
             # Without its text, which may quote a row.
             message = f"Its search could not be examined: {type(error).__name__}."
-            fix = f"manage.py migrate_schemas --schema={tenant.schema_name}"
+            command = "migrate_schemas" if isinstance(error, Error) else "rebuild_index"  # which tells more
+            fix = f"manage.py {command} --schema={tenant.schema_name}"
             yield Finding(Level.ERROR, tenant.schema_name, message, fix)
 
 

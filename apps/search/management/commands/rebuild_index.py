@@ -1,5 +1,6 @@
 """manage.py rebuild_index"""
 
+import logging
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,8 @@ from apps.search.indexing.tasks import enqueue_maintenance, start_run
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
 from tenants.management.tenants import add_schema_arguments, each_tenant
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -27,22 +30,29 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="leave it to the workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Go through the tenants and their indexes, with a progress bar; a failing tenant stops no other."""
+        """Go through tenants and indexes, with a progress bar; one that fails stops no other."""
         known, named = get_index_names(), options["index"]
         if named is not None and named not in known:
             listed = ", ".join(known) or "none"
             raise CommandError(f"--index: There is no index {named!r}. Known indexes: {listed}.")
         failures = []
         for tenant in each_tenant(options):
+            schema = tenant.schema_name
             try:
                 for index in [named] if named else known:
-                    self._deal_with(tenant.schema_name, index, options["space"], options["queue"])
+                    try:
+                        self._deal_with(schema, index, options["space"], options["queue"])
+                    except CommandError:
+                        raise
+                    except Exception as error:
+                        logger.exception("Rebuilding the index %s of %s failed", index, schema)
+                        failures.append(f"{schema}: index {index}: {type(error).__name__}: {error}")
                 if not options["queue"]:
                     enqueue_maintenance()
             except CommandError as error:
                 if not options["all"]:
                     raise
-                failures.append(f"{tenant.schema_name}: {error}")
+                failures.append(f"{schema}: {error}")
         if failures:
             raise CommandError("\n".join(failures))
 
