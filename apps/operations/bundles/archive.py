@@ -16,8 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
 
-from apps.operations.bundles.errors import BundleError
-from apps.operations.bundles.manifest import MANIFEST, Content, Manifest, read_manifest, write_manifest
+from apps.operations.bundles.manifest import MANIFEST, BundleError, Content, Manifest, read_manifest
 from apps.operations.bundles.progress import Progress
 
 LEVEL = 1  # of compression: vectors in digits get 5% smaller at 4, in twice the time
@@ -69,7 +68,7 @@ class ArchiveWriter:
 
     def __init__(self, tar: tarfile.TarFile, manifest: Manifest) -> None:
         self._tar, self._time = tar, int(manifest.made_at.timestamp())
-        text = write_manifest(manifest)
+        text = manifest.model_dump_json(indent=1).encode()
         self._append(MANIFEST, len(text), BytesIO(text))
 
     def add(self, content: Content, source: IO[bytes], progress: Progress) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from apps.operations.bundles.archive import load_manifest, read_members
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import list_files
-from apps.operations.bundles.manifest import Manifest
+from apps.operations.bundles.manifest import BundleError, Manifest
 from apps.operations.bundles.parts import find_part_faults
 from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import find_row_faults, make_row

@@ -9,9 +9,8 @@ import django
 from django.conf import settings
 
 from apps.operations.bundles.archive import write_archive
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.files import describe_files, open_file
-from apps.operations.bundles.manifest import FileContent, Manifest, Versions
+from apps.operations.bundles.manifest import BundleError, FileContent, Manifest, Versions
 from apps.operations.bundles.parts import describe_parts, list_left_out, list_waiting
 from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import describe_registration
@@ -45,8 +44,9 @@ def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = show_bar) -> Manifes
             manifest = draft.model_copy(update={"files": describe_files(progress)})
         with bar("bundle", manifest.size) as progress, write_archive(path, manifest) as archive:
             for number, content in enumerate(manifest.contents):
-                is_file = isinstance(content, FileContent)
-                with open_file(content.name) if is_file else (spool / str(number)).open("rb") as source:
+                rows = spool / str(number)
+                source = open_file(content.name) if isinstance(content, FileContent) else rows.open("rb")
+                with source:
                     archive.add(content, source, progress)
     return manifest
 

@@ -10,8 +10,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from apps.operations.bundles.archive import BLOCK, CheckedReader
-from apps.operations.bundles.errors import BundleError
-from apps.operations.bundles.manifest import FOLDER, FileContent, find_name_faults
+from apps.operations.bundles.manifest import FOLDER, BundleError, FileContent, find_name_faults
 from apps.operations.bundles.progress import Progress
 
 

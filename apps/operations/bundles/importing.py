@@ -50,11 +50,7 @@ class Imported:
 
 
 def import_tenant(
-    path: Path,
-    *,
-    changes: Mapping[str, str] | None = None,
-    is_moved: bool = False,
-    bar: Bar = show_bar,
+    path: Path, *, changes: Mapping[str, str] | None = None, is_moved: bool = False, bar: Bar = show_bar
 ) -> Imported:
     """Make a tenant of a bundle, after everything has been checked.
 

@@ -6,7 +6,7 @@ another type, no member comes twice, and no file's name leads out of its folder.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Self
 from unicodedata import category
 from urllib.parse import quote
@@ -22,8 +22,6 @@ from pydantic import (
     model_validator,
 )
 
-from apps.operations.bundles.errors import BundleError
-
 FORMAT = 1
 MANIFEST = "manifest.json"
 FOLDER = "media/"  # of the tenant's files
@@ -33,6 +31,14 @@ BIGINT = 2**63
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class BundleError(RuntimeError):
+    """A bundle cannot be made, or does not fit; `faults` has all that was found, a line each."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
 
 
 class Part(BaseModel):
@@ -159,11 +165,6 @@ def find_name_faults(name: str) -> Iterator[str]:
         yield "holds a character that a file's name may not have"
     if any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
         yield "has a part of more than 255 bytes"
-
-
-def write_manifest(manifest: Manifest) -> bytes:
-    """Return the manifest as JSON for people to read."""
-    return manifest.model_dump_json(indent=1).encode()
 
 
 def read_manifest(text: bytes) -> Manifest:

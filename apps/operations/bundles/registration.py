@@ -9,8 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from apps.operations.bundles.errors import BundleError
-from apps.operations.bundles.manifest import Manifest, Registration
+from apps.operations.bundles.manifest import BundleError, Manifest, Registration
 from tenants.locks import Lock, find_held, hold_life_cycle
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import choose_schema_name

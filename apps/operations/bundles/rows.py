@@ -16,8 +16,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from psycopg import errors, sql
 
 from apps.operations.bundles.archive import CheckedReader
-from apps.operations.bundles.errors import BundleError
-from apps.operations.bundles.manifest import Sequence, TableContent
+from apps.operations.bundles.manifest import BundleError, Sequence, TableContent
 from apps.operations.bundles.progress import Progress
 from apps.operations.bundles.schema import GENERATED
 from tenants.context import connection

@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -39,32 +39,18 @@ class Result:
     traceback: str = ""
 
 
+@dataclass
 class TenantMigrator:
-    """Migrates tenants, one call each, from any number of threads.
+    """Migrates tenants, one call each, from any number of threads."""
 
-    Args:
-        options: those of Django's `migrate`, with the database.
-        files: the migration files.
-        lock_timeout: milliseconds to wait for a busy table; 0 waits for ever.
-        retries: how often to try again when a lock was busy.
-        stopping: once it is set, there are no retries.
-        in_transaction: whether all changes belong to a transaction of the calling thread.
-
-    """
-
-    def __init__(
-        self,
-        options: dict[str, Any],
-        files: MigrationFiles,
-        *,
-        lock_timeout: int,
-        retries: int,
-        stopping: threading.Event,
-        in_transaction: bool = False,
-    ) -> None:
-        self._options, self._retries, self._sharing = options, retries, Sharing(files, lock_timeout)
-        self._stopping, self._in_transaction = stopping, in_transaction
-        self._thread = threading.local()
+    options: dict[str, Any]  # those of Django's `migrate`, with the database
+    files: MigrationFiles
+    _: KW_ONLY
+    lock_timeout: int  # milliseconds to wait for a busy table; 0 waits for ever
+    retries: int  # how often to try again when a lock was busy
+    stopping: threading.Event  # once it is set, there are no retries
+    in_transaction: bool = False  # whether all changes belong to a transaction of the calling thread
+    _thread: threading.local = field(default_factory=threading.local, init=False)
 
     def migrate(self, schema: str) -> Result:
         """Migrate the tenant. A failure stands in the result and is never raised."""
@@ -78,8 +64,8 @@ class TenantMigrator:
             except (Exception, SystemExit) as error:  # must not stop the other tenants
                 reason, details = describe(error), "".join(traceback.format_exception(error))
                 self.close()
-                may_retry = attempt <= self._retries and not self._in_transaction and is_transient(error)
-                if may_retry and not self._stopping.wait(get_pause(attempt)):
+                may_retry = attempt <= self.retries and not self.in_transaction and is_transient(error)
+                if may_retry and not self.stopping.wait(get_pause(attempt)):
                     continue
             return Result(schema, perf_counter() - started, attempt, output.getvalue(), reason, details)
         raise AssertionError  # count() has no end
@@ -89,15 +75,15 @@ class TenantMigrator:
         connection = self._get_connection()
         connection.set_schema_to_public()
         self._thread.migrated = 0
-        if not self._in_transaction:
+        if not self.in_transaction:
             connection.close()
 
     def _migrate(self, schema: str, output: io.StringIO) -> None:
         connection = self._get_connection()
         with ExitStack() as stack:
-            stack.enter_context(prepared(connection, self._sharing))
+            stack.enter_context(prepared(connection, Sharing(self.files, self.lock_timeout)))
             stack.enter_context(hold_tenant(connection, schema, Lock.LIFE_CYCLE, Lock.MIGRATION))
-            if self._in_transaction:
+            if self.in_transaction:
                 stack.enter_context(transaction.atomic(connection.alias))
             # With the schema gone, the tables would be made in the next one of the search_path: public.
             if not schema_exists(schema, connection.alias):
@@ -105,14 +91,14 @@ class TenantMigrator:
             schema_pre_migration.send(stock, schema_name=schema)
             stack.enter_context(_bound(connection, schema))
             command = get_tenant_base_migrate_command_class()(stdout=output, stderr=output, no_color=True)
-            command.execute(**self._options)
+            command.execute(**self.options)
         schema_migrated.send(stock, schema_name=schema)
         self._thread.migrated = getattr(self._thread, "migrated", 0) + 1
         if self._thread.migrated >= TENANTS_OF_A_CONNECTION:
             self.close()
 
     def _get_connection(self) -> Any:
-        return connections[self._options["database"]]
+        return connections[self.options["database"]]
 
 
 def get_pause(attempt: int) -> float:

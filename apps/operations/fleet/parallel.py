@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from apps.operations.fleet.migrator import Result, TenantMigrator
@@ -14,36 +15,24 @@ from apps.operations.fleet.report import Report
 LOOK_AROUND = 0.2  # seconds until the next look at `stopping`
 
 
+@dataclass
 class FleetRun:
-    """Migrates tenants until none is left, too many failed, or `stopping` is set.
+    """Migrates tenants until none is left, too many failed, or `stopping` is set."""
 
-    Args:
-        migrator: migrates one tenant; it is called in several threads at once.
-        report: hears of each result, in the calling thread.
-        parallel: how many at a time; 0 means one after another in the calling thread.
-        max_failures: once so many have failed, no further tenant is begun.
-        stopping: once it is set, no further tenant is begun; those at work go on to their end.
+    migrator: TenantMigrator  # is called in several threads at once
+    report: Report  # hears of each result, in the calling thread
+    _: KW_ONLY
+    parallel: int  # how many tenants at a time; 0 means one after another in the calling thread
+    max_failures: int  # once so many have failed, no further tenant is begun
+    stopping: threading.Event  # once it is set, no further tenant is begun; those at work go on to their end
+    waiting: deque[str] = field(default_factory=deque, init=False)
+    results: list[Result] = field(default_factory=list, init=False)
 
-    """
-
-    def __init__(
-        self,
-        migrator: TenantMigrator,
-        report: Report,
-        *,
-        parallel: int,
-        max_failures: int,
-        stopping: threading.Event,
-    ) -> None:
-        self._migrator, self._report = migrator, report
-        self._parallel, self._max_failures = parallel, max_failures
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._failed = 0
         self._running: set[str] = set()
         self._is_announced = False
-        self.stopping = stopping
-        self.waiting: deque[str] = deque()
-        self.results: list[Result] = []
 
     @property
     def failures(self) -> list[Result]:
@@ -53,7 +42,7 @@ class FleetRun:
     def migrate(self, schemas: Iterable[str]) -> None:
         """Migrate these; return when each is done or left in `waiting`."""
         self.waiting.extend(schemas)
-        if self._parallel:
+        if self.parallel:
             self._migrate_in_threads()
             return
         while schema := self._take():
@@ -64,7 +53,7 @@ class FleetRun:
         ended: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         threads = [
             threading.Thread(target=self._work, args=(ended,), name=f"migration {number}")
-            for number in range(min(self._parallel, len(self.waiting)))
+            for number in range(min(self.parallel, len(self.waiting)))
         ]
         for thread in threads:
             thread.start()
@@ -90,12 +79,12 @@ class FleetRun:
             while schema := self._take():
                 ended.put(self._migrate(schema))
         finally:
-            self._migrator.close()
+            self.migrator.close()
             ended.put(None)
 
     def _take(self) -> str | None:
         with self._lock:
-            is_over_budget = self._failed >= self._max_failures
+            is_over_budget = self._failed >= self.max_failures
             if not self.waiting or self.stopping.is_set() or is_over_budget:
                 return None
             schema = self.waiting.popleft()
@@ -103,7 +92,7 @@ class FleetRun:
             return schema
 
     def _migrate(self, schema: str) -> Result:
-        result = self._migrator.migrate(schema)
+        result = self.migrator.migrate(schema)
         with self._lock:
             self._running.discard(schema)
             self._failed += bool(result.failure)
@@ -111,14 +100,14 @@ class FleetRun:
 
     def _finish(self, result: Result) -> None:
         self.results.append(result)
-        self._report.finished(result)
+        self.report.finished(result)
 
     def _announce(self) -> None:
         if self.stopping.is_set() and not self._is_announced:
             self._is_announced = True
             with self._lock:
                 running = sorted(self._running)
-            self._report.stopping(running)
+            self.report.stopping(running)
 
 
 @contextmanager

@@ -16,12 +16,8 @@ NAMES = 10  # how many tenants are named in one line
 class Report:
     """Writes to the command's streams; at verbosity 0 only failures.
 
-    Args:
-        command: the management command, for its streams and its style.
-        total: how many tenants are to be migrated.
-        verbosity: 0 to 3; from 2 on with the output of each tenant's migrations.
-        with_traceback: whether failures are shown in full, which may quote the tenant's data.
-
+    From verbosity 2 on, the output of each tenant's migrations is shown. `with_traceback` shows failures in
+    full, which may quote the tenant's data.
     """
 
     def __init__(self, command: Any, total: int, *, verbosity: int, with_traceback: bool) -> None:

@@ -1,5 +1,3 @@
-"""The app itself."""
-
 from django.apps import AppConfig
 
 

@@ -10,9 +10,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
+from apps.operations.bundles.manifest import BundleError
 from tenants.context import owner_rights, tenant_context
 from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.queue.backend import SCHEMA_KEY

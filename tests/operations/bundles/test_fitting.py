@@ -5,9 +5,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from apps.operations.bundles.checking import check_bundle
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.importing import import_tenant
+from apps.operations.bundles.manifest import BundleError
 from apps.search.documents import Document
 from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context

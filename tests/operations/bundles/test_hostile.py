@@ -8,8 +8,8 @@ import pytest
 from django_tasks_db.models import DBTaskResult
 
 from apps.operations.bundles.archive import HEADERS
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.importing import import_tenant
+from apps.operations.bundles.manifest import BundleError
 from tenants.models import Tenant
 from tenants.queue.backend import SCHEMA_KEY
 

@@ -7,18 +7,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.exporting import export_tenant
+from apps.operations.bundles.manifest import BundleError
 from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    """Write a tenant into one file."""
-
     help = "Write a tenant's rows, vectors and files into one file, which import_tenant reads anywhere."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the tenant and the file."""
         parser.add_argument("schema", help="the tenant's schema")
         parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="such as acme.tar.gz")
 

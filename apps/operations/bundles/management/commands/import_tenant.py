@@ -7,24 +7,20 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.operations.bundles.checking import check_bundle
-from apps.operations.bundles.errors import BundleError
 from apps.operations.bundles.importing import Imported, import_tenant
-from apps.operations.bundles.manifest import Manifest
+from apps.operations.bundles.manifest import BundleError, Manifest
 from tenants.models import Tenant
 
 CHANGES = ("subdomain", "name", "owner_email")
 
 
 class Command(BaseCommand):
-    """Make a tenant of a bundle."""
-
     help = (
         "Make a tenant of a file that export_tenant wrote. Nothing is embedded. What does not fit is refused "
         "with all reasons. Import only what you trust: it brings members and their rights."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the file, and what is to be other than it says."""
         parser.add_argument("file", type=Path)
         parser.add_argument("--check", action="store_true", help="only say whether it fits")
         parser.add_argument("--subdomain", help="for a copy: the first label of its host")

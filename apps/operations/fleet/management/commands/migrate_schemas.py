@@ -41,7 +41,6 @@ class Command(stock.MigrateSchemasCommand):
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare django-tenants' options, and those of a fleet."""
         super().add_arguments(parser)
         for action in parser._actions:
             if action.dest == "parallel":

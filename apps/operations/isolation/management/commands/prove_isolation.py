@@ -12,15 +12,12 @@ from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    """Attack each tenant from every other one."""
-
     help = (
         "Plant a canary in each active tenant and look for it from every other one and from none. Leaves "
         "nothing behind. Exits with 1 when something leaks. The time grows with the square of the tenants."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare which tenants, and where the report goes."""
         parser.add_argument("--schema", action="append", default=[], help="only these; may be repeated")
         parser.add_argument("--sample", type=int, metavar="N", help="only N of them, chosen at random")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
