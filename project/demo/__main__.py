@@ -134,25 +134,21 @@ def _stop_database() -> None:
     """Stop PostgreSQL, unless somebody else uses it by now."""
     if not embedded_postgres.status():
         return
+    from django.db import connection
+
     for _ in range(50):  # it notices only after a moment that worker and web server are gone
-        if not _count_other_clients():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            others = cursor.fetchone()[0]
+        connection.close()
+        if not others:
             embedded_postgres.stop()
             return
         time.sleep(0.1)
     print("PostgreSQL keeps running: somebody else uses it. `make db-stop` stops it.")
-
-
-def _count_other_clients() -> int:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
-        others = cursor.fetchone()[0]
-    connection.close()
-    return others
 
 
 if __name__ == "__main__":

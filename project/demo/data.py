@@ -31,7 +31,11 @@ def prepare(article_count: int) -> None:
     call_command("migrate_schemas", verbosity=0)
     _make_superuser(OPERATOR)
     for subdomain, options in TENANTS.items():
-        tenant = _make_tenant(subdomain, **options)
+        owner = f"owner@{subdomain}.example.com"
+        tenant = Tenant.objects.filter(subdomain=subdomain).first() or register_tenant(
+            subdomain=subdomain, owner_email=owner, search_is_public=True, **options
+        )
+        provision(tenant)
         with tenant_context(tenant):
             _make_superuser(tenant.owner_email)
             keys = _import_articles(tenant, article_count)
@@ -60,18 +64,6 @@ def _make_superuser(email: str) -> None:
     if not user.has_usable_password():
         user.set_password(read_password())
         user.save()
-
-
-def _make_tenant(subdomain: str, *, name: str, space: str) -> Tenant:
-    tenant = Tenant.objects.filter(subdomain=subdomain).first() or register_tenant(
-        name=name,
-        subdomain=subdomain,
-        space=space,
-        owner_email=f"owner@{subdomain}.example.com",
-        search_is_public=True,
-    )
-    provision(tenant)
-    return tenant
 
 
 def _import_articles(tenant: Tenant, count: int) -> list[str]:

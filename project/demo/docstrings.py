@@ -85,20 +85,16 @@ def _modules(package: str) -> Iterator[ModuleType]:
 
 
 def _module_names(package: str) -> list[str]:
-    roots = sorted(sys.stdlib_module_names) if package == "python" else [package]
-    names = [name for root in roots if _is_public(root) for name in (root, *_below(root))]
-    return [name for name in names if _is_public(name)]
-
-
-def _below(root: str) -> list[str]:
-    with contextlib.suppress(ImportError, AttributeError):
-        spec = importlib.util.find_spec(root)
-        if spec and spec.submodule_search_locations:
-            walk = pkgutil.walk_packages(
-                spec.submodule_search_locations, f"{root}.", onerror=lambda name: None
-            )
-            return [module.name for module in walk if _is_public(module.name)]
-    return []
+    names = []
+    for root in sorted(sys.stdlib_module_names) if package == "python" else [package]:
+        if _is_public(root):
+            names.append(root)
+            with contextlib.suppress(ImportError, AttributeError):
+                spec = importlib.util.find_spec(root)
+                folders = (spec and spec.submodule_search_locations) or []
+                walk = pkgutil.walk_packages(folders, f"{root}.", onerror=lambda name: None)
+                names += [module.name for module in walk if _is_public(module.name)]
+    return names
 
 
 def _is_public(name: str) -> bool:

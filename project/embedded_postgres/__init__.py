@@ -8,7 +8,7 @@ at exit, because web, worker and tests share it, and trades crash safety for spe
 On the command line: `python -m project.embedded_postgres start|stop|status|url|reset|psql`.
 """
 
-from .errors import EmbeddedPostgresError
+from .places import EmbeddedPostgresError
 from .server import reset, start, status, stop, url
 
 __all__ = ["EmbeddedPostgresError", "reset", "start", "status", "stop", "url"]

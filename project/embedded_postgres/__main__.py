@@ -7,8 +7,7 @@ import sys
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from .errors import EmbeddedPostgresError
-from .places import DATABASE, PORT, ROOT, USER
+from .places import DATABASE, PORT, ROOT, USER, EmbeddedPostgresError
 from .server import STOP_SIGNALS, get_places, reset, start, status, stop
 from .wheel import get_binary
 

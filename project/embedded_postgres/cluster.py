@@ -9,8 +9,7 @@ from pathlib import Path
 import psycopg
 
 from .configuration import write_settings
-from .errors import EmbeddedPostgresError
-from .places import DATABASE, PORT, USER, Places
+from .places import DATABASE, PORT, USER, EmbeddedPostgresError, Places
 from .processes import is_postmaster, read_pid
 from .wheel import Identity, get_binary, get_identity
 
@@ -22,9 +21,7 @@ MAINTENANCE_DATABASE = "postgres"
 def connect(places: Places, database: str) -> psycopg.Connection:
     """Connect to the server, in autocommit.
 
-    Raises:
-        psycopg.OperationalError: no server, none that is ready, or no such database.
-
+    Raises psycopg.OperationalError where there is no server, none that is ready, or no such database.
     """
     return psycopg.connect(
         host=str(places.sockets), port=PORT, user=USER, dbname=database, connect_timeout=5, autocommit=True
@@ -54,9 +51,7 @@ def create_database(places: Places) -> None:
 def launch(places: Places) -> None:
     """Launch a server that outlives this process, and return when it answers.
 
-    Raises:
-        EmbeddedPostgresError: it ended or did not answer in time; the message holds its log.
-
+    Raises EmbeddedPostgresError, with its log, when it ended or did not answer in time.
     """
     identity = get_identity(places.top)
     _prepare(places, identity)
@@ -78,9 +73,7 @@ def delete(folder: Path) -> None:
 def wait_until_ready(places: Places, pid: int | None) -> None:
     """Return when the server lets clients in.
 
-    Raises:
-        EmbeddedPostgresError: the postmaster `pid` ended, or did not let clients in for a minute.
-
+    Raises EmbeddedPostgresError when the postmaster `pid` ended, or let no clients in for a minute.
     """
     deadline = time.monotonic() + START_SECONDS
     absences = 0
@@ -150,20 +143,16 @@ def _forgive_stale_locks(places: Places) -> dict[str, str]:
 
 
 def _prepare(places: Places, identity: Identity) -> None:
-    _make_socket_folder(places, identity)
-    places.log.touch(mode=0o600)
-    if not (places.data / "PG_VERSION").exists():
-        _initialise(places, identity)
-    for path in (places.lock, places.log, places.data, places.sockets):
-        _give(path, identity)
-
-
-def _make_socket_folder(places: Places, identity: Identity) -> None:
     folder = places.sockets
     folder.mkdir(mode=0o700, exist_ok=True)
     owner = folder.lstat().st_uid
     if not folder.is_relative_to(places.top) and owner not in (os.geteuid(), identity.get("user")):
         raise EmbeddedPostgresError(f"{folder} belongs to user {owner}, not to the server: delete it.")
+    places.log.touch(mode=0o600)
+    if not (places.data / "PG_VERSION").exists():
+        _initialise(places, identity)
+    for path in (places.lock, places.log, places.data, places.sockets):
+        _give(path, identity)
 
 
 def _give(path: Path, identity: Identity) -> None:

@@ -35,10 +35,8 @@ def write_settings(places: Places) -> None:
     """Write postgresql.conf into the data directory; ALTER SYSTEM still overrides it."""
     folder = str(places.sockets).replace('"', '""')
     settings = SETTINGS | {"unix_socket_directories": f'"{folder}"'}
-    lines = [f"{name} = '{_escape(value)}'\n" for name, value in settings.items()]
-    text = "# Written by project/embedded_postgres at every start.\n" + "".join(lines)
+    text = "# Written by project/embedded_postgres at every start.\n"
+    for name, value in settings.items():
+        escaped = str(value).replace("\\", "\\\\").replace("'", "''")
+        text += f"{name} = '{escaped}'\n"
     (places.data / "postgresql.conf").write_text(text, encoding="utf-8")
-
-
-def _escape(value: str | int) -> str:
-    return str(value).replace("\\", "\\\\").replace("'", "''")

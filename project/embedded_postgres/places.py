@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,48 +15,24 @@ SOCKET = f".s.PGSQL.{PORT}"
 SOCKET_PATH_BYTES = 100
 
 
-@dataclass(frozen=True)
 class Places:
     """The files of one embedded server, all below the folder `top`."""
 
-    top: Path
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.data = top / "data"
+        self.draft = top / "data.new"  # the data directory while initdb fills it
+        self.lock = top / "lock"  # whoever starts, stops or resets the server holds it locked
+        self.log = top / "server.log"
+        inside = top / "run"
+        self.sockets = inside if _can_hold_socket(inside) else _short_folder(top)
+        self.socket = self.sockets / SOCKET  # the name is PostgreSQL's
 
     @classmethod
     def from_environment(cls) -> "Places":
         """Return the places that EMBEDDED_POSTGRES_DIR names, or `.postgres` of this checkout."""
         chosen = os.environ.get("EMBEDDED_POSTGRES_DIR") or ROOT / ".postgres"
         return cls(Path(chosen).expanduser().resolve())
-
-    @property
-    def data(self) -> Path:
-        """The data directory."""
-        return self.top / "data"
-
-    @property
-    def draft(self) -> Path:
-        """The data directory while initdb fills it."""
-        return self.top / "data.new"
-
-    @property
-    def lock(self) -> Path:
-        """The file that whoever starts, stops or resets the server holds locked."""
-        return self.top / "lock"
-
-    @property
-    def log(self) -> Path:
-        """The server's log."""
-        return self.top / "server.log"
-
-    @property
-    def sockets(self) -> Path:
-        """The folder of the socket: `run`, or a short one outside where a socket's path cannot be that."""
-        inside = self.top / "run"
-        return inside if _can_hold_socket(inside) else _short_folder(self.top)
-
-    @property
-    def socket(self) -> Path:
-        """The socket's file, whose name is PostgreSQL's."""
-        return self.sockets / SOCKET
 
     def url(self, database: str = DATABASE) -> str:
         """Return the database URL in the form that django-environ reads as HOST=<socket folder>.
@@ -86,3 +61,7 @@ def _short_folder(top: Path) -> Path:
     # Not tempfile.gettempdir(): every process must find the same folder, whatever its TMPDIR.
     digest = hashlib.sha256(os.fsencode(top)).hexdigest()[:16]
     return Path("/tmp") / f"embedded-postgres-{digest}"  # noqa: S108 - its owner is checked before use
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The embedded server could not be started, reached or stopped; the message holds the end of its log."""

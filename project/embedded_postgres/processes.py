@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import EmbeddedPostgresError
+from .places import EmbeddedPostgresError
 
 PROC = Path("/proc")
 
@@ -42,9 +42,7 @@ def is_postmaster(pid: int, data: Path) -> bool:
 def end(pid: int, data: Path, number: signal.Signals, seconds: float) -> None:
     """Signal a postmaster and wait until it is gone.
 
-    Raises:
-        EmbeddedPostgresError: it lives longer than the given seconds.
-
+    Raises EmbeddedPostgresError when it lives longer than the given seconds.
     """
     with suppress(ProcessLookupError):
         os.kill(pid, number)

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from django.core.exceptions import ImproperlyConfigured
 
 from .cluster import MAINTENANCE_DATABASE, accepts, create_database, delete, launch, wait_until_ready
-from .errors import EmbeddedPostgresError
-from .places import DATABASE, Places
+from .places import DATABASE, EmbeddedPostgresError, Places
 from .processes import end, find_orphans, find_postmaster, read_pid
 from .wheel import get_binary, get_major_version
 
@@ -25,10 +24,8 @@ def start() -> str:
     A running server costs one connection and prints nothing; a start prints one line to stderr. Concurrent
     calls, also of other processes, give one server.
 
-    Raises:
-        ImproperlyConfigured: the wheel is not installed, this is Windows, or the folder is not writable.
-        EmbeddedPostgresError: the server does not start.
-
+    Raises ImproperlyConfigured where the wheel is not installed, on Windows, and for a folder that is not
+    writable, and EmbeddedPostgresError when the server does not start.
     """
     places = get_places()
     if not accepts(places, DATABASE):
@@ -41,13 +38,8 @@ def start() -> str:
 def stop(mode: str = "fast") -> None:
     """Stop the server if it runs, and return when it is gone.
 
-    Args:
-        mode: "smart" waits for clients, "fast" disconnects them, "immediate" makes the next start recover.
-
-    Raises:
-        ValueError: the mode is none of these.
-        EmbeddedPostgresError: the server still runs after a minute.
-
+    The mode "smart" waits for clients, "fast" disconnects them, "immediate" makes the next start recover.
+    Raises ValueError for any other mode, and EmbeddedPostgresError when the server still runs after a minute.
     """
     if mode not in STOP_SIGNALS:
         raise ValueError(f"mode: {mode!r} is not one of {', '.join(STOP_SIGNALS)}.")
@@ -63,12 +55,7 @@ def status() -> bool:
 
 
 def reset() -> None:
-    """Stop the server and delete its data and its log.
-
-    Raises:
-        EmbeddedPostgresError: the server still runs after a minute.
-
-    """
+    """Stop the server and delete its data and its log. Raises EmbeddedPostgresError as `stop` does."""
     places = get_places()
     if places.top.exists():
         with _locked(places):
@@ -85,12 +72,7 @@ def url() -> str:
 
 
 def get_places() -> Places:
-    """Return where this checkout keeps its server.
-
-    Raises:
-        ImproperlyConfigured: this is Windows, for which the server's life cycle is not written.
-
-    """
+    """Return where this checkout keeps its server. Raises ImproperlyConfigured on Windows."""
     if sys.platform == "win32":
         raise ImproperlyConfigured(
             "DATABASE_URL: unset, and the embedded PostgreSQL does not run on Windows. Set it to a "

