@@ -14,7 +14,8 @@ from apps.search.searching.answering import SearchAnswer, SearchRequest, answer_
 from apps.search.searching.explaining import Explanation, may_explain
 from apps.search.searching.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form
-from apps.search.searching.results import InvalidCursorError, Result, get_url
+from apps.search.searching.results import Result, get_url
+from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
 
 router = Router(tags=["search"])
 AUTH = [may_search]  # anyone, where the tenant's search is public

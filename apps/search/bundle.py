@@ -12,12 +12,7 @@ from django.db.models import Count
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
 from apps.search.conf import conf
-from apps.search.indexing.tasks import (
-    continue_run,
-    index_by_keys,
-    maintain_vector_indexes,
-    make_keywords,
-)
+from apps.search.indexing.tasks import continue_run, index_by_keys, maintain_vector_indexes, make_keywords
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.report import needs_report
 from apps.search.storage.pgvector.ann.status import list_tables
@@ -93,7 +88,6 @@ def after_load(*, is_copy: bool) -> str:
 
 
 def _describe(alias: str) -> dict[str, Any]:
-    """Return the embedder and the table of a space of the settings."""
     if alias not in conf.EMBEDDINGS:
         return {"embedder": None, "own_model": None}
     space = get_space(alias)

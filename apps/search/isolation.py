@@ -47,7 +47,10 @@ def plant_objects(party: "Party") -> list[Indexed]:
     A model that needs more has a class method `make_canary(token)`, which returns a saved object. Raises
     ImproperlyConfigured for a required field that cannot be filled here.
     """
-    return [_make(model, party.token) for model in get_indexed_models()]
+    return [
+        model.make_canary(party.token) if hasattr(model, "make_canary") else _make(model, party.token)
+        for model in get_indexed_models()
+    ]
 
 
 def plant_documents(party: "Party") -> dict[str, Any]:
@@ -90,10 +93,13 @@ def get_filler(field: models.Field, token: str) -> Any:
 
 def read_objects(victim: "Party", attacker: "Party") -> bool:
     """ORM: objects of all indexed models."""
-    return any(
-        type(obj)._default_manager.filter(_holds_text(type(obj), victim.token)).exists()
-        for obj in victim.of(plant_objects)
-    )
+    for obj in victim.of(plant_objects):
+        model = type(obj)
+        texts = [field for field in model._meta.concrete_fields if _is_text(field)]
+        holds = Q(*((field.name, get_filler(field, victim.token)) for field in texts), _connector=Q.OR)
+        if model._default_manager.filter(holds).exists():
+            return True
+    return False
 
 
 def refresh_carried_indexed_object(victim: "Party", attacker: "Party") -> bool:
@@ -192,8 +198,6 @@ def _build_searches(party: "Party") -> list[QuerySet]:
 
 
 def _make(model: type[Indexed], token: str) -> Indexed:
-    if make_canary := getattr(model, "make_canary", None):
-        return make_canary(token)
     fields = [
         field for field in model._meta.concrete_fields if _is_text(field) or not _may_be_left_out(field)
     ]
@@ -207,11 +211,6 @@ def _may_be_left_out(field: models.Field) -> bool:
 
 def _is_text(field: models.Field) -> bool:
     return field.get_internal_type() in ("CharField", "TextField", "SlugField") and not field.choices
-
-
-def _holds_text(model: type[Indexed], token: str) -> Q:
-    texts = [field for field in model._meta.concrete_fields if _is_text(field)]
-    return Q(*((field.name, get_filler(field, token)) for field in texts), _connector=Q.OR)
 
 
 ATTACKS = [

@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Router, Schema, Status
 from pydantic import ConfigDict
 
+from apps.search.embedders import list_aliases
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form, require
-from apps.search.spaces.space import list_spaces
 from apps.search_own_spaces.forms import CHANGEABLE, OwnSpaceForm
 from apps.search_own_spaces.models import OPTIONS, OwnSpace, SpaceInUseError, find_dimensions
 from tenants.context import get_current_tenant
@@ -80,7 +80,7 @@ def list_every_space(request: HttpRequest) -> Any:
     """List the installation's spaces and the tenant's own."""
     require(request, "own_spaces.view_ownspace")
     own = {space.alias: space for space in OwnSpace.objects.all()}
-    return [_describe(alias, own.get(alias)) for alias in list_spaces()]
+    return [_describe(alias, own.get(alias)) for alias in list_aliases()]
 
 
 @router.post("/spaces", response={201: SpaceOut} | REFUSALS)

@@ -85,7 +85,6 @@ class BoundedStream(httpcore2.NetworkStream):
             self._stream.write(buffer[start : start + WRITE_SIZE], _left(timeout))
 
     def close(self) -> None:
-        """Close the connection."""
         self._stream.close()
 
     def start_tls(

@@ -12,7 +12,7 @@ from django.urls import path
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.search.spaces.space import list_spaces
+from apps.search.embedders import list_aliases
 from apps.search_own_spaces.forms import OwnSpaceForm
 from apps.search_own_spaces.models import OwnSpace, SpaceInUseError, find_dimensions
 from tenants.admin.pages import render_page
@@ -34,7 +34,7 @@ def show_spaces(request: HttpRequest, pk: int) -> HttpResponse:
         own = list(OwnSpace.objects.all())
         keys = [space.describe_key() for space in own]
         names = {space.alias for space in own}
-        shared = [(alias, find_dimensions(alias)) for alias in list_spaces() if alias not in names]
+        shared = [(alias, find_dimensions(alias)) for alias in list_aliases() if alias not in names]
     lists = {"own": zip(own, keys, strict=True), "shared": shared}
     return _render(request, "spaces.html", tenant, "Search spaces", **lists)
 

@@ -52,7 +52,6 @@ class GuardedTransport(httpx2.BaseTransport):
             raise httpx2.ConnectError(str(error)) from error
 
     def close(self) -> None:
-        """Close all connections."""
         self._pool.close()
 
     def _ask(self, request: httpx2.Request) -> httpx2.Response:

@@ -82,8 +82,9 @@ def compare_spaces(
     providers = [get_provider(index_name, space=space) for space in (current, candidate)]
     differences = []
     for query in list_recent_texts(index_name, limit):
-        rankings = [rank_answers(provider, query, mode) for provider in providers]
-        differences.append(Difference(query, get_overlap(*rankings, DEPTH), *_name_answers(*rankings)))
+        before, after = (rank_answers(provider, query, mode) for provider in providers)
+        answers = _name_answers(before, after)
+        differences.append(Difference(query, get_overlap(before, after, DEPTH), *answers))
         progress(1)
     golden: dict[str, Any] = {}
     with suppress(NoGoldenQueriesError):

@@ -4,8 +4,6 @@ from tenants.conf import AppSettings
 
 
 class QualitySettings(AppSettings):
-    """Each with its default."""
-
     SEARCH_LOG: int = 200  # recent searches that each tenant keeps; 0: none
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from apps.search.embedders import list_aliases
 from apps.search.indexes.registry import get_index_names
 from apps.search.indexing.batches import count_objects
 from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.embedding_cache import CacheReport, report_cache
 from apps.search.spaces.live_spaces import get_searched_space
-from apps.search.spaces.space import list_spaces
 from apps.search.storage.pgvector.ann.status import list_statuses, list_tables
 from apps.search_switching.missing import Gaps, find_gaps
 from apps.search_switching.models import SpaceSwitch, get_live_switch
@@ -76,7 +76,7 @@ class Status:
 def get_status() -> Status:
     """Return how things stand. Raises NoTenantError."""
     searched, switch = get_searched_space(), get_live_switch()
-    documents = dict.fromkeys([*list_spaces(), searched], 0)  # besides, spaces that are gone may hold some
+    documents = dict.fromkeys([*list_aliases(), searched], 0)  # besides, spaces that are gone may hold some
     for model in list_tables():
         for status in list_statuses(model):
             documents[status.space] = documents.get(status.space, 0) + status.rows

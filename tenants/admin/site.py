@@ -100,7 +100,6 @@ class TenantAdmin(admin.ModelAdmin):
 
     @admin.action(description="Provision again (after a failure)", permissions=["change"])
     def retry_provisioning(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
-        """Write the task anew for those that failed."""
         for tenant in tenants.filter(state=Tenant.State.FAILED):
             with transaction.atomic():
                 Tenant.objects.filter(pk=tenant.pk).update(state=Tenant.State.PROVISIONING, state_reason="")
@@ -109,12 +108,10 @@ class TenantAdmin(admin.ModelAdmin):
 
     @admin.action(description="Suspend", permissions=["change"])
     def suspend_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
-        """Stop serving them."""
         self.change_each(request, tenants, suspend, "is suspended")
 
     @admin.action(description="Resume", permissions=["change"])
     def resume_tenants(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> None:
-        """Serve them again."""
         self.change_each(request, tenants, resume, "is active")
 
     def change_each(
@@ -130,7 +127,6 @@ class TenantAdmin(admin.ModelAdmin):
                 self.message_user(request, f"{tenant} {done}.")
 
     def get_urls(self) -> list[Any]:
-        """Add the page that renames."""
         page = self.admin_site.admin_view(self.rename_view)
         return [path("<path:object_id>/rename/", page, name="tenants_tenant_rename"), *super().get_urls()]
 
@@ -143,13 +139,11 @@ class TenantAdmin(admin.ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """As Django's, with the links."""
         tenant = context.get("original")
         context["tenant_links"] = self.list_links(tenant) if tenant else []
         return super().render_change_form(request, context, *args, **kwargs)
 
     def rename_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for the new subdomain, and rename."""
         tenant = self.get_tenant(request, object_id)
         if not self.has_change_permission(request, tenant):
             raise PermissionDenied

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from apps.search.filters import InvalidFilterError, compile_filter, parse_filter, read_filter
+from apps.search.filters import InvalidFilterError, compile_filter, read_filter
 
 NO_SUCH_OPERATOR = "there is no such operator. Allowed: eq, ne, lt, lte, gt, gte, in, nin, between, exists, "
 SCALAR = "needs a string, a number, true, false or null, not "
@@ -140,12 +140,12 @@ def test_a_fault_is_named_with_its_path(filter, path, reason):
 
 
 def test_limits_are_inclusive():
-    parse_filter(nest(7, {"a": 1}))
-    parse_filter({"and": [{"a": 1}] * 100})
-    parse_filter({"a": {"in": list(range(1_000))}})
-    parse_filter({"k" * 1_000: 1})
-    parse_filter({"a": sys.float_info.max})
-    parse_filter({".".join("abcdefgh"): 1})
+    compile_filter(nest(7, {"a": 1}))
+    compile_filter({"and": [{"a": 1}] * 100})
+    compile_filter({"a": {"in": list(range(1_000))}})
+    compile_filter({"k" * 1_000: 1})
+    compile_filter({"a": sys.float_info.max})
+    compile_filter({".".join("abcdefgh"): 1})
 
 
 @pytest.mark.parametrize(

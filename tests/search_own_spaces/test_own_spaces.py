@@ -8,7 +8,7 @@ from apps.search import get_provider
 from apps.search.embedders import get_embedder, has_entry, list_aliases
 from apps.search.indexing.batches import index_objects
 from apps.search.spaces import live_spaces
-from apps.search.spaces.space import get_space, list_spaces
+from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search_own_spaces.models import FIXED, OwnSpace, SpaceInUseError
 from tenants.context import TenantMismatchError, owner_rights, tenant_context, unbound
@@ -48,7 +48,7 @@ def test_an_own_space_is_embedder_table_and_limits(in_acme, make_space):
     assert space.limits.requests_per_minute == 60
     assert space.limits.tokens_per_minute == 1_000
     assert space.limits.price_per_million_tokens == Decimal("0.02")
-    assert list_spaces() == [*["default", "fast", "custom"], "own-stub"]
+    assert list_aliases() == [*["default", "fast", "custom"], "own-stub"]
 
 
 def test_documents_are_indexed_and_found_in_it(in_acme, make_space, stub_server):

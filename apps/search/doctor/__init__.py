@@ -17,10 +17,9 @@ from apps.search.doctor.stored import (
     describe_left_over,
 )
 from apps.search.doctor.work import check_missing, check_orphans, check_work, enqueue_in
-from apps.search.embedders import has_entry
+from apps.search.embedders import has_entry, list_aliases
 from apps.search.indexing.tasks import maintain_vector_indexes
 from apps.search.spaces.live_spaces import get_written_spaces
-from apps.search.spaces.space import list_spaces
 from apps.search.storage.pgvector.ann.report import report_ann_indexes
 from apps.search.storage.pgvector.ann.status import list_tables
 from tenants.context import connection, owner_rights, tenant_context
@@ -66,7 +65,7 @@ def _advise(name: str, value: str, fault: str) -> Finding:
 def _check_tenant(tenant: Any) -> Iterator[Finding]:
     schema = tenant.schema_name
     if not has_entry(tenant.space):
-        known = ", ".join(sorted(list_spaces()))
+        known = ", ".join(sorted(list_aliases()))
         message = f"Its space {tenant.space!r} is neither in settings.EMBEDDINGS nor its own."
         yield Finding(Level.ERROR, schema, message, f"Add it, or choose another in the admin: {known}.")
     tables = list_tables()

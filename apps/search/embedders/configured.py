@@ -12,10 +12,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.search.conf import conf
 from apps.search.options.instances import import_backend, make_instance
 
 from .base import BaseEmbedder, EmbeddingError
-from .entries import check_groups, get_embedder_options, get_entry, is_in_settings, misconfigured
+from .entries import check_groups, get_embedder_options, get_entry, misconfigured
 from .limits import get_limits
 
 LENT_EMBEDDERS = 100  # of tenants, which come and go; those of the settings are few, and all are kept
@@ -32,7 +33,7 @@ def get_embedder(alias: str) -> BaseEmbedder:
     loads no weights. Raises ImproperlyConfigured.
     """
     backend, options = get_entry(alias).get("BACKEND"), get_embedder_options(alias)
-    embedders = _embedders if is_in_settings(alias) else _lent
+    embedders = _embedders if alias in conf.EMBEDDINGS else _lent
     try:
         embedder_class = import_backend(backend, BaseEmbedder, "an embedder")  # type: ignore[type-abstract]
         key = _make_key(str(backend), options)

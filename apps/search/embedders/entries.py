@@ -7,7 +7,7 @@ knows nothing of those rooms.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,14 +19,7 @@ SPACE_KEYS = ("BACKEND", "MODEL", "OPTIONS", "CHUNKER", "LIMITS")
 type Entry = Mapping[str, Any]
 
 
-class EntrySource(NamedTuple):
-    """Where further entries come from: `find` returns one or None, `list_aliases` returns all aliases."""
-
-    find: Callable[[str], Entry | None]
-    list_aliases: Callable[[], list[str]]
-
-
-_sources: list[EntrySource] = []
+_sources: list[tuple[Callable[[str], Entry | None], Callable[[], list[str]]]] = []
 _groups: "list[OptionGroup]" = []
 
 
@@ -60,9 +53,8 @@ def register_entries(find: Callable[[str], Entry | None], list_aliases: Callable
     Both functions are called often and may depend on what is bound. `find` may raise NoTenantError for an
     alias that can only be a tenant's; `list_aliases` must return none where no tenant is bound.
     """
-    source = EntrySource(find, list_aliases)
-    if source not in _sources:
-        _sources.append(source)
+    if (find, list_aliases) not in _sources:
+        _sources.append((find, list_aliases))
 
 
 def find_entry(alias: str) -> Entry | None:
@@ -77,7 +69,7 @@ def find_entry(alias: str) -> Entry | None:
         )
     if alias in spaces:
         return spaces[alias]
-    return next((entry for source in _sources if (entry := source.find(alias)) is not None), None)
+    return next((entry for find, _ in _sources if (entry := find(alias)) is not None), None)
 
 
 def has_entry(alias: str) -> bool:
@@ -85,14 +77,9 @@ def has_entry(alias: str) -> bool:
     return find_entry(alias) is not None
 
 
-def is_in_settings(alias: str) -> bool:
-    """Return whether an entry is the settings' own, and so the same for every tenant."""
-    return alias in conf.EMBEDDINGS
-
-
 def list_aliases() -> list[str]:
     """Return the aliases of the settings, then those of the bound tenant."""
-    lent = [alias for source in _sources for alias in source.list_aliases()]
+    lent = [alias for _, list_lent in _sources for alias in list_lent()]
     return list(dict.fromkeys([*conf.EMBEDDINGS, *lent]))
 
 

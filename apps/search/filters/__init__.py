@@ -24,9 +24,8 @@ A key is only ever an object's key, never a position in an array.
 `eq`, `in` and `contains` use the operator @>, which an index `GIN (metadata jsonb_path_ops)` serves.
 """
 
-from apps.search.filters.compiling import compile_filter
 from apps.search.filters.facets import count_facets
-from apps.search.filters.grammar import parse_filter, parse_key, read_filter
+from apps.search.filters.grammar import compile_filter, parse_key, read_filter
 from apps.search.filters.operands import OPERATORS, InvalidFilterError
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "InvalidFilterError",
     "compile_filter",
     "count_facets",
-    "parse_filter",
     "parse_key",
     "read_filter",
 ]

@@ -4,7 +4,7 @@ No condition is ever NULL and none can fail on a row, so NOT means "all other ro
 PostgreSQL's manual, "JSON Functions and Operators" and "jsonb Containment and Existence".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -12,18 +12,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import BooleanField, F, Field, Func, JSONField, Q, TextField, Value
 from django.db.models.functions import Collate
 
-from apps.search.filters.grammar import All, Condition, Filter, Not, parse_filter
 from apps.search.options.values import is_number
 
 type Keys = tuple[str, ...]
-
-
-def compile_filter(filter: Mapping[str, Any] | None) -> Q:
-    """Return the filter as a Q for `queryset.filter()` of an embedding table; None filters nothing.
-
-    Raises InvalidFilterError for what the grammar (see `apps.search.filters`) does not allow.
-    """
-    return Q() if filter is None else _compile(parse_filter(filter))
 
 
 def get_value(keys: Keys) -> Any:
@@ -41,15 +32,6 @@ def has_type(keys: Keys, name: str) -> Any:
     """Return the expression of whether the value is of a type of `jsonb_typeof`; false when it is missing."""
     found = Func(get_value(keys), function="jsonb_typeof", output_field=TextField())
     return _infix("IS NOT DISTINCT FROM", found, Value(name))
-
-
-def _compile(parsed: Filter) -> Q:
-    if isinstance(parsed, Condition):
-        return COMPILERS[parsed.operator](parsed.keys, parsed.value)
-    if isinstance(parsed, Not):
-        return ~_compile(parsed.part)
-    connector = Q.AND if isinstance(parsed, All) else Q.OR
-    return Q(*map(_compile, parsed.parts), _connector=connector)
 
 
 def _equals(keys: Keys, value: Any) -> Q:

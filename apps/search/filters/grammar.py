@@ -1,10 +1,12 @@
-"""From a filter, as JSON text or in Python, to conditions and groups of them."""
+"""From a filter, as JSON text or in Python, to a Q of conditions and groups of them."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
+from apps.search.filters.compiling import COMPILERS
 from apps.search.filters.operands import (
     MAX_DEPTH,
     OPERATORS,
@@ -20,39 +22,6 @@ MAX_CONDITIONS = 100
 MAX_KEY_LENGTH = 1_000  # characters
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One operator on the value under `keys`, which lead from the outermost object inwards."""
-
-    keys: tuple[str, ...]
-    operator: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class All:
-    """Every part must hold."""
-
-    parts: "tuple[Filter, ...]"
-
-
-@dataclass(frozen=True)
-class Some:
-    """At least one part must hold."""
-
-    parts: "tuple[Filter, ...]"
-
-
-@dataclass(frozen=True)
-class Not:
-    """The part must not hold."""
-
-    part: "Filter"
-
-
-type Filter = Condition | All | Some | Not
-
-
 def read_filter(text: str) -> dict[str, Any]:
     """Return the filter of a JSON text, checked and ready for `compile_filter`.
 
@@ -65,21 +34,16 @@ def read_filter(text: str) -> dict[str, Any]:
         raise InvalidFilterError("", f"is not JSON: {error}.") from error
     except RecursionError as error:
         raise InvalidFilterError("", f"is nested too deeply; {MAX_DEPTH} levels are allowed.") from error
-    parse_filter(value)
+    _compile(value)
     return value
 
 
-def parse_filter(value: object) -> Filter:
-    """Return the filter that a JSON object stands for; see `apps.search.filters` for the grammar.
+def compile_filter(filter: Mapping[str, Any] | None) -> Q:
+    """Return the filter as a Q for `queryset.filter()` of an embedding table; see `apps.search.filters`.
 
-    An empty object restricts nothing. Raises InvalidFilterError, whose path leads to the first fault.
+    None and an empty mapping filter nothing. Raises InvalidFilterError, whose path leads to the first fault.
     """
-    if isinstance(value, Mapping) and not value:
-        return All(())
-    parsed = _parse_object(value, "", 1)
-    if (count := _count(parsed)) > MAX_CONDITIONS:
-        raise InvalidFilterError("", f"has {count:,} conditions; at most {MAX_CONDITIONS} are allowed.")
-    return parsed
+    return Q() if filter is None else _compile(filter)
 
 
 def parse_key(text: object, path: str) -> tuple[str, ...]:
@@ -127,58 +91,63 @@ def _split(name: str, path: str) -> list[str]:
     return parts
 
 
-def _parse_object(value: object, path: str, depth: int) -> Filter:
-    if not isinstance(value, Mapping):
-        raise InvalidFilterError(path, f"needs an object of keys and conditions, not {name_type(value)}.")
-    if not value:
-        raise InvalidFilterError(path, "needs an object with at least one key.")
-    if depth > MAX_DEPTH:
-        raise InvalidFilterError(path, f"is nested too deeply; {MAX_DEPTH} levels are allowed.")
-    return _all([_parse_entry(key, part, join_path(path, key), depth) for key, part in value.items()])
-
-
-def _parse_entry(key: object, value: Any, path: str, depth: int) -> Filter:
-    if key == "and":
-        return All(_parse_list(value, path, depth))
-    if key == "or":
-        return Some(_parse_list(value, path, depth))
-    if key == "not":
-        return Not(_parse_object(value, path, depth + 1))
-    return _parse_conditions(parse_key(key, path), value, path)
-
-
-def _parse_list(value: Any, path: str, depth: int) -> tuple[Filter, ...]:
-    parts = check_list(value, path)
-    if not parts:
-        raise InvalidFilterError(path, "needs a list with at least one filter.")
-    return tuple(_parse_object(part, f"{path}[{number}]", depth + 1) for number, part in enumerate(parts))
-
-
-def _parse_conditions(keys: tuple[str, ...], value: Any, path: str) -> Filter:
-    if isinstance(value, list | tuple):
-        raise InvalidFilterError(path, "needs a value or operators; for a list use in or contains.")
-    if not isinstance(value, Mapping):
-        return Condition(keys, "eq", OPERATORS["eq"](value, path))
-    if not value:
-        raise InvalidFilterError(path, f"needs at least one operator: {', '.join(OPERATORS)}.")
-    return _all([_parse_condition(keys, name, part, join_path(path, name)) for name, part in value.items()])
-
-
-def _parse_condition(keys: tuple[str, ...], operator: Any, value: Any, path: str) -> Condition:
-    if operator not in OPERATORS:
+def _compile(value: object) -> Q:
+    if isinstance(value, Mapping) and not value:
+        return Q()
+    parser = _Parser()
+    compiled = parser.read_object(value, "", 1)
+    if parser.count > MAX_CONDITIONS:
         raise InvalidFilterError(
-            path, f"there is no such operator. Allowed: {', '.join(OPERATORS)}. A nested key is written a.b."
+            "", f"has {parser.count:,} conditions; at most {MAX_CONDITIONS} are allowed."
         )
-    return Condition(keys, operator, OPERATORS[operator](value, path))
+    return compiled
 
 
-def _all(parts: list[Any]) -> Filter:
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+class _Parser:
+    def __init__(self) -> None:
+        self.count = 0  # of conditions
+
+    def read_object(self, value: object, path: str, depth: int) -> Q:
+        if not isinstance(value, Mapping):
+            raise InvalidFilterError(path, f"needs an object of keys and conditions, not {name_type(value)}.")
+        if not value:
+            raise InvalidFilterError(path, "needs an object with at least one key.")
+        if depth > MAX_DEPTH:
+            raise InvalidFilterError(path, f"is nested too deeply; {MAX_DEPTH} levels are allowed.")
+        return _all([self._read_entry(key, part, join_path(path, key), depth) for key, part in value.items()])
+
+    def _read_entry(self, key: object, value: Any, path: str, depth: int) -> Q:
+        if key in ("and", "or"):
+            parts = check_list(value, path)
+            if not parts:
+                raise InvalidFilterError(path, "needs a list with at least one filter.")
+            steps = enumerate(parts)
+            read = [self.read_object(part, f"{path}[{number}]", depth + 1) for number, part in steps]
+            return Q(*read, _connector=Q.AND if key == "and" else Q.OR)
+        if key == "not":
+            return ~self.read_object(value, path, depth + 1)
+        return self._read_conditions(parse_key(key, path), value, path)
+
+    def _read_conditions(self, keys: tuple[str, ...], value: Any, path: str) -> Q:
+        if isinstance(value, list | tuple):
+            raise InvalidFilterError(path, "needs a value or operators; for a list use in or contains.")
+        if not isinstance(value, Mapping):
+            return self._read_condition(keys, "eq", value, path)
+        if not value:
+            raise InvalidFilterError(path, f"needs at least one operator: {', '.join(OPERATORS)}.")
+        return _all(
+            [self._read_condition(keys, name, part, join_path(path, name)) for name, part in value.items()]
+        )
+
+    def _read_condition(self, keys: tuple[str, ...], operator: Any, value: Any, path: str) -> Q:
+        if operator not in OPERATORS:
+            raise InvalidFilterError(
+                path,
+                f"there is no such operator. Allowed: {', '.join(OPERATORS)}. A nested key is written a.b.",
+            )
+        self.count += 1
+        return COMPILERS[operator](keys, OPERATORS[operator](value, path))
 
 
-def _count(parsed: Filter) -> int:
-    if isinstance(parsed, Condition):
-        return 1
-    if isinstance(parsed, Not):
-        return _count(parsed.part)
-    return sum(map(_count, parsed.parts))
+def _all(parts: list[Q]) -> Q:
+    return parts[0] if len(parts) == 1 else Q(*parts)

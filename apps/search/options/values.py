@@ -12,7 +12,6 @@ def is_number(value: object) -> bool:
 
 
 def require_int(name: str, value: object, *, minimum: int, maximum: int | None = None) -> int:
-    """Return a whole number within the range."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if is_whole and value >= minimum and (maximum is None or value <= maximum):  # type: ignore[operator]
         return value  # type: ignore[return-value]
@@ -28,7 +27,6 @@ def require_seconds(name: str, value: object) -> float:
 
 
 def require_bool(name: str, value: object) -> bool:
-    """Return True or False."""
     if isinstance(value, bool):
         return value
     raise ValueError(f"{name} must be True or False, not {value!r}.")
@@ -46,7 +44,6 @@ def require_text(name: str, value: object, *, allow_empty: bool = False) -> str:
 
 
 def require_dict(name: str, value: object) -> Mapping[str, Any]:
-    """Return a mapping."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} must be a dict, not {type(value).__name__}.")
     return value

@@ -16,19 +16,7 @@ from apps.search.searching.hybrid import WINDOW, search_by_mode
 from apps.search.searching.snippets import make_snippet, mark_words
 from apps.search.storage.pgvector.keywords.bm25 import list_words
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
 from tenants.context import get_current_tenant
-
-__all__ = [
-    "InvalidCursorError",
-    "Result",
-    "find_best_documents",
-    "find_similar",
-    "get_url",
-    "search_documents",
-    "search_objects",
-    "search_page",
-]
 
 SAFE_URLS = ("/", "https://", "http://")
 CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
@@ -71,11 +59,7 @@ class Result:
 
 
 def search_documents(
-    text: str,
-    index_name: str,
-    limit: int,
-    filter: Mapping[str, Any] | None = None,
-    mode: str = "semantic",
+    text: str, index_name: str, limit: int, filter: Mapping[str, Any] | None = None, mode: str = "semantic"
 ) -> list[Result]:
     """Return the best documents, each with its object; a few queries, and one more for each model.
 
@@ -86,11 +70,7 @@ def search_documents(
 
 
 def search_page(
-    text: str,
-    index_name: str,
-    size: int,
-    filter: Mapping[str, Any] | None = None,
-    after: str | None = None,
+    text: str, index_name: str, size: int, filter: Mapping[str, Any] | None = None, after: str | None = None
 ) -> tuple[list[Result], str | None]:
     """Return a page of the documents nearest in meaning, and the cursor of the next one, None at the end.
 
@@ -104,11 +84,7 @@ def search_page(
 
 
 def search_objects(
-    text: str,
-    index_name: str,
-    limit: int,
-    filter: Mapping[str, Any] | None = None,
-    mode: str = "semantic",
+    text: str, index_name: str, limit: int, filter: Mapping[str, Any] | None = None, mode: str = "semantic"
 ) -> list[Result]:
     """Return the best objects, each with its best document and the words to mark; see `search_documents`."""
     provider = get_provider(index_name)
@@ -121,8 +97,8 @@ def find_best_documents(
     provider: PgVectorProvider,
     text: str,
     limit: int,
-    filter: Mapping[str, Any] | None = None,
-    mode: str = "semantic",
+    filter: Mapping[str, Any] | None,
+    mode: str,
     *,
     get_key: Callable[[str], Hashable],
 ) -> list[Any]:
@@ -154,11 +130,7 @@ def get_url(obj: Model | None) -> str:
 
 
 def _find(
-    provider: PgVectorProvider,
-    text: str,
-    limit: int,
-    filter: Mapping[str, Any] | None = None,
-    mode: str = "semantic",
+    provider: PgVectorProvider, text: str, limit: int, filter: Mapping[str, Any] | None, mode: str
 ) -> list[Any]:
     condition = compile_filter(filter)  # before anything is embedded
     options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}

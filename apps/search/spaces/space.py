@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.search.embedders import BaseEmbedder, Limits, get_embedder, get_entry, get_limits, has_entry
-from apps.search.embedders import list_aliases as list_spaces
+from apps.search.embedders import (
+    BaseEmbedder,
+    Limits,
+    get_embedder,
+    get_entry,
+    get_limits,
+    has_entry,
+    list_aliases,
+)
 
 if TYPE_CHECKING:
     from apps.search.storage.pgvector.models import BasePgVectorEmbedding
-
-__all__ = ["Space", "get_space", "list_spaces"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,6 @@ def get_space(alias: str) -> Space:
     NoTenantError for the alias of a tenant's own space while none is bound.
     """
     if not has_entry(alias):
-        known = ", ".join(sorted(list_spaces())) or "none"
+        known = ", ".join(sorted(list_aliases())) or "none"
         raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}.")
     return Space(alias)

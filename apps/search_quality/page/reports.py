@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils import timezone
 
@@ -125,20 +124,16 @@ def report_golden(rows: Iterable[GoldenQuery], evaluations: Sequence[Evaluation]
     """Return golden queries, with their answers prefetched, beside the outcomes of evaluations."""
     rows = list(rows)
     objects = dict(load_answers(answer.key for row in rows for answer in row.answers.all()))
-    return [
-        GoldenRow(
-            row,
-            [_name(answer, objects) for answer in row.answers.all()],
-            {MODE_NAMES[each.mode]: _get_rank(each.outcomes.get(str(row.pk))) for each in evaluations},
-        )
-        for row in rows
-    ]
-
-
-def _name(answer: GoldenAnswer, objects: dict[str, Any]) -> NamedAnswer:
-    obj = objects.get(answer.key)
-    return NamedAnswer(answer, str(obj or answer.key), get_url(obj), answer.key not in objects)
-
-
-def _get_rank(outcome: dict[str, Any] | None) -> int | str:
-    return "new" if outcome is None else outcome["rank"] or "none"
+    reported = []
+    for row in rows:
+        answers = []
+        for answer in row.answers.all():
+            obj = objects.get(answer.key)
+            title = str(obj or answer.key)
+            answers.append(NamedAnswer(answer, title, get_url(obj), is_gone=answer.key not in objects))
+        outcomes = {MODE_NAMES[each.mode]: each.outcomes.get(str(row.pk)) for each in evaluations}
+        ranks = {
+            mode: "new" if found is None else found["rank"] or "none" for mode, found in outcomes.items()
+        }
+        reported.append(GoldenRow(row, answers, ranks))
+    return reported

@@ -23,7 +23,6 @@ class Command(BaseCommand):
     help = "Index what is missing or changed, and remove what is gone. Can be stopped and run again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare which tenants, which index and which space."""
         add_schema_arguments(parser)
         parser.add_argument("--index", help="one index only (default: all)")
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")

@@ -12,12 +12,9 @@ from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
 class Command(BaseCommand):
-    """Search one tenant from the terminal."""
-
     help = "Search a tenant and print a table of the best results."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the tenant, the query, the index and the number of rows."""
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("query")
         parser.add_argument("--index", default="", help="the default one when left out")

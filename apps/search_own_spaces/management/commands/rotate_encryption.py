@@ -15,7 +15,6 @@ class Command(BaseCommand):
     help = "Encrypt the keys of the tenants' own spaces with the first of ENCRYPTION_KEYS, else SECRET_KEY."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare which tenants."""
         add_schema_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -24,12 +24,9 @@ VERDICTS = {
 
 
 class Command(BaseCommand):
-    """Compare a candidate space with a tenant's own, by recent searches and golden queries."""
-
     help = "Search for recent and golden queries in two spaces and say how the answers differ."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the tenant, the index and the spaces."""
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("candidate", help="an alias of settings.EMBEDDINGS with the documents embedded")
         parser.add_argument("--current", help="the space to compare with (default: the tenant's own)")

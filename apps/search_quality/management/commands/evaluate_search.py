@@ -24,15 +24,12 @@ FIELDS = ("mode", "queries", "recall", "mrr", "ndcg", "ndcg_low", "ndcg_high", "
 
 
 class Command(BaseCommand):
-    """Measure the search by the golden queries; fail when a gate does not hold."""
-
     help = (
         "Search for the golden queries by meaning, by words and by both, and print recall@k, MRR@k, nDCG@k "
         "and the median time of a search. The exit code is 1 when a gate does not hold."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what to evaluate, what to do with the figures, and the gates."""
         add_schema_arguments(parser)
         parser.add_argument("--index", help="one index only (default: all with golden queries)")
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")

@@ -11,12 +11,9 @@ from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
 class Command(BaseCommand):
-    """Write golden queries as JSON lines, or read them."""
-
     help = "Export a tenant's golden queries as JSON lines to standard output, or import such lines."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what to do, for which tenant, and with which file."""
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("action", choices=["export", "import"])
         reading = FileType(encoding="utf-8")
