@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as project_settings
-from django.db import connection, transaction
-from django_tasks_db.models import DBTaskResult
+from django.db import connection
 
 from tenants.queue.worker import RecoveringWorker
 
@@ -43,7 +42,7 @@ def run_tasks(db):
     )
 
     def run():
-        while task := _claim(worker):
+        while task := worker.claim():
             worker.run_task(task)
 
     run.worker = worker
@@ -94,13 +93,6 @@ def wait_until(condition, *, patience=PATIENCE):
     while not condition():
         assert time.monotonic() < deadline, f"gave up waiting for {condition.__name__}"
         time.sleep(0.05)
-
-
-def _claim(worker):
-    with transaction.atomic():
-        if task := DBTaskResult.objects.ready().get_locked():
-            task.claim(worker.worker_id)
-        return task
 
 
 def _call_and_close(function, args, kwargs):

@@ -4,9 +4,10 @@ from django.tasks import task
 
 from apps.search_quality.evaluating.runs import carry_out
 from apps.search_quality.models import EvaluationRun
+from tenants.queue.turns import BULK
 
 
-@task
+@task(priority=BULK)
 def carry_out_run(pk: int) -> int:
     """Carry out an evaluation run unless that is done; return how many evaluations it has."""
     run = EvaluationRun.objects.filter(pk=pk).first()

@@ -6,6 +6,7 @@ from django.tasks import task
 
 from apps.search.spaces.comparing import comparison_wanted
 from apps.search_switching.models import SpaceSwitch
+from tenants.queue.turns import BULK
 
 
 def ask_for_comparison(switch: SpaceSwitch) -> None:
@@ -14,7 +15,7 @@ def ask_for_comparison(switch: SpaceSwitch) -> None:
         compare_switch.enqueue(switch.pk)
 
 
-@task
+@task(priority=BULK)
 def compare_switch(switch_pk: int) -> int:
     """Compare both spaces of a switch in each index; return how many recent queries were asked."""
     switch = SpaceSwitch.objects.filter(pk=switch_pk, state__in=SpaceSwitch.LIVE).first()

@@ -11,12 +11,13 @@ from apps.search.indexing.tasks import enqueue_maintenance
 from apps.search.models import SetAside
 from apps.search.spaces.live_spaces import is_written
 from apps.search.storage.pgvector.ann.status import list_tables
+from tenants.queue.turns import BULK
 
 BATCH = 1_000  # documents
 DELAY = 60  # seconds; another process may remember for some of them which space the tenant searched
 
 
-@task
+@task(priority=BULK)
 def drop_documents(space: str) -> int:
     """Delete a space's documents and return how many; stop when the tenant has taken the space up again."""
     deleted = sum(_drop(model, space) for model in list_tables())

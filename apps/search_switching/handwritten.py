@@ -15,6 +15,7 @@ from apps.search.models import SetAside
 from apps.search.spaces.embedding_cache import embed_documents
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from tenants.queue.turns import BULK
 
 BATCH = 64  # documents
 LABEL = "document"  # of what is set aside, in place of a model's
@@ -48,7 +49,7 @@ def copy_documents(origin: str, target: str) -> int:
         return changed + _list_documents(target).filter(pk__in=locked).delete()[0]
 
 
-@task
+@task(priority=BULK)
 def copy_loose_documents(origin: str, target: str) -> int:
     """As `copy_documents`, by a worker. It keeps its name for tasks that wait."""
     return copy_documents(origin, target)

@@ -241,7 +241,7 @@ def lose_once(monkeypatch, run_tasks):
 
         asked = []
         monkeypatch.setattr(worker, "PAUSE", 0)
-        monkeypatch.setattr(worker.Worker, "run", work)
+        monkeypatch.setattr(worker.RecoveringWorker, "_work", work)
         monkeypatch.setattr(worker, "_keep_watch", lambda own_id, ready, stop: ready.set())
         monkeypatch.setattr(worker.connections, "close_all", lambda: None)
         monkeypatch.setattr(worker.DBTaskResult.objects, "exists", ask)
@@ -293,3 +293,23 @@ def test_a_watch_that_finds_no_database_asks_again_at_once_and_says_so_once(comm
 
     assert len(tries) == 4
     assert len(caplog.records) == 1
+
+
+def test_an_idle_worker_asks_less_and_less_often_until_there_is_a_task(run_tasks, monkeypatch):
+    def sleep(seconds):
+        pauses.append(seconds)
+        idle.running = len(pauses) < 8
+
+    def claim():
+        return "task" if len(pauses) == 6 and not done else None
+
+    idle, pauses, done = run_tasks.worker, [], []
+    idle.batch, idle.interval = False, 0.5
+    monkeypatch.setattr(worker.time, "sleep", sleep)
+    monkeypatch.setattr(idle, "claim", claim)
+    monkeypatch.setattr(idle, "run_task", done.append)
+
+    idle._work()
+
+    assert pauses == [0.5, 0.75, 1.125, 1.6875, 2, 2, 0.5, 0.75]
+    assert done == ["task"]

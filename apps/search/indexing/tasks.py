@@ -29,6 +29,7 @@ from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from tenants.context import tenant_context
 from tenants.queue.retries import PASSING_ERRORS, drop_lost_session
 from tenants.queue.rows import SCHEMA_KEY
+from tenants.queue.turns import BULK
 
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
 MAX_ATTEMPTS = 24  # the last of them after more than half a day
@@ -124,11 +125,11 @@ def _try_later(
     if attempt >= MAX_ATTEMPTS:
         raise error
     seconds = max(getattr(error, "retry_after", None) or 0, min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
-    later = index_by_keys.using(run_after=timezone.now() + timedelta(seconds=seconds))
+    later = index_by_keys.using(run_after=timezone.now() + timedelta(seconds=seconds), priority=BULK)
     later.enqueue(model_label, pks, space, attempt + 1)
 
 
-@task
+@task(priority=BULK)
 def continue_run(run_pk: int) -> int:
     """Do a slice of a run, and write the task for the next one; return how many objects are done."""
     run = IndexRun.objects.filter(pk=run_pk, state=IndexRun.State.RUNNING).first()
@@ -157,7 +158,7 @@ def resume_run(run: IndexRun) -> None:
     continue_run.enqueue(run.pk)
 
 
-@task
+@task(priority=BULK)
 def maintain_vector_indexes() -> int:
     """Build, rebuild and drop the tenant's ANN indexes where that pays; return how many changed.
 
@@ -169,7 +170,7 @@ def maintain_vector_indexes() -> int:
     return len(outcomes)
 
 
-@task
+@task(priority=BULK)
 def make_keywords(model_label: str, space: str, index_name: str) -> int:
     """Make the keywords of documents that were written without them; return how many there were."""
     made = make_pending_keywords(apps.get_model(model_label), space, index_name)
@@ -191,7 +192,11 @@ def enqueue_maintenance() -> None:
 
 
 def enqueue_indexing(model: type[Model], pks: Iterable[Any]) -> None:
-    """Write the tasks that index these objects, in the current transaction, for the bound tenant."""
+    """Write the tasks that index these objects, in the current transaction, for the bound tenant.
+
+    One object alone is indexed before tasks of many: somebody has just saved it.
+    """
     for batch in batched(pks, BATCH):
         keys = [pk if isinstance(pk, int) else str(pk) for pk in batch]  # as JSON can hold them
-        index_by_keys.enqueue(model._meta.label_lower, keys)
+        task = index_by_keys.using(priority=BULK) if len(keys) > 1 else index_by_keys
+        task.enqueue(model._meta.label_lower, keys)
