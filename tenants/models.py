@@ -1,5 +1,6 @@
 """The registry, in `public`: the tenants and their hosts."""
 
+import unicodedata
 from collections.abc import Collection
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -91,6 +92,18 @@ class Tenant(TenantMixin):
         raise TypeError(
             "`with tenant:` mixes threads up. Write `with tenant_context(tenant):` (from tenants.context)."
         )
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Refuse control characters in the name, too. Raises ValidationError with all fields at fault."""
+        faults: dict[str, Any] = {}
+        try:
+            super().clean_fields(exclude=exclude)
+        except ValidationError as error:
+            faults = dict(error.update_error_dict({}))
+        if "name" not in (exclude or ()) and any(unicodedata.category(char) == "Cc" for char in self.name):
+            faults["name"] = "Control characters, such as line breaks, are not allowed."
+        if faults:
+            raise ValidationError(faults)
 
     def clean(self) -> None:
         """Refuse a subdomain whose host leads to another tenant. Raises ValidationError."""

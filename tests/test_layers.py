@@ -40,7 +40,7 @@ FIXED_NAMES = {
 }
 KNOWN_NAMES = {  # of files that Django, Python or the house finds by name
     *("__init__", "__main__", "admin", "api", "apps", "asgi", "bundle", "checks", "conf", "doctor", "forms"),
-    *("isolation", "managers", "metrics", "models", "navigation", "operators", "settings", "tasks", "urls"),
+    *("isolation", "managers", "models", "navigation", "operators", "settings", "tasks", "urls"),
     *("urls_public", "views", "wsgi"),
 }
 MOST_FILES = 12

@@ -213,3 +213,8 @@ def test_an_admin_of_another_tenant_does_not_find_it(client, acme, globex, make_
 
     assert "own-stub" not in listed
     assert touched.status_code == 302
+
+
+@pytest.mark.parametrize("query", ["alias=%00", "model=a%00b"])
+def test_a_nul_in_a_filter_is_a_bad_request(boss, client, query):
+    assert client.get(f"{MEMBERS}?{query}", **AT_ACME).status_code == 400

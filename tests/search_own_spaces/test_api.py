@@ -212,3 +212,10 @@ def test_another_tenant_learns_nothing_of_it(client, call, acme, globex, make_sp
 
 def test_the_operators_site_has_no_such_api(call, db):
     assert call("GET", headers={"host": "localhost"}).status_code == 404
+
+
+def test_a_body_that_is_not_json_is_refused_in_the_form_of_all_errors(boss, client):
+    response = client.post("/api/spaces", b"\x00", content_type="application/json", headers=AT_ACME)
+
+    assert response.status_code == 400
+    assert response.json()["errors"]["request"][0].startswith("Cannot parse request body")

@@ -171,9 +171,19 @@ def test_what_there_is_not_is_named(golden, run, option, reason):
         run(**option)
 
 
-@pytest.mark.parametrize("option", ["--min-ndcg=2", "--max-drop=x", "--k=0", "--mode=vague"])
-def test_bad_options_are_refused(golden, option):
-    with pytest.raises(CommandError, match=f"argument {option.partition('=')[0]}: invalid"):
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--min-ndcg=2", "must be a number from 0 to 1, not '2'."),
+        ("--min-recall=nan", "must be a number from 0 to 1, not 'nan'."),
+        ("--max-drop=x", "must be a number from 0 to 1, not 'x'."),
+        ("--k=0", "must be a whole number from 1 to 100, not '0'."),
+        ("--k=1.5", "must be a whole number from 1 to 100, not '1.5'."),
+        ("--mode=vague", "invalid choice"),
+    ],
+)
+def test_bad_options_are_refused_with_what_is_allowed(golden, option, reason):
+    with pytest.raises(CommandError, match=f"argument {option.partition('=')[0]}: {reason}"):
         call_command("evaluate_search", "--schema=acme", option)
 
 

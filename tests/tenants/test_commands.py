@@ -52,6 +52,11 @@ def test_every_bad_option_is_named_and_nothing_is_created(acme):
     assert Tenant.objects.count() == before
 
 
+def test_an_unknown_search_language_is_an_error_that_names_the_known_ones(db):
+    with pytest.raises(CommandError, match=r"argument --search-language: .*'klingon' .*simple.*yiddish"):
+        call_command("create_tenant", *INITECH, "--search-language=klingon")
+
+
 def test_a_taken_subdomain_is_an_error(acme):
     with pytest.raises(CommandError, match=r"--subdomain: Tenant with this Subdomain already exists\."):
         call_command("create_tenant", "--name=Other", "--subdomain=acme", "--owner-email=a@example.com")

@@ -29,6 +29,7 @@ def test_registration_writes_a_row_and_nothing_else(db, schemas):
     [
         ("name", "", "This field cannot be blank."),
         ("name", "a" * 101, "Ensure this value has at most 100 characters (it has 101)."),
+        ("name", "a\x01b", "Control characters, such as line breaks, are not allowed."),
         ("subdomain", "Initech", "'Initech' is not a valid subdomain"),
         ("subdomain", "admin", "The subdomain 'admin' is reserved."),
         ("subdomain", "acme", "Tenant with this Subdomain already exists."),

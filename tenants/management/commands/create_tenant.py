@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedTable
 
+from tenants.models import SEARCH_LANGUAGES
 from tenants.provisioning.life_cycle import ProvisioningError, provision, register_tenant
 
 
@@ -16,12 +17,18 @@ class Command(BaseCommand):
     help = "Create a tenant: its schema, its domain and its first user. Prints the address."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what the admin's form asks for, too."""
+        """Declare the values that the form in the operators' admin asks for, too."""
         parser.add_argument("--name", required=True)
         parser.add_argument("--subdomain", required=True, help="the first label of the tenant's host")
         parser.add_argument("--owner-email", required=True, help="the first user; is sent an invitation")
         parser.add_argument("--space", default="default", help="an alias of settings.EMBEDDINGS")
-        parser.add_argument("--search-language", default="english", help="whose word forms are matched")
+        parser.add_argument(
+            "--search-language",
+            default="english",
+            choices=SEARCH_LANGUAGES,
+            metavar="LANGUAGE",
+            help=f"whose word forms are matched; one of {', '.join(SEARCH_LANGUAGES)} (default: english)",
+        )
         parser.add_argument("--public-search", action="store_true", help="anyone may search and read")
 
     def handle(self, *args: Any, **options: Any) -> None:

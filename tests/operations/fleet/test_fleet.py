@@ -198,10 +198,10 @@ def test_an_explicit_executor_is_django_tenants_own(fleet, capfd):
 @pytest.mark.parametrize(
     ("option", "fault"),
     [
-        ("--parallel=0", "'0' is no whole number from 1 on."),
-        ("--retries=-1", "'-1' is no whole number from 0 on."),
-        ("--max-failures=x", "'x' is no whole number from 1 on."),
-        ("--lock-timeout=nan", "'nan' is no number of seconds from 0 to 86400."),
+        ("--parallel=0", "must be a whole number of at least 1, not '0'."),
+        ("--retries=-1", "must be a whole number of at least 0, not '-1'."),
+        ("--max-failures=x", "must be a whole number of at least 1, not 'x'."),
+        ("--lock-timeout=nan", "must be a number of seconds from 0 to 86400, not 'nan'."),
     ],
 )
 def test_a_bad_number_is_an_error_that_names_the_option(fleet, option, fault):

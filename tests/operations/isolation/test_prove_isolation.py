@@ -76,6 +76,15 @@ def test_nothing_leaks_between_two_tenants_and_none(acme, globex, tmp_path):
     assert report["schemas"] == ["acme", "globex", "public"]
 
 
+@pytest.mark.parametrize("name", ["", "none/report.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_proof(acme, tmp_path, monkeypatch, name):
+    command = "apps.operations.isolation.management.commands.prove_isolation"
+    monkeypatch.setattr(f"{command}.prove", None)
+
+    with pytest.raises(CommandError, match=r"^--json: .* is not a file in a folder that exists"):
+        prove(json=tmp_path / name)
+
+
 def test_every_attack_is_tried_by_the_other_tenant_and_unbound(acme, globex, tmp_path):
     prove(json=tmp_path / "report.json")
 

@@ -175,6 +175,17 @@ def test_the_command_fails_when_an_action_did(acme):
     assert out.getvalue().endswith("acme: filled/default: build failed\n")
 
 
+def test_the_command_names_the_indexes_when_the_one_asked_for_is_unknown(acme, capsys):
+    with tenant_context(acme):
+        fill(2)
+        fill(2, index_name="poems")
+
+    run("--schema=acme", "--index=nope")
+
+    fault = "There is no index 'nope' with vectors here. Known indexes: default, poems.\n"
+    assert capsys.readouterr().err == fault
+
+
 def test_the_command_knows_active_tenants_only(acme):
     with pytest.raises(CommandError, match="--schema: no active tenant has the schema 'nobody'"):
         run("--schema=nobody")

@@ -1,6 +1,8 @@
 """manage.py evaluate_search"""
 
 import json
+from argparse import ArgumentTypeError
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -34,16 +36,20 @@ class Command(BaseCommand):
         parser.add_argument("--index", help="one index only (default: all with golden queries)")
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
         parser.add_argument("--mode", action="append", choices=MODES, help="may be repeated (default: all)")
-        parser.add_argument("--k", type=_read_k, default=10, help="how many results count, 1 to 100 (10)")
+        parser.add_argument(
+            "--k", type=_within(int, 1, 100), default=10, help="how many results count, 1 to 100 (10)"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
         parser.add_argument("--save", action="store_true", help="keep the figures, for the plot over time")
         for name in ("recall", "mrr", "ndcg"):
             parser.add_argument(
-                f"--min-{name}", type=_read_share, help=f"fail where a mode's {name} is below, 0 to 1"
+                f"--min-{name}",
+                type=_within(float, 0, 1),
+                help=f"fail where a mode's {name} is below, 0 to 1",
             )
         parser.add_argument(
             "--max-drop",
-            type=_read_share,
+            type=_within(float, 0, 1),
             help="fail where a mode's nDCG fell by more since the last --save that passed",
         )
 
@@ -122,15 +128,16 @@ def _format(schema: str, evaluation: Evaluation) -> str:
     )
 
 
-def _read_share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise ValueError(text)
-    return value
+def _within(read: Callable[[str], float], least: int, most: int) -> Callable[[str], float]:
+    kind = "whole number" if read is int else "number"
 
+    def parse(text: str) -> float:
+        try:
+            value = read(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"must be a {kind} from {least} to {most}, not {text!r}.")
+        return value
 
-def _read_k(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100:
-        raise ValueError(text)
-    return value
+    return parse

@@ -25,6 +25,8 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(schema_name=options["schema"]).first()
         if tenant is None:
             raise CommandError(f"No tenant has the schema {options['schema']!r}.")
+        if not path.parent.is_dir():
+            raise CommandError(f"--to: there is no folder {str(path.parent)!r}. Create it first.")
         try:
             manifest = export_tenant(tenant, path)
         except BundleError as error:

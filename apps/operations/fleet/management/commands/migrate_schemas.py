@@ -218,7 +218,7 @@ def _whole(least: int) -> Any:
         except ValueError:
             number = least - 1
         if number < least:
-            raise ArgumentTypeError(f"{text!r} is no whole number from {least} on.")
+            raise ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}.")
         return number
 
     return parse
@@ -230,5 +230,5 @@ def _milliseconds(text: str) -> int:
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 86_400:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400.")
+        raise ArgumentTypeError(f"must be a number of seconds from 0 to 86400, not {text!r}.")
     return round(seconds * 1000)

@@ -26,9 +26,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prove it or exit with 1."""
         tenants = _choose_tenants(options["schema"], options["sample"])
+        path: Path | None = options["json"]
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise CommandError(f"--json: {str(path)!r} is not a file in a folder that exists.")
         report = prove(tenants, self.stdout.write if options["attempts"] else lambda line: None)
-        if options["json"]:
-            options["json"].write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        if path:
+            path.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
         self.stdout.write(report.as_text())
         if not report.is_proof:
             raise CommandError(f"{len(report.leaks)} leaks, {len(report.blind)} attacks that are blind.")

@@ -30,14 +30,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table, tenant by tenant. Raises CommandError when an action failed."""
         faults: list[str] = []
+        named, shown, known = options["index"], 0, set()
         self.stdout.write(ROW.format(*HEADINGS))
         for _ in each_tenant(options):
-            statuses = report_ann_indexes(index_name=options["index"], with_recall=not options["no_recall"])
+            statuses = report_ann_indexes(index_name=named, with_recall=not options["no_recall"])
+            shown += len(statuses)
+            if named and not statuses:
+                known |= {status.index_name for status in report_ann_indexes() if status.index_name}
             for status in statuses:
                 self.stdout.write(_format(status))
             for status, fault in carry_out(statuses if options["apply"] else (), progress=self._announce):
                 self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
                 faults += [fault] if fault else []
+        if named and not shown:
+            listed = ", ".join(sorted(known)) or "none"
+            self.stderr.write(f"There is no index {named!r} with vectors here. Known indexes: {listed}.")
         if faults:
             raise CommandError("\n".join(faults))
 
