@@ -6,12 +6,14 @@ of its worker. The row keeps count of both: where a worker went on, RETRIED stan
 
 from datetime import timedelta
 
+import psycopg
 from django.db import InterfaceError, OperationalError, connection
 from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-PASSING_ERRORS = (OperationalError, InterfaceError)
+# COPY raises psycopg's own errors, which Django does not turn into its own.
+PASSING_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until a task is run again
 MAX_RETRIES = 24  # the last of them after more than half a day
@@ -38,10 +40,13 @@ def retry_later(row: DBTaskResult, error: BaseException) -> bool:
 
 def drop_lost_session() -> bool:
     """Have the next query open another session if the present one is lost, and return whether it is."""
-    is_lost = connection.errors_occurred and not connection.in_atomic_block and not connection.is_usable()
+    session = connection.connection
+    if session is None or connection.in_atomic_block:
+        return False
+    is_lost = session.closed or (connection.errors_occurred and not connection.is_usable())
     if is_lost:
         connection.close()
-    return is_lost
+    return bool(is_lost)
 
 
 def give_back(worker_id: str, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.db.models import Count
 from django_tasks_db.models import DBTaskResult
+from psycopg.errors import AdminShutdown
 
 from apps.search import get_provider
 from apps.search.embedders import EmbeddingUnavailableError
@@ -148,9 +149,15 @@ def fail_times(monkeypatch, times, error):
     monkeypatch.setattr(set_asides, "index_batch", fail)
 
 
-def test_a_passing_fault_of_the_database_is_retried_until_it_has_passed(monkeypatch, run_tasks, in_acme):
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("could not extend file: No space left on device"), AdminShutdown("while copying")],
+)
+def test_a_passing_fault_of_the_database_is_retried_until_it_has_passed(
+    monkeypatch, run_tasks, in_acme, error
+):
     make("title")
-    fail_times(monkeypatch, 2, OperationalError("could not extend file: No space left on device"))
+    fail_times(monkeypatch, 2, error)
 
     for count in (1, 2, 3):
         DBTaskResult.objects.update(run_after="2000-01-01T00:00Z")
