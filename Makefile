@@ -41,6 +41,7 @@ lint: setup ## Style and types
 	$(PY) -m mypy
 
 eval: setup ## How well each mode of search finds known items; about two minutes
+	@test -d tests/eval || { echo "There is nothing to measure: tests/eval was removed with the example."; exit 1; }
 	$(PY) -m tests.eval
 
 check: setup ## Migrations complete, fit for deployment
@@ -57,6 +58,7 @@ smoke: setup ## The demo with few documents on a free port, searched over HTTP
 	test ! -d project/demo || $(PY) -m tests.smoke
 
 bench-tenants: setup ## Ratios against django-tenants' own way; TENANTS=1000 for a real fleet
+	@test -d apps/articles || { echo "There is nothing to measure: this benchmark needs the example, apps/articles, which was removed."; exit 1; }
 	TENANTS=$(TENANTS) $(PY) -m tests.bench_tenants
 
 bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for a quick look

@@ -17,7 +17,7 @@ NEXT = """
 Next:
   1. Look at it: git diff. Then: make test
   2. Commit it: git commit --all --message "Name the project {title}"
-  3. docs/search.png still shows the former name: make demo, then take a picture of your own.
+  3. docs/search.png still shows the former name: take a picture of your own site.
   4. LICENSE: leave the template's notice, as it asks for; add a line of your own.
   5. Go on with docs/how-to/make-it-yours.md.
 """
@@ -79,7 +79,7 @@ def _require_clean_tree(root: Path) -> None:
         status = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise RenameError(
-            f"{root} is no git repository, so there would be no way back. Run `git init` and commit first."
+            f"{root} is not a git repository, so there would be no way back. Run `git init` and commit first."
         ) from error
     if status:
         raise RenameError(f"There are changes that are not committed. Commit or undo them first:\n{status}")
@@ -87,7 +87,9 @@ def _require_clean_tree(root: Path) -> None:
 
 def _write(root: Path, place: Place, name: str) -> str:
     path = root / place.path
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not path.exists():
+        return f"{place.path}: there is no such file"
+    text = path.read_text(encoding="utf-8")
     found = re.search(place.pattern, text, re.MULTILINE)
     if found is None:
         return f"{place.path}: has no name, left as it is"

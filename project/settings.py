@@ -42,9 +42,11 @@ SHARED_APPS = [
     "tenants",
     "apps.operations.doctor",
     "apps.operations.deletion",
-    "apps.operations.fleet",  # this one and the next two may be left out
+    # These three may be left out: delete the line of any of them.
+    "apps.operations.fleet",
     "apps.operations.bundles",
     "apps.operations.isolation",
+    # The rest of this list is needed.
     "apps.accounts",  # before Django's admin, which has templates of the same names
     "project.admin.MembersAdminConfig",  # before django_tenants, whose admin templates want a public tenant
     "django_tenants",
@@ -65,10 +67,11 @@ TENANT_APPS = [
     "django.contrib.sessions",
     "apps.search",
     "apps.search.storage.pgvector",
+    # These three may be left out: delete the line of any of them.
     "apps.search_switching",
     "apps.search_own_spaces",
-    "apps.search_quality",  # may be left out
-    # Your own apps go below this line. The example stands here until you delete it.
+    "apps.search_quality",
+    # Your own apps go below this line. The example is here until you delete it.
     "apps.articles",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
@@ -114,7 +117,7 @@ EMBEDDINGS = {
         "OPTIONS": {"fusion": "minmax"},  # a weak embedder's ranks are no match for words: make eval
     },
 }
-if "apps.articles" in TENANT_APPS:
+if "apps.articles" in TENANT_APPS:  # this space goes with the example
     EMBEDDINGS["custom"] = {"BACKEND": MINILM, "MODEL": "articles.ArticleEmbedding"}
 if openai_url := env("OPENAI_BASE_URL", default=""):
     EMBEDDINGS["openai"] = {

@@ -1,9 +1,8 @@
-import shutil
 import tomllib
 
 import pytest
 
-from tests.clone.howto import write_files
+from tests.clone.howto import read_removed_paths, read_settings_line, write_files
 from tests.clone.repositories import IS_TEMPLATE, commit, copy_project, edit, git, python
 
 pytestmark = pytest.mark.skipif(not IS_TEMPLATE, reason="this is a clone already")
@@ -26,7 +25,7 @@ def clone(template, tmp_path):
     python(clone, "-m", "project.rename", "Zebra Cloud")
     commit(clone, "Name the project")
     write_files("new-app.md", clone)
-    edit(clone / "project" / "settings.py", '    "apps.articles",\n', '    "apps.recipes",\n')
+    edit(clone / "project" / "settings.py", '    "apps.articles",\n', read_settings_line("new-app.md"))
     edit(
         clone / "pyproject.toml",
         "    # What your own product needs",
@@ -34,8 +33,7 @@ def clone(template, tmp_path):
     )
     with (clone / ".env.example").open("a") as example:
         example.write("\n# Our own\n#RECIPES_OF_THE_DAY=3\n")
-    for folder in ("apps/articles", "tests/articles", "project/demo"):
-        shutil.rmtree(clone / folder)
+    git(clone, "rm", "-r", "--quiet", *read_removed_paths("make-it-yours.md"))
     commit(clone, "Cook")
     return clone
 

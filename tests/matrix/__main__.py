@@ -21,7 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 from django.conf import settings
 
-from tests.clone.howto import write_files
+from tests.clone.howto import read_settings_line, write_files
 from tests.optional import OPTIONAL
 
 EVERYTHING = "everything"
@@ -79,7 +79,8 @@ class Variant:
             shutil.rmtree(self.folder / app.replace(".", "/"))
         if self.name == ONE_MORE:
             write_files("new-app.md", self.folder)
-            text = text.replace('    "apps.articles",\n', '    "apps.articles",\n    "apps.recipes",\n')
+            example = '    "apps.articles",\n'
+            text = text.replace(example, example + read_settings_line("new-app.md"))
             assert "apps.recipes" in text
         choices.write_text(text)
         if self.name == ONE_MORE:
