@@ -22,10 +22,8 @@ BULK = -50  # of what takes long and may: many objects at once, and care of what
 # As in the index, to the letter: PostgreSQL compares expressions.
 SCHEMA = """coalesce(args_kwargs #>> '{kwargs,_tenant_schema}', 'public') COLLATE "C\""""
 DUE = "CASE WHEN run_after = '9999-01-01 00:00:00+00' THEN enqueued_at ELSE run_after END"
-EXPRESSIONS = {
-    "schema": RawSQL(SCHEMA, (), TextField()),  # noqa: S611
-    "due": RawSQL(DUE, (), DateTimeField()),  # noqa: S611
-}
+TENANT = RawSQL(SCHEMA, (), TextField())  # noqa: S611
+DUE_AT = RawSQL(DUE, (), DateTimeField())  # noqa: S611
 PRIORITIES = """
     WITH RECURSIVE found (priority) AS (
         SELECT max(priority) FROM {table} WHERE status = 'READY'
@@ -66,7 +64,8 @@ class Turns:
                 for schema in self._list_tenants(priority, now):
                     self._last[priority] = schema
                     ready = tasks.filter(status=TaskResultStatus.READY, priority=priority)
-                    due = ready.annotate(**EXPRESSIONS).filter(schema=schema, due__lte=now).order_by("due")
+                    named = ready.annotate(schema=TENANT, due=DUE_AT)
+                    due = named.filter(schema=schema, due__lte=now).order_by("due")
                     # None if other workers have just taken all, or if its tasks are in queues of others.
                     if task := due.select_for_update(skip_locked=True).first():
                         task.claim(worker_id)
