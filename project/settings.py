@@ -193,7 +193,7 @@ SECURE_CSP = {
 TASKS = {"default": {"BACKEND": "tenants.queue.backend.TenantDatabaseBackend", "QUEUES": []}}
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": "tenants.binding.memory_cache.TenantLocMemCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "OPTIONS": {"MAX_ENTRIES": 20_000},  # of all tenants; a full cache forgets some, even rate limits
     }
