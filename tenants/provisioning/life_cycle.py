@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django_tenants.signals import post_schema_sync
 from django_tenants.utils import schema_exists
 
 from tenants.context import tenant_context, unbound
@@ -86,6 +87,9 @@ def provision(tenant: Tenant) -> str:
 
     Does nothing and returns "" for a tenant that was provisioned already. Raises ProvisioningError; the
     tenant's state is `failed` then, with the reason beside it, and running this again starts afresh.
+
+    django-tenants' signal post_schema_sync is sent as soon as there are schema and role. A receiver that
+    raises fails the provisioning.
     """
     with unbound(), hold_life_cycle(tenant.schema_name):
         tenant.refresh_from_db()
@@ -96,6 +100,7 @@ def provision(tenant: Tenant) -> str:
             _set_state(tenant, Tenant.State.PROVISIONING, "")
             create_schema(tenant)
             create_role(tenant)
+            post_schema_sync.send(Tenant, tenant=tenant)
             with transaction.atomic():
                 link = make_owner(tenant)
                 Domain.objects.create(domain=tenant.hostname, tenant=tenant)

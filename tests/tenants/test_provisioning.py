@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -7,6 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
+from django_tenants.signals import post_schema_sync, schema_migrated, schema_pre_migration
 
 from apps.accounts.invitations import make_owner
 from tenants.context import get_current_tenant, owner_rights, tenant_context
@@ -37,6 +39,13 @@ def rename_meanwhile(tenant, **kwargs):
     return f"{tenant.url}link"
 
 
+@contextmanager
+def connected(signal, receiver):
+    signal.connect(receiver)
+    yield
+    signal.disconnect(receiver)
+
+
 def provision_and_close(pk):
     try:
         return provision(Tenant.objects.get(pk=pk))
@@ -49,6 +58,45 @@ def initech(db):
     tenant = register_tenant(**INITECH)
     provision(tenant)
     return tenant
+
+
+@pytest.mark.parametrize("template", [True, False], ids=["from the template", "migrated"])
+def test_provisioning_sends_the_signals_of_django_tenants(db, settings, template):
+    settings.TENANT_PROVISIONING = {"TEMPLATE": template}
+    heard = []
+
+    def hear_synced(tenant, **kwargs):
+        with tenant_context(tenant):
+            heard.append(("synced", tenant.schema_name, get_user_model().objects.count()))
+
+    def hear_begun(schema_name, **kwargs):
+        heard.append(("begun", schema_name))
+
+    def hear_migrated(schema_name, **kwargs):
+        heard.append(("migrated", schema_name))
+
+    with (
+        connected(schema_pre_migration, hear_begun),
+        connected(schema_migrated, hear_migrated),
+        connected(post_schema_sync, hear_synced),
+    ):
+        provision(register_tenant(**INITECH))
+
+    assert [each for each in heard if each[1] == "initech"] == [
+        ("begun", "initech"),
+        ("migrated", "initech"),
+        ("synced", "initech", 0),
+    ]
+
+
+def test_a_receiver_that_raises_fails_the_provisioning(db):
+    def refuse(tenant, **kwargs):
+        raise LookupError("no plan for Initech")
+
+    tenant = register_tenant(**INITECH)
+
+    with connected(post_schema_sync, refuse), pytest.raises(ProvisioningError, match="no plan for Initech"):
+        provision(tenant)
 
 
 def test_provisioning_makes_schema_owner_and_domain(initech, tables_of):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, transaction
+from django_tenants.signals import schema_migrated, schema_pre_migration
 from django_tenants.utils import quote_schema_name
 
 from tenants.conf import conf
@@ -39,19 +40,22 @@ class Description(NamedTuple):
 def create_schema(tenant: Tenant) -> None:
     """Create the tenant's schema, which must not exist, with all tables and rows that its migrations make.
 
-    It replays the template. Where TENANT_PROVISIONING = {"TEMPLATE": False} switches that off, it migrates;
-    where the template does not work, too, with a warning in the log that says why. Raises what a migration
-    raises.
+    It replays the template, and sends django-tenants' signals of a migration before and after. Where
+    TENANT_PROVISIONING = {"TEMPLATE": False} switches that off, it migrates; where the template does not
+    work, too, with a warning in the log that says why. Raises what a migration raises.
     """
     if conf.TENANT_PROVISIONING.get("TEMPLATE", True):
         try:
             template = get_template()
+            schema_pre_migration.send(Tenant, schema_name=tenant.schema_name)
             replay(tenant.schema_name, template.statements, template.objects_digest)
-            return
         except Exception as error:  # also what a migration raised on the template: the tenant's own may pass
             reason = f"{type(error).__name__}: {error}".strip()
             logger.warning("%s is migrated, not made from the template. %s", tenant.schema_name, reason)
             connection.set_schema_to_public()
+        else:
+            schema_migrated.send(Tenant, schema_name=tenant.schema_name)
+            return
     tenant.create_schema(check_if_exists=False, verbosity=0)
 
 
