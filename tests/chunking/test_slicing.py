@@ -210,6 +210,23 @@ def test_a_text_without_spaces_does_not_pass_for_one_word():
     assert {len(chunk) for chunk in chunks[:-1]} == {180 * 50}
 
 
+@pytest.mark.parametrize(
+    ("sentence", "characters"),
+    [
+        ("\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22", 4),  # Thai
+        ("\u0e9e\u0eb2\u0eaa\u0eb2\u0ea5\u0eb2\u0ea7", 4),  # Lao
+        ("\u1797\u17b6\u179f\u17b6\u1781\u17d2\u1798\u17c2\u179a", 4),  # Khmer
+        ("\u1019\u103c\u1014\u103a\u1019\u102c\u1005\u102c", 4),  # Burmese
+    ],
+)
+def test_characters_of_scripts_without_spaces_count_as_words(sentence, characters):
+    text = sentence * 100
+
+    chunks = SimpleChunker(limit=2 * characters, overlap=0).chunk(text)
+
+    assert chunks == [sentence * 2] * 50
+
+
 def test_ideographs_count_as_words_and_their_full_stop_ends_a_sentence():
     chunks = SentenceChunker(limit=8, overlap=0).chunk("今日は晴れ。明日は雨。")
 

@@ -6,12 +6,13 @@ is one binary search and a text is cut in time linear in its length.
 """
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from apps.search.chunking.chunker import Span
-from apps.search.chunking.graphemes import find_break
+from apps.search.chunking.graphemes import MARKS, find_break
 
 LONGEST_WORD = 50  # characters; English dictionaries end at 45. A longer run counts as several words
 DEEPEST_INDENT = 40  # characters of indentation worth keeping before the first line of a chunk
@@ -19,13 +20,33 @@ DEEPEST_INDENT = 40  # characters of indentation worth keeping before the first 
 # Chinese and Japanese write no spaces, so each of their characters counts as a word (as in UAX #29).
 _IDEOGRAPHS = "\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff"
 _VOICING_OR_VARIANT = "\u3099\u309a\uff9e\uff9f\ufe00-\ufe0f\U000e0100-\U000e01ef"  # belong to the one before
-_WORD = re.compile(rf"[{_IDEOGRAPHS}][{_VOICING_OR_VARIANT}]*|[^\s{_IDEOGRAPHS}]+")
+# Nor do Thai, Lao, Burmese, Khmer, Tibetan and others. Where their words end only dictionaries know, so each
+# of their characters counts, with the vowels, tones and subscripts that a reader sees as one with it.
+_UNSPACED = (
+    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f"
+    "\ua980-\ua9df\ua9e0-\ua9ff\uaa60-\uaa7f"
+)
+_MARKS_OF_UNSPACED = "".join(
+    char
+    for first, last in re.findall("(.)-(.)", _UNSPACED)
+    for char in map(chr, range(ord(first), ord(last) + 1))
+    if unicodedata.category(char) in MARKS
+)
+_VOWELS_BEFORE = "\u0e40-\u0e44\u0ec0-\u0ec4"
+_AFTER = f"{_MARKS_OF_UNSPACED}\u0e30\u0e32\u0e33\u0e45\u0e46\u0eb0\u0eb2\u0eb3\u0ec6\u200b"
+_STACKERS = "\u1039\u17d2\u1a60"  # put the next consonant below the one before
+_WORD = re.compile(
+    rf"[{_IDEOGRAPHS}][{_VOICING_OR_VARIANT}]*"
+    rf"|[{_VOWELS_BEFORE}]?[{_UNSPACED}](?:[{_STACKERS}][{_UNSPACED}]|[{_AFTER}])*"
+    rf"|[^\s{_IDEOGRAPHS}{_UNSPACED}]+"
+)
 
 # Quantifiers are bounded or atomic: a megabyte of full stops or blanks must not take quadratic time.
 _PARAGRAPH_END = re.compile(r"\u2029|(?>\r\n|\r|\n)[ \t]*+[\r\n]")
 _SENTENCE_END = re.compile(r"(?<=[.!?\u2026\u061f\u0964])[\"'\u201d\u2019\u00bb)\]]{0,3}(?=\s)")
 _IDEOGRAPHIC_SENTENCE_END = re.compile(
-    r"(?<=[\u3002\uff01\uff1f\uff61])[\u300d\u300f\u201d\u2019\uff09]{0,3}+(?![\u3002\uff01\uff1f\uff61])"
+    r"(?<=[\u3002\uff01\uff1f\uff61\u0f0d\u104b\u17d4\u17d5])[\u300d\u300f\u201d\u2019\uff09]{0,3}+"
+    r"(?![\u3002\uff01\uff1f\uff61\u0f0d\u104b\u17d4\u17d5])"
 )
 # Lines of code, list items and headings seldom end with a full stop, yet each stands for itself.
 _LINE_OF_ITS_OWN = re.compile(r"(?<=\n)(?= {4}|\t|[-*+\u2022] |\d{1,3}[.)] |#{1,6} |>>> |\.\.\. |```)")

@@ -80,7 +80,8 @@ class SimpleChunker(_UnitChunker):
     `limit` and `overlap` are counted in the `unit`, "words" or "characters". A chunk repeats at most
     `overlap` of the end of the one before it, always whole words. A word is a run of characters without white
     space; one of more than 50 characters counts as several, and is cut only if it is above the limit by
-    itself. Each ideograph counts as a word. The default fits models that read 256 tokens.
+    itself. Each ideograph counts as a word, and so does each character of other scripts without spaces, such
+    as Thai and Khmer. The default fits models that read 256 tokens.
 
     Raises ValueError for an option that is out of its range.
     """
