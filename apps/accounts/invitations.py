@@ -47,9 +47,7 @@ def invite(user: User, *, base_url: str) -> str:
         raise ValueError(f"{user} is not active; only an active account can be invited.")
     site = urlsplit(base_url)
     if site.scheme not in ("http", "https") or not site.netloc:
-        raise ValueError(
-            f"base_url {base_url!r} is no site's address; http://host or https://host is allowed."
-        )
+        raise ValueError(f"base_url {base_url!r} is not a site's address. Write http://host or https://host.")
     link = base_url.rstrip("/") + make_password_path(user)
     context = {
         "user": user,

@@ -133,7 +133,7 @@ def forget(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a golden query; 404 when there is none."""
     golden = get_object_or_404(GoldenQuery, pk=pk)
     golden.delete()
-    messages.success(request, f"“{golden}” is no golden query any more.")
+    messages.success(request, f"“{golden}” is no longer a golden query.")
     return redirect(_get_page(golden.index_name))
 
 

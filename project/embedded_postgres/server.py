@@ -90,7 +90,7 @@ def _locked(places: Places) -> Iterator[None]:
         handle = places.lock.open("a")
     except OSError as error:
         raise ImproperlyConfigured(
-            f"DATABASE_URL: unset, and {places.top} is no place for the embedded PostgreSQL: {error}. "
+            f"DATABASE_URL: unset, and {places.top} cannot hold the embedded PostgreSQL: {error}. "
             "Set it, or set EMBEDDED_POSTGRES_DIR to a folder that you may write to."
         ) from error
     with handle:  # closing it unlocks

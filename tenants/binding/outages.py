@@ -43,7 +43,7 @@ def answer_outage(request: HttpRequest, error: BaseException) -> HttpResponse:
 
 
 def refuse(request: HttpRequest, status: int, template: str, errors: dict[str, list[str]]) -> HttpResponse:
-    """Answer with the template's page, or with the errors in JSON: to calls of the API, or if asked."""
+    """Answer with the template's page, or with the errors as JSON if the API is called or JSON preferred."""
     preferred = request.get_preferred_type(["text/html", "application/json"])
     if request.path.startswith(API) or preferred == "application/json":
         return JsonResponse({"errors": errors}, status=status)
@@ -52,6 +52,6 @@ def refuse(request: HttpRequest, status: int, template: str, errors: dict[str, l
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 while the database is down, else what Django does; the `handler500` of all sites."""
+    """Answer 503 while the database is down and 500 otherwise; this is the `handler500` of all sites."""
     error = sys.exc_info()[1]
     return answer_outage(request, error) if error and is_outage(error) else defaults.server_error(request)

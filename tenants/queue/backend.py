@@ -53,15 +53,15 @@ class TenantTask(Task):
 
 
 class TenantDatabaseBackend(DatabaseBackend):
-    """django-tasks-db's backend, with the bound schema written into each task and asked of each result."""
+    """django-tasks-db's backend; a task remembers the bound schema, and only that tenant sees its result."""
 
     task_class = TenantTask
 
     def get_result(self, result_id: str) -> TaskResult:
-        """Return the result of a task that was written with this tenant bound; unbound, of any task.
+        """Return the result of a task of the bound tenant; with no tenant bound, of any task.
 
-        `Task.get_result` and `TaskResult.refresh` come by here. Raises TaskResultDoesNotExist for any other
-        id, be it another tenant's or nobody's.
+        `Task.get_result` and `TaskResult.refresh` call this. Raises TaskResultDoesNotExist for an unknown id
+        and for the id of another tenant's task.
         """
         schema = connection.schema_name
         rows = find_rows(schema=None if schema == get_public_schema_name() else schema)

@@ -62,7 +62,10 @@ def test_the_link_leads_to_the_members_site_when_the_operators_site_made_it(acme
     "base_url", ["", "acme.localhost", "ftp://acme.localhost", "http://", "javascript:x"]
 )
 def test_a_base_url_that_is_no_site_is_refused_and_no_mail_sent(acme, invited, mailoutbox, base_url):
-    with tenant_context(acme), pytest.raises(ValueError, match="is no site's address; http://host or"):
+    with (
+        tenant_context(acme),
+        pytest.raises(ValueError, match=r"is not a site's address\."),
+    ):
         invite(invited, base_url=base_url)
 
     assert mailoutbox == []

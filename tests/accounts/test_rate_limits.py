@@ -125,8 +125,8 @@ def test_a_bad_rate_is_e001(limit, rate):
 
     assert error.id == "accounts.E001"
     assert error.msg == (
-        f"RATE_LIMITS['api']: {rate!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
-        "and '' for no limit."
+        f"RATE_LIMITS['api']: {rate!r} is not a rate. Write one such as '10/m', '100/h' or '5/30s', "
+        "or '' for no limit."
     )
     with pytest.raises(ImproperlyConfigured, match=r"RATE_LIMITS\['api'\]"):
         count("api", "me")
@@ -182,4 +182,4 @@ def test_a_bad_variable_is_e001(settings, monkeypatch):
 
     (error,) = check_rate_limits()
 
-    assert error.msg.startswith("RATE_LIMIT_SIGN_IN: 'often' is no rate;")
+    assert error.msg.startswith("RATE_LIMIT_SIGN_IN: 'often' is not a rate.")

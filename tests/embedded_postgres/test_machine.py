@@ -37,7 +37,7 @@ def test_folder_that_cannot_be_used_is_named(folder, monkeypatch):
     with pytest.raises(ImproperlyConfigured) as caught:
         embedded_postgres.start()
 
-    assert str(caught.value).startswith(f"DATABASE_URL: unset, and {file} is no place for the embedded")
+    assert str(caught.value).startswith(f"DATABASE_URL: unset, and {file} cannot hold the embedded")
     assert "or set EMBEDDED_POSTGRES_DIR to a folder that you may write to." in str(caught.value)
 
 

@@ -76,8 +76,8 @@ def test_unusable_embedder_is_named(problem, entry, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (None, "MODEL None is no installed model; write 'app_label.Model'."),
-        ("notes.Nothing", "MODEL 'notes.Nothing' is no installed model; write 'app_label.Model'."),
+        (None, "MODEL None is not an installed model; write 'app_label.Model'."),
+        ("notes.Nothing", "MODEL 'notes.Nothing' is not an installed model; write 'app_label.Model'."),
         ("notes.Note", "MODEL 'notes.Note' must be a subclass of BasePgVectorEmbedding."),
         ("tests_tables.VectorlessEmbedding", "tests_tables.VectorlessEmbedding must include 'vector' field"),
         ("tests_tables.TextVectorEmbedding", "tests_tables.TextVectorEmbedding.vector is a TextField; use"),

@@ -1,7 +1,11 @@
+import re
+
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.models.sql import Query
 
+from apps.search import filters
 from apps.search.documents import EmbeddedDocument
 from apps.search.filters import OPERATORS, compile_filter, count_facets
 from apps.search.filters.compiling import COMPILERS
@@ -193,6 +197,15 @@ def test_strings_compare_by_code_point_whatever_the_collation_of_the_database(in
 
 def test_every_operator_is_checked_and_compiled():
     assert list(OPERATORS) == list(COMPILERS)
+
+
+def test_every_operator_is_described():
+    guide = (settings.BASE_DIR / "docs/how-to/searching.md").read_text()
+    table = "\n".join(line.split("|")[1] for line in guide.splitlines() if line.startswith("|"))
+
+    for name in OPERATORS:
+        assert f"`{name}`" in table
+        assert re.search(rf"^    (\w+, )*{name}\b", filters.__doc__, re.MULTILINE), name
 
 
 def test_a_filter_reads_its_own_tenant_only(acme, globex):

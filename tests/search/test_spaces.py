@@ -52,7 +52,7 @@ def test_model_that_is_not_installed_is_refused(settings, label):
     with pytest.raises(ImproperlyConfigured) as caught:
         get_space("a").model  # noqa: B018
 
-    expected = f"EMBEDDINGS['a']: MODEL {label!r} is no installed model; write 'app_label.Model'."
+    expected = f"EMBEDDINGS['a']: MODEL {label!r} is not an installed model; write 'app_label.Model'."
     assert str(caught.value) == expected
 
 

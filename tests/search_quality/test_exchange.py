@@ -115,7 +115,7 @@ def test_blank_lines_are_passed_over(acme, notes, capsys):
         (as_line(q=""), "line 2: q: Type what you are looking for: 1 to 2,000 characters."),
         (as_line(index="nowhere"), "line 2: index: There is no index 'nowhere'."),
         (as_line(filter={"a": {"near": 1}}), "line 2: filter: a.near: "),
-        (as_line(answers=[{"model": "a.poem"}]), "line 2: model 'a.poem' is no installed model."),
+        (as_line(answers=[{"model": "a.poem"}]), "line 2: model 'a.poem' is not an installed model."),
         (as_line(answers=[{"model": "accounts.user"}]), "line 2: model 'accounts.user' is not indexed."),
         (
             as_line(answers=[{"model": "notes.note", "pk": 0, "key": "gone"}]),
@@ -124,7 +124,7 @@ def test_blank_lines_are_passed_over(acme, notes, capsys):
         (as_line(answers=[{"document_key": "gone"}]), "line 2: There is no object and no document 'gone'"),
         (
             as_line(answers=[{"model": "notes.note", "key": "bread", "grade": 9}]),
-            "line 2: grade: 9 is no grade. Allowed: 1, 2, 3.",
+            "line 2: grade: 9 is not a grade. Allowed: 1, 2, 3.",
         ),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_golden_query_is_deleted_with_its_answers(site, make_golden, make_memb
         ({"index": "books"}, "index", "There is no index 'books'. Known indexes: "),
         ({"filter": {"a": {"near": 1}}}, "filter", "a.near"),
         ({"filter": "text"}, "filter", "needs an object of keys and conditions, not a string."),
-        ({"grade": 4}, "grade", "4 is no grade. Allowed: 1, 2, 3."),
+        ({"grade": 4}, "grade", "4 is not a grade. Allowed: 1, 2, 3."),
         ({"document_key": ""}, "document_key", "Name the document that is a right answer."),
         ({"document_key": "gone"}, "document_key", "There is no object and no document 'gone'"),
     ],

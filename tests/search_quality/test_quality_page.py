@@ -181,7 +181,7 @@ def test_a_golden_query_is_forgotten(site, acme, make_golden, make_member):
 
     page = site.post(f"{PAGE}{golden.pk}/forget/", follow=True)
 
-    assert "“churned cream” is no golden query any more." in page.content.decode()
+    assert "“churned cream” is no longer a golden query." in page.content.decode()
     assert site.post(f"{PAGE}{golden.pk}/forget/").status_code == 404
     with tenant_context(acme):
         assert not GoldenQuery.objects.exists()

@@ -126,4 +126,4 @@ def test_a_log_of_no_number_of_rows_is_a_system_check(settings, value):
 
     errors = [error for error in run_checks() if error.id == "quality.E001"]
 
-    assert [error.msg for error in errors] == [f"SEARCH_LOG: {value!r} is no number of rows."]
+    assert [error.msg for error in errors] == [f"SEARCH_LOG: {value!r} is not a number of rows."]

@@ -56,8 +56,8 @@ def get_rate(scope: str) -> Rate | None:
         times, seconds = None, None
     if not times or not seconds or times < 1 or seconds < 1:
         raise ImproperlyConfigured(
-            f"{name}: {text!r} is no rate; one like '10/m', '100/h' or '5/30s' is allowed, "
-            "and '' for no limit."
+            f"{name}: {text!r} is not a rate. Write one such as '10/m', '100/h' or '5/30s', "
+            "or '' for no limit."
         )
     return Rate(times, seconds)
 

@@ -142,7 +142,7 @@ class _Header(tarfile.TarInfo):
     def frombuf(cls, *args: Any, **kwargs: Any) -> Self:
         header = super().frombuf(*args, **kwargs)
         if header.type not in (*PLAIN, tarfile.XHDTYPE) or header.size < 0:
-            raise BundleError([f"{header.name!r} is no plain file, as all in a bundle must be."])
+            raise BundleError([f"{header.name!r} is not a plain file, as every entry of a bundle must be."])
         return header
 
 
@@ -169,7 +169,7 @@ class _Archive:
         with _damage_named():
             header = self._tar.next()
         if header and header.issparse():
-            raise BundleError([f"{header.name!r} is no plain file, as all in a bundle must be."])
+            raise BundleError([f"{header.name!r} is not a plain file, as every entry of a bundle must be."])
         return header
 
     def open(self, header: tarfile.TarInfo) -> IO[bytes]:

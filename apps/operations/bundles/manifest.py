@@ -160,7 +160,7 @@ class Manifest(Part):
 def find_name_faults(name: str) -> Iterator[str]:
     """Yield what is wrong with a file's name: it must stay in its folder and mean the same everywhere."""
     if any(part in ("", ".", "..") for part in name.split("/")):
-        yield "is no path below a folder"
+        yield "is not a path below a folder"
     if "\\" in name or any(category(character) in ("Cc", "Cs") for character in name):
         yield "holds a character that a file's name may not have"
     if any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
@@ -168,7 +168,7 @@ def find_name_faults(name: str) -> Iterator[str]:
 
 
 def read_manifest(text: bytes) -> Manifest:
-    """Return what the JSON says. Raises BundleError, with all faults, if it is no manifest of this format."""
+    """Return the manifest that the JSON holds. Raises BundleError with all faults if it is not one."""
     if NUL.search(text):
         raise BundleError([f"{MANIFEST}: it holds a NUL, which PostgreSQL allows in no text."])
     try:

@@ -1,16 +1,16 @@
 """What the apps add to a bundle, and the tasks that travel with it.
 
-An app says it in a module `bundle.py` that has any of these:
+An app adds a module `bundle.py` with any of these:
 
     def describe() -> Any: ...                        # JSON for the manifest; must only read
-    def find_faults(described) -> Iterable[str]: ...  # why a tenant that was so described does not fit here
+    def find_faults(described) -> Iterable[str]: ...  # why that tenant does not fit this installation
     def after_load(*, is_copy) -> str: ...            # in the transaction of the rows; a line to print, or ""
 
     TASKS = [index_by_keys]        # tasks that come along while they wait; any arguments must be harmless
     EXCLUDE = ["search_cacheuse"]  # tables whose rows stay behind
 
-The functions are called with the tenant bound, except for `find_faults`; its argument may come from anybody.
-A description stands in the manifest under the app's label. Older bundles have the module's dotted path there.
+The tenant is bound while the functions run, except for `find_faults`, whose argument may come from anybody.
+The manifest holds a description under the app's label. Older bundles have the module's dotted path there.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The doctor's own checks: the server first, since mending goes by the order, too."""
+"""The doctor's own checks. The server comes first: faults are mended in this order, too."""
 
 from apps.operations.doctor import registry, roles, server, sessions, tasks
 

@@ -220,7 +220,7 @@ def _require_key(api_key: object, api_key_env: object) -> str:
             f"{name} is not set. Set it, or the option api_key; "
             f"a service that wants no key takes any, such as 'none'."
         )
-    # The value is not repeated: an error message is no place for a key.
+    # The value is not repeated: a key must not get into an error message.
     if not isinstance(api_key, str) or not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
         raise ValueError(f"{name} must be printable ASCII without spaces or line ends.")
     return api_key

@@ -43,11 +43,11 @@ class Batch:
         return [replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])]
 
     def make_documents(self, space: str, *, lock: bool = False) -> list[Document]:
-        """Return the items' documents as they are now, and keep them so with `lock`."""
+        """Return the items' current documents; `lock` keeps others from changing the items meanwhile."""
         return self.source.make_documents(self.items, space, lock=lock)
 
     def find_stored(self, provider: PgVectorProvider) -> QuerySet:
-        """Return the rows that were made of these items, whatever these are now."""
+        """Return the stored rows that were made from these items, even if the items have changed since."""
         condition = Q(pk__in=[])
         for key in self.keys:
             condition |= Q(document_key__startswith=self.source.get_prefix(key))
@@ -61,7 +61,7 @@ def index_objects(model: type[Model], pks: Sequence[Any], *, space: str | None =
 
 
 def make_batches(model: type[Model], pks: Sequence[Any]) -> list[Batch]:
-    """Return a batch of these objects for each index that holds their rows, as whatever model."""
+    """Return a batch for each index that holds these objects, as this model or one with the same rows."""
     return [Batch(index_name, source, pks) for index_name, source in get_sources_of(model)]
 
 

@@ -1,4 +1,4 @@
-"""Writes the tasks for what saves and deletes of indexed objects, and bulk writes, leave to do."""
+"""Writes the tasks that index again whatever saves, deletes and bulk writes have changed."""
 
 import logging
 from datetime import timedelta

@@ -49,7 +49,8 @@ class Space:
             model = apps.get_model(str(label))
         except (LookupError, ValueError) as error:
             raise ImproperlyConfigured(
-                f"EMBEDDINGS[{self.alias!r}]: MODEL {label!r} is no installed model; write 'app_label.Model'."
+                f"EMBEDDINGS[{self.alias!r}]: MODEL {label!r} is not an installed model; "
+                "write 'app_label.Model'."
             ) from error
         if not issubclass(model, BasePgVectorEmbedding):
             raise ImproperlyConfigured(

@@ -1,4 +1,4 @@
-"""Which chunker cuts texts in a space."""
+"""Finds the chunker that cuts the texts of a space."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -7,7 +7,9 @@ from apps.search.embedders import get_embedder, get_entry
 
 
 def get_chunker(own: object, name: str, alias: str) -> Chunker:
-    """Return the chunker of a space, fit for its embedder: its CHUNKER, else `own`, which errors call `name`.
+    """Return the chunker of a space, fitted to its embedder: the space's CHUNKER, or else `own`.
+
+    Errors call `own` by `name`.
 
     Raises ImproperlyConfigured, which begins with `EMBEDDINGS['alias']:`, for an unusable one.
     """

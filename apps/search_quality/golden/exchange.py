@@ -94,7 +94,7 @@ def _find_object(answer: dict[str, Any]) -> Source:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError) as error:
-        raise ValueError(f"model {label!r} is no installed model.") from error
+        raise ValueError(f"model {label!r} is not an installed model.") from error
     if not issubclass(model, Indexed):
         raise ValueError(f"model {label!r} is not indexed.")
     found = model.find_by_index_key(key) if key else None

@@ -30,7 +30,7 @@ class PromotionForm(SearchForm):
         choices=GoldenAnswer.Grade,
         coerce=int,
         required=False,
-        error_messages={"invalid_choice": "%(value)s is no grade. Allowed: 1, 2, 3."},
+        error_messages={"invalid_choice": "%(value)s is not a grade. Allowed: 1, 2, 3."},
     )
 
     def clean_document_key(self) -> str:

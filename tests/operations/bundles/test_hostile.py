@@ -88,7 +88,7 @@ def test_a_member_that_is_no_plain_file(forge, refuse, kind, values):
         more=[make_member("media/x", type=kind, **values)],
     )
 
-    assert refuse(path) == ["'media/x' is no plain file, as all in a bundle must be."]
+    assert refuse(path) == ["'media/x' is not a plain file, as every entry of a bundle must be."]
 
 
 def test_a_sparse_file_in_disguise(forge, refuse):
@@ -98,7 +98,7 @@ def test_a_sparse_file_in_disguise(forge, refuse):
         more=[make_member("media/x", b"ab", pax_headers=sparse)],
     )
 
-    assert refuse(path) == ["'media/x' is no plain file, as all in a bundle must be."]
+    assert refuse(path) == ["'media/x' is not a plain file, as every entry of a bundle must be."]
 
 
 def test_a_member_that_nobody_announced(forge, refuse):

@@ -200,7 +200,7 @@ def test_bad_cursor_is_refused(in_acme, forge):
     provider = PgVectorProvider()
     provider.add(make_documents([1, 2]))
 
-    with pytest.raises(InvalidCursorError, match=r"is no cursor; use `next` of the page before\.$"):
+    with pytest.raises(InvalidCursorError, match=r"is not a cursor; use `next` of the page before\.$"):
         provider.nearest(QUERY).page(1, forge(cursor_of(provider)))
 
 
@@ -277,7 +277,7 @@ def test_api_pages_hold_to_the_filter(ask):
 def test_api_says_what_is_wrong_with_a_cursor(ask):
     response = ask(after="nonsense")
 
-    message = "'nonsense' is no cursor; use `next` of the page before."
+    message = "'nonsense' is not a cursor; use `next` of the page before."
     assert (response.status_code, response.json()) == (422, {"errors": {"after": [message]}})
 
 

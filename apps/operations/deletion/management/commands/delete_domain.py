@@ -32,4 +32,4 @@ class Command(BaseCommand):
                 f"{other} --domain-is_primary"
             )
         domain.delete()
-        self.stdout.write(self.style.SUCCESS(f"{host} is no domain of {tenant.name} any more."))
+        self.stdout.write(self.style.SUCCESS(f"{host} is no longer a domain of {tenant.name}."))

@@ -74,4 +74,4 @@ def _digest(owner: tuple[str, ...]) -> str:
 
 def _invalid(text: object) -> InvalidCursorError:
     shown = text[:40] if isinstance(text, str) else text
-    return InvalidCursorError(f"{shown!r} is no cursor; use `next` of the page before.")
+    return InvalidCursorError(f"{shown!r} is not a cursor; use `next` of the page before.")

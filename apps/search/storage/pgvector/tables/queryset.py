@@ -55,22 +55,22 @@ class TenantQuery(Query):
         return compiler
 
     def get_aggregation(self, *args: Any, **kwargs: Any) -> Any:
-        """As Django's, which may put the query into another one; so both run in the tenant."""
+        """Aggregate in the tenant: Django may wrap this query in another one, so both must run there."""
         with self.bound():
             return super().get_aggregation(*args, **kwargs)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        """As Django's, for a subquery, which reads the schema that its outer query is bound to."""
+        """Return the SQL of a subquery, which reads the schema that its outer query is bound to."""
         check_schema(self.schema_name)
         return super().as_sql(compiler, connection)
 
     def combine(self, rhs: Query, connector: str) -> None:
-        """As Django's. Raises TenantMismatchError when the other query was built for another tenant."""
+        """Join another query to this one. Raises TenantMismatchError if it was built for another tenant."""
         self.check_same_tenant(rhs)
         super().combine(rhs, connector)
 
     def check_same_tenant(self, other: Query) -> None:
-        """Raise TenantMismatchError unless this query and the other may become one."""
+        """Raise TenantMismatchError if the other query was built for another tenant."""
         schema = getattr(other, "schema_name", None)
         if None not in (schema, self.schema_name) and schema != self.schema_name:
             raise TenantMismatchError(
@@ -118,14 +118,14 @@ class EmbeddingQuerySet(models.QuerySet):
         super().__init__(model, query, using, hints)
         self._iterable_class = TenantModelIterable
 
-    # As Django's. They raise TenantMismatchError when another tenant is bound.
+    # Django's own, except that they raise TenantMismatchError when another tenant is bound.
     create = _in_own_tenant(models.QuerySet.create)
     bulk_create = _in_own_tenant(models.QuerySet.bulk_create)
     update = _in_own_tenant(models.QuerySet.update)
     delete = _in_own_tenant(models.QuerySet.delete)
 
     def of_tenant(self, tenant: Any) -> "EmbeddingQuerySet":
-        """Return the same rows of that tenant, whichever is bound when they are read."""
+        """Return these rows of the given tenant, whichever tenant is bound when they are read."""
         rows = self.all()
         rows.query.tenant, rows.query.schema_name = tenant, tenant.schema_name
         return rows
