@@ -71,8 +71,8 @@ def make_password_path(user: User) -> str:
 def get_site_host(request: HttpRequest) -> str:
     """Return the host for a link to the request's site, with the port of settings.SITE_URL.
 
-    The port of the request is not used: whoever asks for a link to be mailed to somebody else chooses it, and
-    a program that listens on another port would be handed the token (CWE-640).
+    The port of the request is not used: a person who has a link mailed to somebody else chooses it, and a
+    program that listens on another port would be handed the token (CWE-640).
     """
     name, _ = split_domain_port(request.get_host())
     port = urlsplit(settings.SITE_URL).port

@@ -60,7 +60,7 @@ class ChangesIn(Schema):
 
 
 class SpaceIn(ChangesIn):
-    """A new space. From then on, only what stands in ChangesIn can be changed."""
+    """A new space. From then on, only the fields of ChangesIn can be changed."""
 
     alias: str = Field(description="Begins with `own-`.")
     base_url: str = Field(description="Of the API, without /embeddings.")

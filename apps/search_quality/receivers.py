@@ -27,7 +27,7 @@ class Promotion:
 
 
 def note_answered(asked: SearchRequest, **kwargs: Any) -> None:
-    """Note what was asked, once: the next page of a search is no new search."""
+    """Note what was asked, once: the next page of a search is not a new search."""
     if not asked.after:
         note_search(asked.index, asked.q, asked.mode)
 

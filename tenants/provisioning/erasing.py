@@ -59,7 +59,7 @@ def erase_outside(schema: str) -> None:
             return
         for name in list(_walk("")):
             default_storage.delete(name)
-        # Unless the storage is no file system, or the tenant had no file.
+        # Unless the storage is not a file system, or the tenant had no file.
         with suppress(NotImplementedError, FileNotFoundError):
             Path(default_storage.path("")).rmdir()
 

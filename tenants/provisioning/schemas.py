@@ -1,4 +1,4 @@
-"""The schemas that there are, whoever's they are."""
+"""The schemas that exist, no matter whose they are."""
 
 from typing import Any
 

@@ -61,7 +61,7 @@ class RecoveringWorker(Worker):
         """Work until stopped. A worker that loses the database goes on once it is back, with another id.
 
         The task that it was running is retried. While a backup is restored, the database may be there without
-        the queue. With `batch` it raises the error instead, for whoever waits for the end.
+        the queue. With `batch` it raises the error instead, for the caller who waits for the end.
         """
         lost: tuple[str, Exception] | None = None
         while True:

@@ -29,9 +29,9 @@ from tenants.models import Tenant
 def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = show_bar) -> Manifest:
     """Write all that a tenant has into one file, which only its owner may read; return its manifest.
 
-    The rows are those of one moment, whoever writes meanwhile. Memory stays small. The folder of `path` must
-    have room for the rows as text and for the bundle. Raises BundleError for a tenant that no bundle can hold
-    whole, and for a file that exists already.
+    The rows are those of one moment, even if others write meanwhile. Memory stays small. The folder of `path`
+    must have room for the rows as text and for the bundle. Raises BundleError for a tenant that no bundle can
+    hold whole, and for a file that exists already.
     """
     if path.exists():
         raise BundleError([f"{path} exists already."])

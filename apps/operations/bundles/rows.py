@@ -42,7 +42,7 @@ SESSION = """
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Show the database as it is now until the end of the block, whoever writes meanwhile.
+    """Show the database as it is now until the end of the block, even if others write meanwhile.
 
     In a caller's transaction it shows what the caller sees.
     """

@@ -54,7 +54,7 @@ def _check_unprovisioned(scope: Scope) -> Iterator[Finding]:
         if tenant.schema_name in at_work:
             continue
         if tenant.state == Tenant.State.FAILED:
-            message = "Its provisioning failed; the reason stands in the operators' admin."
+            message = "Its provisioning failed; the operators' admin shows the reason."
             yield Finding(Level.ERROR, tenant.schema_name, message, RETRY)
         # Whatever else makes tenants says so in the reason, and has checks of its own.
         is_waiting = tenant.state == Tenant.State.PROVISIONING and not tenant.state_reason

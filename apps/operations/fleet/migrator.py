@@ -53,7 +53,7 @@ class TenantMigrator:
     _thread: threading.local = field(default_factory=threading.local, init=False)
 
     def migrate(self, schema: str) -> Result:
-        """Migrate the tenant. A failure stands in the result and is never raised."""
+        """Migrate the tenant. A failure is part of the result and is never raised."""
         started = perf_counter()
         for attempt in count(1):
             output = io.StringIO()

@@ -66,8 +66,8 @@ def prove(tenants: Sequence[Tenant], note: Callable[[str], object] = lambda line
     """Try each attack from each tenant, and from no tenant, on every other tenant.
 
     Everything happens in one transaction, which is rolled back; cached keys and files are deleted. `note` is
-    called with a line for each step. Raises ImproperlyConfigured as load_attacks does, and whatever an attack
-    raises that is no refusal.
+    called with a line for each step. Raises ImproperlyConfigured as load_attacks does, and any error of an
+    attack that is not a refusal.
     """
     attacks = load_attacks()
     victims = [Party(tenant) for tenant in tenants]

@@ -81,7 +81,7 @@ def _split_front_matter(text: str) -> Extract:
 
 
 def _read_mapping(block: str) -> Callable[[str], str | None] | None:
-    """Return a function from a name to its text in a block of YAML; None for what is no front matter."""
+    """Return a function from a name to its text in a block of YAML, or None if it is not front matter."""
     try:
         node = yaml.compose(block, Loader=yaml.SafeLoader)  # nothing is made of its tags
     except (yaml.YAMLError, RecursionError):  # such as `title: One: two`, which is often written

@@ -60,7 +60,7 @@ def register_entries(find: Callable[[str], Entry | None], list_aliases: Callable
 def find_entry(alias: str) -> Entry | None:
     """Return the entry of an alias, the settings' before any other, or None.
 
-    Raises ImproperlyConfigured when settings.EMBEDDINGS is no dict.
+    Raises ImproperlyConfigured when settings.EMBEDDINGS is not a dict.
     """
     spaces = conf.EMBEDDINGS
     if not isinstance(spaces, Mapping):

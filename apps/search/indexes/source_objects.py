@@ -64,7 +64,7 @@ def make_documents(
     """Return an object's documents in a space: one for each chunk, with keys `app.model:pk:number`.
 
     Without a space the model's own chunker cuts, which must be one that needs no embedder. `prefix` (of the
-    keys), `content` and `metadata` stand in for the object's own. Raises ImproperlyConfigured for a chunker
+    keys), `content` and `metadata` replace the object's own. Raises ImproperlyConfigured for a chunker
     that does not fit.
     """
     chunker = obj.chunker

@@ -63,7 +63,7 @@ class IndexSource(ABC):
 class ModelSource(IndexSource):
     """Objects of an Indexed model: all of them, or those of a queryset.
 
-    `queryset` is a function, called in the tenant that is bound then. `content` and `metadata` stand in for
+    `queryset` is a function, called in the tenant that is bound then. `content` and `metadata` replace
     the model's own get_index_content and get_index_metadata. An object that leaves the queryset loses its
     documents when it is saved, or with `rebuild_index`. A row that is also one of a child model is read as
     that, unless the child model names another index.
@@ -153,8 +153,8 @@ class Text:
 class CallableSource(IndexSource):
     """Texts that a function yields, always in the same order.
 
-    Only `rebuild_index` notices that they changed. `label` stands in the keys of their documents; it must not
-    hold a dot or a colon, so that it is no model's.
+    Only `rebuild_index` notices that they changed. `label` is part of their documents' keys. It must not hold
+    a dot or a colon, so that it cannot be a model's.
     """
 
     def __init__(

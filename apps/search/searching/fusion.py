@@ -1,6 +1,6 @@
 """One ranking out of several.
 
-A ranking is a list of (id, score), the best first. When an id stands in a ranking twice, the first counts.
+A ranking is a list of (id, score), the best first. When an id is in a ranking twice, the first counts.
 Equal scores are ordered by id, so that equal input gives equal output.
 """
 

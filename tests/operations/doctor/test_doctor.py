@@ -167,7 +167,7 @@ def test_a_failed_provisioning_is_found_without_its_reason(make_tenant):
     finding = find_only("initech")
 
     assert finding.level == Level.ERROR
-    assert finding.message == "Its provisioning failed; the reason stands in the operators' admin."
+    assert finding.message == "Its provisioning failed; the operators' admin shows the reason."
     assert "Provision again" in finding.fix
 
 

@@ -190,8 +190,8 @@ def _get_memory(rows: int, dimensions: int) -> int:
 def _working_on(name: str, megabytes: int) -> Iterator[None]:
     """Hold the ANN index's lock, with the session's parameters set; afterwards read the catalog anew.
 
-    Tries the lock and never waits for it: whoever waits holds a snapshot, and a concurrent build waits for
-    that.
+    Tries the lock and never waits for it: a session that waits holds a snapshot, and a concurrent build
+    waits for that.
     """
     in_transaction = connection.in_atomic_block
     if not take(Lock.ANN_INDEX, get_lock_name(name), wait=False, until_commit=in_transaction):

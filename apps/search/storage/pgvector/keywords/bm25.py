@@ -109,7 +109,7 @@ class Found(NamedTuple):
 class Bm25(Func):
     """The BM25 score of a row: the sum of weight * n / (n + k) over the query's lexemes.
 
-    n is how often the lexeme stands in the document and k grows with the document's length, which is that of
+    n is how often the document has the lexeme and k grows with the document's length, which is that of
     its text in bytes: PostgreSQL knows it without reading the text. ts_rank of a single lexeme is
     r = (1 + 1/4 + ... + 1/n²) / 10 / (π²/6). What that sum lacks to π²/6 is close to 1/n, so n comes back out
     of it: (1 / (1 - 10r) - 1) / (π²/6) is 0 where n is 0, and never further than 0.11 from n. Lexemes that

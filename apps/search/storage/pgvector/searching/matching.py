@@ -40,7 +40,7 @@ class Matching:
 
 @lru_cache(maxsize=256)
 def find_rows(model: Any, space: str, index_name: str) -> QuerySet:
-    """Return the rows of an index in no schema yet: whoever takes a copy says in which one."""
+    """Return the rows of an index, not bound to a schema yet: the caller binds a copy to one."""
     return model.objects.filter(space=space, index_name=index_name).order_by()
 
 

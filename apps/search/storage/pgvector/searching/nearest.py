@@ -34,7 +34,7 @@ class SearchQuery(TenantQuery):
         execute = compiler.execute_sql
 
         def execute_plan(*args: Any, chunked_fetch: bool = False, **kwargs: Any) -> Any:
-            # A server-side cursor takes no SET LOCAL along, and whoever iterates so wants all rows.
+            # A server-side cursor takes no SET LOCAL along, and such a caller wants all rows.
             self.plan = Plan(cast=self.fixed_cast or "") if chunked_fetch else self.choose_plan()
             with tuned(self.plan.tuning):
                 return execute(*args, chunked_fetch=chunked_fetch, **kwargs)
@@ -134,7 +134,7 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return rows
 
     def _not_support_combined_queries(self, operation_name: str) -> None:
-        # Django's asks for the query, and this one is no union.
+        # Django's asks for the query, and this one is not a union.
         if self._spec is None:
             super()._not_support_combined_queries(operation_name)  # type: ignore[misc]
 

@@ -44,7 +44,7 @@ TYPE_OF_FIELD = {VectorField: "vector", HalfVectorField: "halfvec"}
 class VectorDistance(Func):
     """The distance between a table's vector column and a query vector.
 
-    Its SQL follows the plan of the query it stands in: PostgreSQL uses an ANN index only for the expression
+    Its SQL follows the plan of the query it is part of: PostgreSQL uses an ANN index only for the expression
     it was made of, and an exact search must be one that no ANN index serves.
     """
 
