@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.files.storage import default_storage
 from django_tenants.utils import schema_context
 
@@ -44,7 +45,7 @@ def look_for_cached(gone: Gone) -> Iterable[Look]:
 
 def look_elsewhere(gone: Gone) -> Iterable[Look]:
     """Name the places that this process cannot see."""
-    if any("locmem" in cache["BACKEND"] for cache in settings.CACHES.values()):
+    if any(isinstance(caches[alias], LocMemCache) for alias in caches.settings):
         remark = f"local memory ends with its process; {NEVER_AGAIN}"
         yield Look("cache", "of other processes", Verdict.UNSEEN, 0, remark)
     remark = f"remove {gone.schema}.dump from each; those of public hold the tenant's row"
