@@ -178,11 +178,11 @@ def test_without_pool_sessions_are_new_ones_and_nothing_is_lost(pooled):
 
 
 def test_who_gets_no_session_in_time_is_told(db):
-    with open_pool(timeout=0.05) as one:
+    with open_pool(timeout=1) as one:
         one.ensure_connection()
         other = share(one)
 
-        with pytest.raises(DatabaseError, match=r"couldn't get a connection after 0\.05 sec"):
+        with pytest.raises(DatabaseError, match=r"couldn't get a connection after 1\.00 sec"):
             other.ensure_connection()
 
 
