@@ -38,17 +38,23 @@ def erase_cached(schema: str) -> None:
     """Remove the entries of a schema from every cache that lists them."""
     for alias in caches.settings:
         try:
-            keys = list_cached(alias, schema)
+            list_cached(alias, schema)  # tells whether they can be known
         except UnseenError:
             continue
         cache: Any = caches[alias]
         if isinstance(cache, LocMemCache):
-            with cache._lock:  # type: ignore[attr-defined]
-                for key in keys:
-                    cache._delete(key)  # type: ignore[attr-defined]
+            erase_local(cache, schema)
         elif isinstance(cache, BaseDatabaseCache):
             sql = "DELETE FROM {table} WHERE starts_with(cache_key, %s) RETURNING cache_key"
             _query(cache, sql, f"{schema}:")
+
+
+def erase_local(cache: LocMemCache, schema: str) -> None:
+    """Remove the entries of a schema from a cache in this process's memory."""
+    store: Any = cache
+    with store._lock:
+        for key in [key for key in store._cache if key.startswith(f"{schema}:")]:
+            store._delete(key)
 
 
 def _query(cache: Any, sql: str, prefix: str) -> list[str]:

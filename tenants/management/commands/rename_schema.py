@@ -1,21 +1,14 @@
 """manage.py rename_schema"""
 
-from typing import Any
-
-from django.core.management.base import CommandError
 from django_tenants.management.commands import rename_schema
 
-REASON = (
-    "A tenant's schema keeps its name: the tenant's role, tasks, files and signatures are known by it. "
-    "To give the tenant another address: manage.py rename_tenant SCHEMA SUBDOMAIN"
-)
+from tenants.management.refusing import RefusingCommand
 
 
-class Command(rename_schema.Command):
+class Command(RefusingCommand, rename_schema.Command):
     """Refuses django-tenants' command."""
 
-    help = REASON
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Raise CommandError."""
-        raise CommandError(REASON)
+    help = (
+        "A tenant's schema keeps its name: the tenant's role, tasks, files and signatures are known by it. "
+        "To give the tenant another address: manage.py rename_tenant SCHEMA SUBDOMAIN"
+    )
