@@ -44,9 +44,13 @@ eval: setup ## How well each mode of search finds known items; about two minutes
 	@test -d tests/eval || { echo "There is nothing to measure: tests/eval was removed with the example."; exit 1; }
 	$(PY) -m tests.eval
 
+# For commands that run as in production and keep nothing: secrets of a moment.
+OWN_SECRET = $$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')
+
 check: setup ## Migrations complete, fit for deployment
 	$(PY) manage.py makemigrations --check --dry-run
-	SITE_URL=https://example.com EMAIL_URL=smtp+tls://mail.example.com:587 DEBUG=False SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))') \
+	SITE_URL=https://example.com EMAIL_URL=smtp+tls://mail.example.com:587 DEBUG=False \
+		SECRET_KEY=$(OWN_SECRET) ENCRYPTION_KEYS=$(OWN_SECRET) \
 		$(PY) manage.py check --deploy --fail-level WARNING --database default
 
 prove: setup ## Attack each tenant here from every other; STEPS=1000000 for long random interleavings

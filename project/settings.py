@@ -10,6 +10,7 @@ import environ
 from django.utils.csp import CSP
 
 from project import embedded_postgres
+from project.own_secrets import require_own_secrets
 from project.service_urls import read_database_url, read_email_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -23,6 +24,7 @@ env.read_env(BASE_DIR / ".env")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 SITE_NAME = env("SITE_NAME", default="Tenant Search")
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 BASE_DOMAIN = urlsplit(SITE_URL).hostname or "localhost"
@@ -75,6 +77,12 @@ TENANT_APPS = [
     "apps.articles",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
+
+if not DEBUG:  # nothing starts with a secret that others know, not even a command
+    require_own_secrets("SECRET_KEY", [SECRET_KEY])
+    require_own_secrets("SECRET_KEY_FALLBACKS", SECRET_KEY_FALLBACKS)
+    if "apps.search_own_spaces" in TENANT_APPS:
+        require_own_secrets("ENCRYPTION_KEYS", ENCRYPTION_KEYS or [""])
 
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"

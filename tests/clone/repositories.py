@@ -25,7 +25,7 @@ def run(folder, *command):
     """Return what a command prints that succeeds."""
     # Not the variables of this process: the settings have read .env into them.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    variables = {"DATABASE_URL": settings.DATABASE_URL, "SECRET_KEY": settings.SECRET_KEY}
+    variables = {"DATABASE_URL": settings.DATABASE_URL, "SECRET_KEY": settings.SECRET_KEY, "DEBUG": "True"}
     done = subprocess.run(
         list(map(str, command)),
         cwd=folder,

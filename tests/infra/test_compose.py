@@ -25,6 +25,7 @@ def test_production_has_no_default_for_a_secret():
 
     secrets = [
         overlay["web"]["environment"]["SECRET_KEY"],
+        overlay["web"]["environment"]["ENCRYPTION_KEYS"],
         overlay["db"]["environment"]["POSTGRES_PASSWORD"],
         overlay["db"]["environment"]["APP_PASSWORD"],
     ]

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from secrets import token_urlsafe
 
 import psycopg
 import pytest
@@ -61,6 +62,7 @@ def get(client, db, acme, settings):
 def test_without_a_database_each_caller_is_told_in_its_form_and_in_one_line(tmp_path, debug):
     # A folder without a server's socket: the same as a server that is gone.
     variables = {"DATABASE_URL": f"postgresql://nobody@:5432/{tmp_path}/gone", "DEBUG": debug}
+    variables |= {"SECRET_KEY": token_urlsafe(50), "ENCRYPTION_KEYS": token_urlsafe(50)}
 
     asked = subprocess.run(
         [sys.executable, "-c", ASK],
