@@ -242,7 +242,8 @@ LOGGING = {
         },
     },
     # As Django has it, but without its own console, which would print each line a second time.
-    "loggers": {"django": {"handlers": ["mail"]}},
+    # Deeds are written (docs/how-to/production.md), however little else is.
+    "loggers": {"django": {"handlers": ["mail"]}, "audit": {"level": "INFO"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
 

@@ -12,7 +12,7 @@ from tenants.provisioning.life_cycle import provision, register_tenant
 from tenants.provisioning.roles import create_role
 from tests.optional import OPTIONAL, list_left_out
 
-pytest_plugins = ["tests.workers", "tests.registry"]
+pytest_plugins = ["tests.deeds", "tests.workers", "tests.registry"]
 if apps.is_installed("apps.operations.isolation"):
     pytest_plugins.append("apps.operations.isolation.testing")
 else:

@@ -1,7 +1,8 @@
 """The people of a tenant: their accounts, API keys and invitations."""
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db.models.signals import post_delete, post_save
 
 from tenants.signals import owner_needed
 
@@ -15,10 +16,17 @@ class AccountsConfig(AppConfig):
     url_prefix = "accounts/"
 
     def ready(self) -> None:
-        """Register the check; forgive an address its failures when it signs in; make new tenants' owners."""
-        from apps.accounts import checks  # noqa: F401
-        from apps.accounts.access.limited_requests import forgive_sign_in
+        """Register the check; take note of deeds; make new tenants' owners."""
+        from django.contrib.admin.models import LogEntry
+        from django.contrib.auth.models import Group
+
+        from apps.accounts import checks, receivers  # noqa: F401
         from apps.accounts.invitations import make_owner
 
-        user_logged_in.connect(forgive_sign_in, dispatch_uid="accounts.forgive_sign_in")
+        user_logged_in.connect(receivers.note_sign_in, dispatch_uid="accounts.sign_in")
+        user_login_failed.connect(receivers.note_failed_sign_in, dispatch_uid="accounts.failed_sign_in")
+        user_logged_out.connect(receivers.note_sign_out, dispatch_uid="accounts.sign_out")
+        post_save.connect(receivers.note_admin_change, LogEntry, dispatch_uid="accounts.admin_change")
+        for model in (self.get_model("User"), self.get_model("ApiKey"), Group):
+            post_delete.connect(receivers.note_deletion, model, dispatch_uid="accounts.deletion")
         owner_needed.connect(make_owner, dispatch_uid="accounts.make_owner")

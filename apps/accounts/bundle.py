@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey
+from tenants.audit import record
 
 EXCLUDE = ["django_session"]  # whoever is signed in at the original is not signed in here
 
@@ -12,4 +13,6 @@ def after_load(*, is_copy: bool) -> str:
     if not is_copy:
         return ""
     revoked = ApiKey.objects.filter(revoked_at=None).update(revoked_at=timezone.now())
+    if revoked:
+        record("revoke keys", number=revoked)
     return f"{revoked} API keys of the original are revoked here." if revoked else ""

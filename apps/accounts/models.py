@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import PermissionsMixin
@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.accounts.fields import LowerCaseEmailField
 from apps.accounts.managers import PREFIX_LENGTH, ApiKeyManager, UserManager, digest_key
+from tenants.audit import record
 from tenants.context import connection
 
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -51,6 +52,13 @@ class User(AbstractBaseUser, PermissionsMixin):
             # The field's own uniqueness serves lookups; this one holds against writes that pass the field by.
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_lower_unique"),
         ]
+
+    def save(self, **options: Any) -> None:
+        """Write the row; a new password is a deed to record."""
+        has_new_password = self._password is not None  # type: ignore[attr-defined]
+        super().save(**options)
+        if has_new_password:
+            record("set password", self)
 
     def get_full_name(self) -> str:
         """Return the name, or an empty string."""
@@ -96,6 +104,13 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
+    def save(self, **options: Any) -> None:
+        """Write the row; a new key is a deed to record."""
+        is_new = self._state.adding
+        super().save(**options)
+        if is_new:
+            record("issue key", self, user=self.user, expires=self.expires_at)
+
     def clean(self) -> None:
         """Raise ValidationError when a new key would have expired already."""
         if self._state.adding and self.expires_at and self.expires_at <= timezone.now():
@@ -122,7 +137,8 @@ class ApiKey(models.Model):
 
     def revoke(self) -> None:
         """Refuse the key from now on; the time of the first revocation stays."""
-        ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
+        if ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            record("revoke key", self, user=self.user)
         self.refresh_from_db(fields=["revoked_at"])
 
     def note_use(self) -> None:

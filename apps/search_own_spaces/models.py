@@ -14,6 +14,7 @@ from apps.search.spaces.live_spaces import describe_uses
 from apps.search.spaces.space import get_space
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt
+from tenants.audit import record
 from tenants.context import get_current_schema, unbound
 from tenants.validators import OWN_SPACE
 
@@ -113,9 +114,11 @@ class OwnSpace(models.Model):
     def save(self, **options: Any) -> None:
         """Write the row. A new space begins without documents, even if another one had its alias before."""
         with transaction.atomic():
-            if self._state.adding:
+            is_new = self._state.adding
+            if is_new:
                 self._delete_documents()
             super().save(**options)
+            record("add space" if is_new else "change space", self.alias, address=self.base_url)
 
     def delete(self, **options: Any) -> tuple[int, dict[str, int]]:  # type: ignore[override]
         """Delete the space and its documents. Raises SpaceInUseError while something needs it."""
@@ -123,6 +126,7 @@ class OwnSpace(models.Model):
             if uses := self.describe_uses(lock=True):
                 raise SpaceInUseError(f"{self.alias} cannot be deleted. {' '.join(uses)}")
             self._delete_documents()
+            record("delete space", self.alias)
             return super().delete(**options)
 
     def clean(self) -> None:

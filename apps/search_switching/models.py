@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.search.models import IndexRun
+from tenants.audit import record
 
 
 class SwitchError(RuntimeError):
@@ -75,6 +76,8 @@ class SpaceSwitch(models.Model):
         for name, value in values.items():
             setattr(self, name, value)
         self.save(update_fields=[*values])
+        if "state" in values:
+            record("change switch", self)
 
 
 def get_live_switch() -> SpaceSwitch | None:

@@ -21,6 +21,7 @@ from apps.search_switching.dropping import enqueue_dropping
 from apps.search_switching.handwritten import copy_loose_documents
 from apps.search_switching.missing import find_gaps
 from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
+from tenants.audit import record
 
 State = SpaceSwitch.State
 
@@ -48,6 +49,7 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
         for index_name in get_index_names():
             start_run(index_name, target, switch_id=switch.pk)
         advance_switch.enqueue(switch.pk)
+        record("start switch", switch)
     return switch
 
 
@@ -93,6 +95,7 @@ def pause_switch(switch: SpaceSwitch) -> None:
     with changing_spaces():
         switch.require(State.FILLING)
         switch.runs.filter(state=IndexRun.State.RUNNING).update(state=IndexRun.State.PAUSED)
+        record("pause switch", switch)
 
 
 def resume_switch(switch: SpaceSwitch) -> None:
@@ -102,6 +105,7 @@ def resume_switch(switch: SpaceSwitch) -> None:
         for run in switch.runs.filter(state__in=[IndexRun.State.RUNNING, IndexRun.State.PAUSED]):
             resume_run(run)
         advance_switch.enqueue(switch.pk)
+        record("resume switch", switch)
 
 
 STEPS: dict[str, Callable[[SpaceSwitch], None]] = {

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.utils.deprecation import MiddlewareMixin
 
+from tenants.audit import watch_request
 from tenants.binding.outages import answer_outage, is_outage, refuse
 from tenants.context import connection
 from tenants.hosts import find_domain
@@ -30,6 +31,7 @@ REFUSALS = {  # for callers that want JSON; tenants/refused.html has them for pe
 def unbind_tenant(**kwargs: object) -> None:
     """Bind this context to `public`; the receiver of Django's request signals."""
     connection.set_schema_to_public()
+    watch_request(None)
 
 
 class HealthMiddleware(MiddlewareMixin):
@@ -67,6 +69,7 @@ class TenantMiddleware(MiddlewareMixin):
         """Bind, or answer with the refusal."""
         connection.set_schema_to_public()
         request.tenant = None
+        watch_request(request)
         try:
             host, _ = split_domain_port(request.get_host())  # in lower case, without a trailing dot
         except DisallowedHost:

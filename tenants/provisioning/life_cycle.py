@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_tenants.signals import post_schema_sync
 from django_tenants.utils import schema_exists
 
+from tenants.audit import record
 from tenants.context import tenant_context, unbound
 from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Domain, Tenant
@@ -106,6 +107,7 @@ def provision(tenant: Tenant) -> str:
                 Domain.objects.create(domain=tenant.hostname, tenant=tenant)
                 tenant.provisioned_at = timezone.now()
                 _set_state(tenant, Tenant.State.ACTIVE, "")
+                record("provision", whose=tenant.schema_name)
         except Exception as error:  # whatever a migration raises, the operator must see it on the tenant
             drop_schema(tenant.schema_name)
             reason = f"{type(error).__name__}: {error}".strip()
@@ -142,6 +144,8 @@ def _move(tenant: Tenant, before: str, after: str, reason: str) -> None:
     if not changed:
         raise ValidationError(f"{tenant} is not {before}, so it cannot become {after}.")
     tenant.refresh_from_db()
+    deed = "suspend" if after == Tenant.State.SUSPENDED else "resume"
+    record(deed, whose=tenant.schema_name, reason=reason)
 
 
 def _set_state(tenant: Tenant, state: str, reason: str) -> None:

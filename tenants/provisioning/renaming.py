@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
+from tenants.audit import record
 from tenants.context import unbound
 from tenants.models import Domain, Tenant, get_address
 
@@ -36,6 +37,7 @@ def rename_tenant(tenant: Tenant, subdomain: str) -> None:
             old.is_primary, old.redirects = False, True
             old.save()
         tenant.refresh_from_db()
+        record("rename", whose=tenant.schema_name, before=old_host, after=tenant.hostname)
 
 
 def redirect_to_primary(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:

@@ -18,6 +18,7 @@ from django_tasks_db.backend import DatabaseBackend, TaskResult
 from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import get_public_schema_name, get_tenant_model
 
+from tenants.audit import acting_as_task
 from tenants.context import connection, unbound
 from tenants.queue.rows import SCHEMA_KEY, find_rows
 
@@ -43,7 +44,8 @@ class TenantTask(Task):
                 if tenant is None:
                     raise TenantGoneError(f"The tenant with the schema {schema!r} no longer exists.")
                 connection.set_tenant(tenant)
-            return super(TenantTask, self).call(*args, **kwargs)
+            with acting_as_task(self.module_path):
+                return super(TenantTask, self).call(*args, **kwargs)
         finally:
             connection.set_schema_to_public()
 

@@ -131,3 +131,14 @@ def read_pid():
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return cursor.fetchone()[0]
+
+
+@pytest.mark.usefixtures("notes")
+def test_index_work_is_recorded(deeds):
+    here = deeds(lambda: call_command("rebuild_index", schema="acme", index="notes"))
+    queued = deeds(lambda: call_command("rebuild_index", schema="acme", index="notes", queue=True))
+
+    assert [line.partition(" what=")[2] for line in (*here, *queued)] == [
+        '"rebuild index" whose=acme on=notes documents=1',
+        "index whose=acme on=notes/default",
+    ]

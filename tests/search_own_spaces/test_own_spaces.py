@@ -198,3 +198,18 @@ def test_the_tenants_role_reads_its_own_table_and_the_registry_is_not_open_to_it
         assert cursor.fetchone() == (1,)
     with owner_rights():
         assert Tenant.objects.filter(schema_name="acme").exists()
+
+
+def test_what_is_done_to_an_own_space_is_recorded_without_its_key(in_acme, make_space, deeds):
+    added = deeds(make_space)
+    space = OwnSpace.objects.get()
+    changed = deeds(space.save)
+    deleted = deeds(space.delete)
+
+    about = [line.partition(" what=")[2] for line in (*added, *changed, *deleted)]
+    assert about == [
+        f'"add space" whose=acme on=own-stub address={space.base_url}',
+        f'"change space" whose=acme on=own-stub address={space.base_url}',
+        '"delete space" whose=acme on=own-stub',
+    ]
+    assert KEY not in "".join((*added, *changed))

@@ -323,3 +323,15 @@ def test_another_tenant_learns_nothing_of_a_switch(globex):
         assert not IndexRun.objects.exists()
         assert get_written_spaces() == ["default"]
         assert titles("other") == []
+
+
+def test_what_is_done_about_a_switch_is_recorded(deeds):
+    started = deeds(lambda: start_switch("other"))
+    cancelled = deeds(lambda: cancel_switch(SpaceSwitch.objects.get()))
+
+    about = [line.partition(" what=")[2] for line in (*started, *cancelled)]
+    assert [line for line in about if "articles/" not in line] == [
+        "index whose=acme on=notes/other",
+        '"start switch" whose=acme on="default to other: filling"',
+        '"change switch" whose=acme on="default to other: cancelled"',
+    ]

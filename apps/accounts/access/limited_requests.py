@@ -57,8 +57,8 @@ class ApiThrottle(BaseThrottle):
         return self._wait.get()
 
 
-def forgive_sign_in(request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Uncount a sign-in that succeeded, on `user_logged_in`: a whole office may come from one address."""
+def forgive_tries(request: HttpRequest) -> None:
+    """Uncount what this request has counted: it was no failure."""
     for key in getattr(request, "counted_tries", []):
         take_back(key)
 

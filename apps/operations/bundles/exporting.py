@@ -22,6 +22,7 @@ from apps.operations.bundles.schema import (
     read_schema,
     sort_tables,
 )
+from tenants.audit import record
 from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
 
@@ -48,6 +49,7 @@ def export_tenant(tenant: Tenant, path: Path, *, bar: Bar = show_bar) -> Manifes
                 source = open_file(content.name) if isinstance(content, FileContent) else rows.open("rb")
                 with source:
                     archive.add(content, source, progress)
+        record("export", path.name)
     return manifest
 
 

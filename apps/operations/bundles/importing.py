@@ -32,6 +32,7 @@ from apps.operations.bundles.rows import (
     set_sequence,
     use_plain_formats,
 )
+from tenants.audit import record
 from tenants.context import connection, owner_rights, tenant_context, unbound
 from tenants.models import Domain, Tenant
 from tenants.provisioning.erasing import drop_schema
@@ -70,6 +71,7 @@ def import_tenant(
                 remarks = finish_parts(is_copy=is_copy)
                 enqueue_waiting(manifest.tasks)
             link = _open(tenant, manifest, invites="owner_email" in changes)
+            record("import", path.name, whose=tenant.schema_name)
     # Where these lead to is decided by their DNS.
     if others := sorted(set(manifest.tenant.domains) - {manifest.tenant.hostname}):
         remarks.insert(0, f"It had other hosts, too: {', '.join(others)}. Add them in the operators' admin.")

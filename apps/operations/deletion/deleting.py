@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from apps.operations.deletion import in_database, outside_database
 from apps.operations.deletion.remains import Gone, Look, as_dicts, count_left
+from tenants.audit import record
 from tenants.context import unbound
 from tenants.locks import hold_life_cycle
 from tenants.models import DeletionReport, Tenant
@@ -134,6 +135,7 @@ def _delete_if_due(tenant: Tenant) -> DeletionReport | None:
         )
         erase_shared(current.schema_name, current.pk)
         current.delete()
+        record("delete", whose=report.schema_name)
     erase_outside(report.schema_name)
     return report
 

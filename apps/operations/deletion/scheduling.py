@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.operations.deletion.conf import conf
 from apps.operations.deletion.deleting import leave
 from apps.operations.deletion.tasks import delete_due_tenant
+from tenants.audit import record
 from tenants.context import unbound
 from tenants.models import Tenant
 from tenants.queue.held_tasks import release_tasks
@@ -32,6 +33,7 @@ def schedule_deletion(tenant: Tenant, days: float | None = None) -> None:
     with unbound(), transaction.atomic():
         leave(tenant, delete_after)
         delete_due_tenant.using(run_after=delete_after).enqueue(tenant.pk)
+        record("schedule deletion", whose=tenant.schema_name, after=delete_after.isoformat())
 
 
 def keep_tenant(tenant: Tenant) -> None:
@@ -46,3 +48,4 @@ def keep_tenant(tenant: Tenant) -> None:
         tenant.refresh_from_db()
         find_rows(delete_due_tenant, args=[tenant.pk]).filter(status=TaskResultStatus.READY).delete()
         release_tasks(tenant.schema_name)
+        record("keep", whose=tenant.schema_name)

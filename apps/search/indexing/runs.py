@@ -22,6 +22,7 @@ from apps.search.indexing.set_asides import index_patiently
 from apps.search.models import IndexRun, SetAside
 from apps.search.providers import get_provider
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
+from tenants.audit import record
 
 State = IndexRun.State
 
@@ -38,6 +39,7 @@ class RunError(RuntimeError):
 def create_run(index_name: str, space: str, *, switch_id: int | None = None) -> IndexRun:
     """Write down a run; `indexing.tasks.start_run` also writes its task."""
     total = count_objects(index_name)
+    record("index", f"{index_name}/{space}")
     return IndexRun.objects.create(index_name=index_name, space=space, switch_id=switch_id, total=total)
 
 
@@ -131,3 +133,4 @@ def _change(run: IndexRun, allowed: Any, state: str) -> None:
         run.refresh_from_db()
         raise RunError(f"The run {run} cannot become {state}.")
     run.refresh_from_db()
+    record("change index run", f"{run.index_name}/{run.space}", state=state)

@@ -160,3 +160,13 @@ def test_a_tenant_leaves_and_is_kept_while_it_is_bound(acme):
         keep_tenant(acme)
 
     assert Tenant.objects.get(pk=acme.pk).state == "active"
+
+
+def test_deletion_and_rescue_are_recorded(acme, deeds):
+    scheduled = deeds(lambda: schedule_deletion(acme))
+    kept = deeds(lambda: keep_tenant(acme))
+
+    assert [line.partition(" what=")[2] for line in (*scheduled, *kept)] == [
+        f'"schedule deletion" whose=acme after={scheduled[0].rpartition("after=")[2]}',
+        "keep whose=acme",
+    ]

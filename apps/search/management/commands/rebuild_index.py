@@ -12,6 +12,7 @@ from apps.search.indexing.batches import count_objects, rebuild_index
 from apps.search.indexing.tasks import enqueue_maintenance, start_run
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
+from tenants.audit import record
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Command(BaseCommand):
         if not is_queued:
             with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
                 changed = rebuild_index(index, space=space, progress=bar.update)
+            record("rebuild index", index, documents=changed)
             self.stdout.write(f"{schema}: index {index}: {changed} documents changed")
             return
         written = get_written_spaces()

@@ -32,6 +32,7 @@ from apps.search.storage.pgvector.tables.ann_index import (
     forget_ann_indexes,
     get_declared_ann_index,
 )
+from tenants.audit import record
 from tenants.context import connection
 
 USABLE = ("hnsw", "ivfflat", "binary")
@@ -91,6 +92,7 @@ def carry_out(
             reason = str(error).partition("\n")[0]
             yield status, f"{status.label}: {status.action} failed: {reason}"
         else:
+            record(f"{status.action} ANN index", status.label)
             yield status, ""
 
 
