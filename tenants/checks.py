@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
-from django.db import OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
+from django.db.models import Model
 from psycopg_pool import ConnectionPool
 
 from tenants.discovery import list_points
@@ -175,7 +176,8 @@ def _find_relation_fault(begin: str, end: str) -> str:
 def check_apps(**kwargs: Any) -> list[CheckMessage]:
     """E008: the tables of an app must be somewhere."""
     hint = (
-        "Name it in TENANT_APPS, for tables in each tenant's schema, or in SHARED_APPS, for those of public."
+        "Name it in TENANT_APPS, for tables in each tenant's schema, or in SHARED_APPS, for those of public. "
+        "For those of another database, add a router that allows it there before TenantSyncRouter."
     )
     return [
         Error(
@@ -186,8 +188,12 @@ def check_apps(**kwargs: Any) -> list[CheckMessage]:
         for config in apps.get_app_configs()
         if not has_tenant_tables(config.label)
         and not has_shared_tables(config.label)
-        and any(model._meta.managed for model in config.get_models())
+        and any(model._meta.managed and not _has_another_home(model) for model in config.get_models())
     ]
+
+
+def _has_another_home(model: type[Model]) -> bool:
+    return any(router.allow_migrate_model(alias, model) for alias in connections if alias != DEFAULT_DB_ALIAS)
 
 
 @register()

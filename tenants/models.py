@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django_tenants.models import DomainMixin, TenantMixin
 
+from tenants.context import unbound
 from tenants.hosts import RegistryQuerySet
 from tenants.validators import validate_domain, validate_schema_name, validate_space, validate_subdomain
 
@@ -116,6 +117,11 @@ class Tenant(TenantMixin):
         if taken.redirects:
             message += f" To free it, remove it from the domains of {taken.tenant}."
         raise ValidationError({"subdomain": message})
+
+    def get_primary_domain(self) -> "Domain | None":
+        """As django-tenants', whatever tenant is bound: its role may not read the registry."""
+        with unbound():
+            return super().get_primary_domain()
 
     @property
     def hostname(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.postgres.operations import CreateExtension
+from django.db import router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 # A superuser creates any extension, the database's owner those that are marked as trusted (PostgreSQL's
@@ -28,8 +29,11 @@ class CreateOptionalExtension(CreateExtension):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
-        """Create it, if the role may."""
-        with schema_editor.connection.cursor() as cursor:
+        """Create it, if the role may, in the database of the tenants."""
+        connection = schema_editor.connection
+        if connection.vendor != "postgresql" or not router.allow_migrate(connection.alias, app_label):
+            return
+        with connection.cursor() as cursor:
             cursor.execute(MAY_CREATE, [self.name])
             may_create = cursor.fetchone()[0]
         if may_create:

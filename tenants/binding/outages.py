@@ -8,6 +8,7 @@ DEBUG, Django shows its own page instead of calling the last one.
 import logging
 import sys
 
+import psycopg
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -27,8 +28,12 @@ def is_outage(error: BaseException | None) -> bool:
     """Return whether the error says that the database cannot be reached, or takes no more work."""
     if isinstance(error, InterfaceError):
         return "connection" in str(error)  # that is closed; others are faults of ours
-    state = getattr(error.__cause__, "sqlstate", None) if error else None
-    return isinstance(error, OperationalError) and (state is None or state.startswith(OUTAGES))
+    if not isinstance(error, OperationalError):
+        return False
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None)
+    is_of_postgresql = cause is None or isinstance(cause, psycopg.Error)  # a second database may be another
+    return is_of_postgresql and (state is None or state.startswith(OUTAGES))
 
 
 def answer_outage(request: HttpRequest, error: BaseException) -> HttpResponse:

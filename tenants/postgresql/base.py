@@ -163,10 +163,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except (DatabaseError, psycopg.Error) as error:
             self.search_path_set_schemas = None
             if _is_caused_by(error, psycopg.errors.InvalidParameterValue):
-                raise ImproperlyConfigured(
-                    f"TENANT_ROLES: the role {wanted[-1]!r} of the tenant with the schema "
-                    f"{self.schema_name!r} does not exist. Run: manage.py tenant_roles --repair"
-                ) from error
+                raise ImproperlyConfigured(_explain_missing_role(binding, wanted[-1])) from error
             if not _is_caused_by(error, psycopg.errors.InFailedSqlTransaction):
                 raise  # in a failed transaction the caller's statement fails by itself
         else:
@@ -212,6 +209,18 @@ def _session_sql(schemas: list[str], role: str) -> str:
     path = ",".join(quote_schema_name(schema) for schema in schemas)
     change = f"SET ROLE {quote_schema_name(role)}" if role else "RESET ROLE"
     return f"SET search_path = {path}; {change}"
+
+
+def _explain_missing_role(binding: Binding, role: str) -> str:
+    if getattr(binding.tenant, "provisioned_at", "") is None:
+        return (
+            f"The tenant with the schema {binding.schema_name!r} is not provisioned and has no tables yet. "
+            "A worker provisions it: manage.py db_worker. In tests, subclass tenants.testing.TenantTestCase."
+        )
+    return (
+        f"TENANT_ROLES: the role {role!r} of the tenant with the schema {binding.schema_name!r} does not "
+        "exist. Run: manage.py tenant_roles --repair"
+    )
 
 
 def _is_caused_by(error: Exception, kind: type[Exception]) -> bool:

@@ -23,6 +23,7 @@ from apps.operations.fleet.parallel import FleetRun, stop_on_signals
 from apps.operations.fleet.report import Report, describe_lag, describe_passed_over, describe_plan, summarize
 from apps.operations.fleet.survey import Survey, survey_fleet
 from tenants.locks import Lock
+from tenants.management.executors import refuse_other_database
 from tenants.postgresql.pool import without_pool
 
 BUDGET_SHARE, LEAST_BUDGET = 0.1, 3
@@ -68,6 +69,7 @@ class Command(stock.MigrateSchemasCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError with the failures, and SystemExit(1) for --check."""
         self.options = options
+        refuse_other_database(options["database"])
         try:
             self._connection.ensure_connection()
         except OperationalError as error:
