@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 from django_tenants.utils import schema_context
 
+from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
@@ -58,6 +59,12 @@ def own_media(settings, tmp_path):
 def _no_rate_limits(settings):
     """All tests come from one address; those of the limits set them."""
     settings.RATE_LIMITS = {}
+
+
+@pytest.fixture(autouse=True)
+def _no_known_ann_indexes():
+    """What a process believes of the catalog outlives the rollback, and would be the next test's answer."""
+    forget_ann_indexes()
 
 
 @pytest.fixture
