@@ -1,0 +1,126 @@
+"""The site that is measured: tenants in their own database, and gunicorn as infra/Dockerfile starts it."""
+
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+from apps.accounts.models import ApiKey, User
+from apps.articles.models import Article
+from apps.search import get_provider
+from apps.search.documents import Document
+from tenants.context import tenant_context
+from tenants.provisioning.life_cycle import provision, register_tenant
+
+EMAIL, PASSWORD = "owner@example.com", "correct horse battery staple"
+WORDS = ["settings", "file", "database", "query", "template", "form", "cache", "session", "worker", "queue"]
+BATCH = 500
+
+
+def make_tenant(subdomain: str, documents: int) -> str:
+    """Provision a tenant that anybody may search, with documents; return the API key of its owner."""
+    name = subdomain.title()
+    tenant = register_tenant(
+        name=name, subdomain=subdomain, owner_email=EMAIL, space="fast", search_is_public=True
+    )
+    provision(tenant)
+    with tenant_context(tenant):
+        owner = User.objects.get(email=EMAIL)
+        owner.set_password(PASSWORD)
+        owner.save()
+        for start in range(0, documents, BATCH):
+            _write(range(start, min(start + BATCH, documents)))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        return ApiKey.objects.issue(owner, "bench")[1]
+
+
+@contextmanager
+def serve(log: Path, **variables: str) -> Iterator[int]:
+    """Yield the port of the shipped command, which serves the database at hand in a process of its own."""
+    port = _free_port()
+    dockerfile = (settings.BASE_DIR / "infra" / "Dockerfile").read_text().replace("\\\n", "")
+    command = json.loads(re.search(r"^CMD (\[\"gunicorn.*\])", dockerfile, re.MULTILINE)[1])
+    command[command.index("--bind") + 1] = f"127.0.0.1:{port}"
+    environment = os.environ | {
+        "DATABASE_URL": _get_database_url(),
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DEBUG": "False",
+        "SITE_URL": f"http://localhost:{port}",
+        "EMAIL_URL": "dummymail://",
+        "BEHIND_PROXY": "True",
+        "EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES": "True",
+        **variables,
+    }
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command], env=environment, stdout=output, stderr=output
+        )
+        try:
+            _await(port, server)
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def prepare_static_files() -> None:
+    """Collect them, as the image does."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def _write(numbers: range) -> None:
+    articles = Article.objects.bulk_create(
+        Article(title=f"Article {number}", body=" ".join(_choose(number, 60))) for number in numbers
+    )
+    get_provider("articles").add(
+        [
+            Document(
+                f"articles.article:{article.pk}:0",
+                article.body,
+                {"tags": _choose(article.pk, 12), "year": 2000 + article.pk % 25, "text": "a" * 100},
+            )
+            for article in articles
+        ]
+    )
+
+
+def _choose(number: int, count: int) -> list[str]:
+    return [f"{WORDS[number * step % 97 % len(WORDS)]}{step % 7 or ''}" for step in range(1, count + 1)]
+
+
+def _get_database_url() -> str:
+    parts = urlsplit(settings.DATABASE_URL)
+    folder = parts.path.rsplit("/", 1)[0]
+    return parts._replace(path=f"{folder}/{connection.settings_dict['NAME']}").geturl()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _await(port: int, server: subprocess.Popen) -> None:
+    for _ in range(300):
+        try:
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+            return
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.2)
+    raise RuntimeError("The server does not answer; see its log.")
