@@ -24,7 +24,7 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from apps.accounts.access.api_auth import MemberAuth
 from apps.accounts.access.limited_requests import ApiThrottle
 from apps.accounts.access.rate_limits import describe_wait
-from tenants.binding.outages import answer_outage, is_outage
+from tenants.binding.outages import answer_failure
 from tenants.discovery import ExtensionPoint
 
 
@@ -113,9 +113,9 @@ def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(Error)
 def answer_database_error(request: HttpRequest, error: Error) -> HttpResponse:
-    """Answer 503 while the database is down; any other error is Django's to answer."""
-    if is_outage(error):
-        return answer_outage(request, error)
+    """Answer 503 while the database is down or takes too long; any other error is Django's to answer."""
+    if answer := answer_failure(request, error):
+        return answer
     raise error
 
 

@@ -60,6 +60,10 @@ class TenantSettings(AppSettings):
     # A connection that has served more tenants is closed after the request or task; 0: never.
     TENANT_SCHEMAS_PER_CONNECTION: int = 1000
     TENANT_ROLES: bool = True  # whether each tenant has a database role
+    # Seconds until PostgreSQL breaks off a statement of a request, on tenants' sites and on the operators';
+    # 0: as the database says. Tasks and commands have no limit.
+    REQUEST_STATEMENT_TIMEOUT: float = 10
+    OPERATORS_STATEMENT_TIMEOUT: float = 60
     TENANT_PROVISIONING: Mapping[str, bool] = {}  # {"TEMPLATE": False}: every new tenant is migrated
 
 

@@ -6,7 +6,7 @@ from django import db
 from django_tenants.utils import get_public_schema_name, get_tenant_model, schema_context, tenant_context
 
 from tenants.placement import is_tenant_app
-from tenants.postgresql.bound import NoTenantError, TenantMismatchError, owner_rights
+from tenants.postgresql.bound import NoTenantError, TenantMismatchError, owner_rights, statement_timeout
 
 if TYPE_CHECKING:
     from tenants.models import Tenant
@@ -20,6 +20,7 @@ __all__ = [
     "get_current_tenant",
     "is_tenant_app",
     "owner_rights",
+    "statement_timeout",
     "tenant_context",
     "unbound",
 ]

@@ -8,10 +8,12 @@ from django.http.request import split_domain_port
 from django.utils.deprecation import MiddlewareMixin
 
 from tenants.audit import watch_request
-from tenants.binding.outages import answer_outage, is_outage, refuse
+from tenants.binding.outages import answer_failure, refuse
+from tenants.conf import conf
 from tenants.context import connection
 from tenants.hosts import find_domain
 from tenants.models import Tenant
+from tenants.postgresql.bound import current_binding
 from tenants.provisioning.renaming import redirect_to_primary
 
 STATUS_OF_STATE = {
@@ -32,6 +34,7 @@ def unbind_tenant(**kwargs: object) -> None:
     """Bind this context to `public`; the receiver of Django's request signals."""
     connection.set_schema_to_public()
     watch_request(None)
+    _limit_statements(0)
 
 
 class HealthMiddleware(MiddlewareMixin):
@@ -61,6 +64,8 @@ class TenantRequest(HttpRequest):
 class TenantMiddleware(MiddlewareMixin):
     """Binds the tenant of the request's host and sets `request.tenant` (None on the operators' site).
 
+    Statements of the request have a timeout: see REQUEST_STATEMENT_TIMEOUT.
+
     404 for a host that no tenant has, 503 for a tenant that is not ready or while the database is down, 403
     for a suspended one, 410 for one that is leaving; 308 from a host that redirects.
     """
@@ -68,6 +73,7 @@ class TenantMiddleware(MiddlewareMixin):
     def process_request(self, request: TenantRequest) -> HttpResponse | None:
         """Bind, or answer with the refusal."""
         connection.set_schema_to_public()
+        _limit_statements(conf.OPERATORS_STATEMENT_TIMEOUT)
         request.tenant = None
         watch_request(request)
         try:
@@ -80,8 +86,8 @@ class TenantMiddleware(MiddlewareMixin):
         try:
             domain = find_domain(host) if host and "\x00" not in host else None
         except Error as error:
-            if is_outage(error):
-                return answer_outage(request, error)
+            if answer := answer_failure(request, error):
+                return answer
             raise
         tenant = domain.tenant if domain else None
         status = STATUS_OF_STATE.get(tenant.state, 200) if tenant else 404
@@ -91,11 +97,16 @@ class TenantMiddleware(MiddlewareMixin):
             return redirect_to_primary(request, tenant) or _refuse(request, 404)
         request.tenant = tenant
         connection.set_tenant(tenant)
+        _limit_statements(conf.REQUEST_STATEMENT_TIMEOUT)
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer 503 when a view finds that the database is down."""
-        return answer_outage(request, exception) if is_outage(exception) else None
+        """Answer 503 when a view finds that the database is down, or takes too long."""
+        return answer_failure(request, exception)
+
+
+def _limit_statements(seconds: float) -> None:
+    current_binding.set(current_binding.get()._replace(statement_timeout=seconds))
 
 
 def _refuse(request: HttpRequest, status: int) -> HttpResponse:

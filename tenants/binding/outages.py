@@ -1,12 +1,14 @@
-"""What a request is told while the database cannot be reached: 503, and when to try again.
+"""What a request is told that cannot be answered just now: 503, and when to try again.
 
-Three places ask here, for Django gives an exception to none of them alone: TenantMiddleware, for the registry
-and for views; the API; and `server_error`, for everything else, such as middleware and error pages. With
-DEBUG, Django shows its own page instead of calling the last one.
+The database cannot be reached, or a statement took longer than a request may. Three places ask here, for
+Django gives an exception to none of them alone: TenantMiddleware, for the registry and for views; the API;
+and `server_error`, for everything else, such as middleware and error pages. With DEBUG, Django shows its own
+page instead of calling the last one.
 """
 
 import logging
 import sys
+from typing import NamedTuple
 
 import psycopg
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
+from psycopg.errors import QueryCanceled
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +25,32 @@ RETRY_AFTER = "5"  # seconds
 # Connections, resources and shutdown: see "Error Codes" in PostgreSQL's manual. A timeout of a statement, a
 # lock or a deadlock is an OperationalError, too, but the database is there.
 OUTAGES = ("08", "53", "57P")
+
+
+class Failure(NamedTuple):
+    """What the log, people and programs are told; `name` is the field of the errors in JSON."""
+
+    name: str
+    level: int
+    log: str
+    heading: str
+    message: str
+
+
+OUTAGE = Failure(
+    "database",
+    logging.ERROR,
+    "the database does not answer",
+    "This site is not available just now",
+    "The database does not answer just now. Try again in a few seconds.",
+)
+OVERRUN = Failure(
+    "time",
+    logging.WARNING,
+    "a statement took too long",
+    "This took too long",
+    "This took too long and was broken off. Ask for less, or try again in a few seconds.",
+)
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -36,27 +65,45 @@ def is_outage(error: BaseException | None) -> bool:
     return is_of_postgresql and (state is None or state.startswith(OUTAGES))
 
 
-def answer_outage(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """Write one line into the log, and answer 503 in the caller's form, without asking the database."""
+def is_overrun(error: BaseException | None) -> bool:
+    """Return whether the error says that a statement was broken off because it took too long."""
+    return isinstance(error, OperationalError) and isinstance(error.__cause__, QueryCanceled)
+
+
+def answer_failure(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """Answer 503 in the caller's form, without asking the database; None if the error is of another kind.
+
+    Writes one line into the log.
+    """
+    if error is not None and is_outage(error):
+        return _answer(request, OUTAGE, error)
+    if error is not None and is_overrun(error):
+        return _answer(request, OVERRUN, error)
+    return None
+
+
+def _answer(request: HttpRequest, failure: Failure, error: BaseException) -> HttpResponse:
     reason = " ".join(str(error).split())
-    logger.error("%s %s: 503, the database does not answer: %s", request.method, request.path, reason)
-    message = "The database does not answer just now. Try again in a few seconds."
-    response = refuse(request, 503, "tenants/outage.html", {"database": [message]})
+    logger.log(failure.level, "%s %s: 503, %s: %s", request.method, request.path, failure.log, reason)
+    errors = {failure.name: [failure.message]}
+    response = refuse(request, 503, "tenants/outage.html", errors, heading=failure.heading)
     response.headers["Retry-After"] = RETRY_AFTER
     response._has_been_logged = True  # type: ignore[attr-defined]  # or Django would, with two tracebacks
     return response
 
 
-def refuse(request: HttpRequest, status: int, template: str, errors: dict[str, list[str]]) -> HttpResponse:
+def refuse(
+    request: HttpRequest, status: int, template: str, errors: dict[str, list[str]], **context: str
+) -> HttpResponse:
     """Answer with the template's page, or with the errors as JSON if the API is called or JSON preferred."""
     preferred = request.get_preferred_type(["text/html", "application/json"])
     if request.path.startswith(API) or preferred == "application/json":
         return JsonResponse({"errors": errors}, status=status)
-    context = {"status": status, "site_name": settings.SITE_NAME}
-    return HttpResponse(render_to_string(template, context), status=status)
+    messages = [message for each in errors.values() for message in each]
+    shown = {"status": status, "site_name": settings.SITE_NAME, "messages": messages, **context}
+    return HttpResponse(render_to_string(template, shown), status=status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 while the database is down and 500 otherwise; this is the `handler500` of all sites."""
-    error = sys.exc_info()[1]
-    return answer_outage(request, error) if error and is_outage(error) else defaults.server_error(request)
+    """Answer 503 if `answer_failure` does and 500 otherwise; this is the `handler500` of all sites."""
+    return answer_failure(request, sys.exc_info()[1]) or defaults.server_error(request)

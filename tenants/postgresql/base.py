@@ -5,7 +5,7 @@ middleware and the view behind it may run in different threads, so the view woul
 the tenant of somebody else's request. A ContextVar follows the request through threads and coroutines.
 
 With a tenant bound, the session also takes on the role of the tenant, in the same round trip as its
-search_path, so that not even injected SQL reaches another schema.
+search_path, so that not even injected SQL reaches another schema. A timeout for statements goes with both.
 
 With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see tenants.postgresql.pool.
 """
@@ -57,7 +57,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """The connection; `set_tenant`, `set_schema` and `set_schema_to_public` are django-tenants' own."""
 
     ops_class = DatabaseOperations
-    search_path_set_schemas: list[str] | None
+    search_path_set_schemas: list[Any] | None  # with the role, and the timeout for statements
     _setting_search_path: bool
     settings_dict: dict[str, Any]
     _set_binding: Binding | None = None  # the one that search_path_set_schemas was made of
@@ -145,7 +145,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        """Bring the session's search_path and role in line with the context, in one round trip.
+        """Bring the session's search_path, role and timeout in line with the context, in one round trip.
 
         What was set last is kept in `search_path_set_schemas`, which the parent forgets when a transaction
         or a savepoint is rolled back, because a SET is rolled back with it.
@@ -153,17 +153,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         binding = current_binding.get()
         if self._setting_search_path or (self.search_path_set_schemas and self._set_binding is binding):
             return
-        wanted = [*self._get_cursor_search_paths(), self._get_role()]
+        role = self._get_role()
+        wanted = [*self._get_cursor_search_paths(), role, binding.statement_timeout]
         if self.search_path_set_schemas == wanted:
             return
         self._setting_search_path = True
         own_cursor = self.connection.cursor() if cursor is None else None
         try:
-            (own_cursor or cursor).execute(_session_sql(wanted[:-1], wanted[-1]))
+            (own_cursor or cursor).execute(_session_sql(*wanted))
         except (DatabaseError, psycopg.Error) as error:
             self.search_path_set_schemas = None
             if _is_caused_by(error, psycopg.errors.InvalidParameterValue):
-                raise ImproperlyConfigured(_explain_missing_role(binding, wanted[-1])) from error
+                raise ImproperlyConfigured(_explain_missing_role(binding, role)) from error
             if not _is_caused_by(error, psycopg.errors.InFailedSqlTransaction):
                 raise  # in a failed transaction the caller's statement fails by itself
         else:
@@ -205,10 +206,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pools)
 
 
-def _session_sql(schemas: list[str], role: str) -> str:
+def _session_sql(*wanted: Any) -> str:
+    *schemas, role, timeout = wanted
     path = ",".join(quote_schema_name(schema) for schema in schemas)
     change = f"SET ROLE {quote_schema_name(role)}" if role else "RESET ROLE"
-    return f"SET search_path = {path}; {change}"
+    limit = f"SET statement_timeout = {timeout * 1000:.0f}" if timeout else "RESET statement_timeout"
+    return f"SET search_path = {path}; {change}; {limit}"
 
 
 def _explain_missing_role(binding: Binding, role: str) -> str:

@@ -24,6 +24,7 @@ class Binding(NamedTuple):
     schema_name: str = "public"
     include_public_schema: bool = True
     as_owner: bool = False  # keep the connection's own rights: for changing tables
+    statement_timeout: float = 0  # seconds until PostgreSQL breaks a statement off; 0: as the database says
 
 
 current_binding: ContextVar[Binding] = ContextVar("tenant_binding", default=Binding())  # noqa: B039
@@ -33,6 +34,20 @@ current_binding: ContextVar[Binding] = ContextVar("tenant_binding", default=Bind
 def owner_rights() -> Iterator[None]:
     """Run the block in the bound tenant with the connection's own rights: to create an index, say."""
     token = current_binding.set(current_binding.get()._replace(as_owner=True))
+    try:
+        yield
+    finally:
+        current_binding.reset(token)
+
+
+@contextmanager
+def statement_timeout(seconds: float) -> Iterator[None]:
+    """Let PostgreSQL break off each statement of the block after so many seconds; 0: as the database says.
+
+    A statement that is broken off raises OperationalError. Requests have a timeout from the beginning: this
+    gives a page more time, or less.
+    """
+    token = current_binding.set(current_binding.get()._replace(statement_timeout=seconds))
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 import pytest
 
 from apps.search.documents import EmbeddedDocument
-from apps.search.filters import InvalidFilterError, compile_filter, count_facets
+from apps.search.filters import InvalidFilterError, compile_filter, count_all_facets, count_facets
 from apps.search.storage.pgvector import PgVectorProvider
 from tenants.context import tenant_context
 
@@ -91,3 +91,22 @@ def test_a_bad_key_is_refused(in_acme, key, message):
 def test_a_bad_limit_is_refused(in_acme, limit):
     with pytest.raises(ValueError, match=r"^limit must be a whole number of at least 1"):
         count_facets(PgVectorProvider(space="test-facets").objects, "k", limit)
+
+
+def test_several_keys_are_counted_in_one_statement_each_to_its_own_limit(in_acme, django_assert_num_queries):
+    provider = PgVectorProvider(space="test-facets")
+    rows = [{"lang": "en", "tags": ["x", "y"]}, {"lang": "en", "tags": "x"}, {"lang": "de"}, {"year": 2020}]
+    provider.add(
+        EmbeddedDocument(str(number), "text", metadata, [1.0, 2.0]) for number, metadata in enumerate(rows)
+    )
+
+    with django_assert_num_queries(1):
+        facets = count_all_facets(provider.objects, ["lang", "tags", "year", r"\lang", "none"], limit=1)
+
+    assert facets == {
+        "lang": [("en", 2)],
+        "tags": [("x", 2)],
+        "year": [(2020, 1)],
+        r"\lang": [("en", 2)],
+        "none": [],
+    }

@@ -1,7 +1,9 @@
 import json
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.search.documents import Document
 from apps.search.filters import OPERATORS, InvalidFilterError
@@ -124,3 +126,36 @@ def test_a_bad_filter_in_python_is_refused_before_anything_is_embedded(ask, acme
         search_documents("apple", "notes", 9, {"lang": {"gte": None}})
 
     assert embedder.embedded == []
+
+
+def ask_facets(keys, filter=None):
+    parameters = {"q": "apple", "facets": ",".join(keys), "filter": json.dumps(filter or {})}
+    return Client().get("/api/search", parameters, headers={"host": "acme.localhost"})
+
+
+def test_one_key_many_times_is_one_facet(ask):
+    response = ask_facets(["lang"] * 50)
+
+    assert response.json()["facets"] == {"lang": [{"value": "en", "count": 2}, {"value": "de", "count": 1}]}
+
+
+def test_all_facets_are_one_statement(ask):
+    few, many = [], []
+    for keys, queries in ((["lang"], few), (["lang", "year", "a", "b"], many)):
+        with CaptureQueriesContext(connection) as captured:
+            assert ask_facets(keys).status_code == 200
+        queries += captured.captured_queries
+
+    assert len(many) == len(few)
+
+
+def test_a_long_filter_may_have_few_facets(ask):
+    filter = {"year": {"in": list(range(1, 1_001))}}
+
+    assert ask_facets(["lang"], filter).status_code == 200
+    response = ask_facets([f"key{number}" for number in range(9)], filter)
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == {
+        "facets": ["With 9 keys the filter may hold 500 values; it holds 1,000."]
+    }

@@ -9,9 +9,12 @@ import pytest
 from django.conf import settings as project_settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import InterfaceError, OperationalError, connection
+from django.http import JsonResponse
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from tenants.binding.outages import is_outage
+from tenants.context import statement_timeout, tenant_context
 
 ASK = """
 import json, os, sys
@@ -47,7 +50,31 @@ def wait_too_long(request):
     raise make_error(psycopg.errors.LockNotAvailable)
 
 
-urlpatterns = [path("", lose_database), path("api/lost", lose_database), path("locked/", wait_too_long)]
+def sleep(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(30)")
+
+
+def show_timeout(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('statement_timeout')")
+        return JsonResponse({"timeout": cursor.fetchone()[0]})
+
+
+def show_longer_timeout(request):
+    with statement_timeout(77):
+        return show_timeout(request)
+
+
+urlpatterns = [
+    path("", lose_database),
+    path("api/lost", lose_database),
+    path("locked/", wait_too_long),
+    path("sleep/", sleep),
+    path("api/sleep", sleep),
+    path("timeout/", show_timeout),
+    path("longer/", show_longer_timeout),
+]
 handler500 = "tenants.binding.outages.server_error"
 
 
@@ -167,3 +194,35 @@ def test_the_api_of_a_tenant_that_is_not_served_refuses_in_json(client, make_ten
     response = client.get("/api/search?q=x", headers={"host": "late.localhost"})
 
     assert (response.status_code, response.json()) == (status, {"errors": {"site": [message]}})
+
+
+@pytest.mark.parametrize(("asked", "kind"), [("/sleep/", PAGE), ("/api/sleep", JSON)])
+def test_a_statement_that_takes_too_long_is_broken_off(get, settings, caplog, asked, kind):
+    settings.REQUEST_STATEMENT_TIMEOUT = 0.05
+
+    response = get(asked)
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response["Content-Type"].startswith(kind)
+    assert "This took too long and was broken off. Ask for less" in response.content.decode()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"GET {asked}: 503, a statement took too long: canceling statement due to statement timeout"
+    ]
+
+
+def test_only_requests_have_a_timeout_and_each_site_its_own(get, client, settings, acme):
+    settings.REQUEST_STATEMENT_TIMEOUT, settings.OPERATORS_STATEMENT_TIMEOUT = 7, 70
+
+    seen = [get(path).json()["timeout"] for path in ("/timeout/", "/longer/", "/timeout/")]
+    seen.append(client.get("/timeout/", headers={"host": "localhost"}).json()["timeout"])
+    with tenant_context(acme):
+        seen.append(json.loads(show_timeout(None).content)["timeout"])
+
+    assert seen == ["7s", "77s", "7s", "70s", "0"]
+
+
+def test_the_timeout_costs_no_round_trip(db, acme):
+    with CaptureQueriesContext(connection) as queries, tenant_context(acme), statement_timeout(5):
+        show_timeout(None)
+
+    assert len(queries) == 2

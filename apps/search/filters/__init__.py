@@ -24,15 +24,17 @@ A key is only ever an object's key, never a position in an array.
 `eq`, `in` and `contains` use the operator @>, which an index `GIN (metadata jsonb_path_ops)` serves.
 """
 
-from apps.search.filters.facets import count_facets
-from apps.search.filters.grammar import compile_filter, parse_key, read_filter
+from apps.search.filters.facets import count_all_facets, count_facets
+from apps.search.filters.grammar import compile_filter, count_values, parse_key, read_filter
 from apps.search.filters.operands import OPERATORS, InvalidFilterError
 
 __all__ = [
     "OPERATORS",
     "InvalidFilterError",
     "compile_filter",
+    "count_all_facets",
     "count_facets",
+    "count_values",
     "parse_key",
     "read_filter",
 ]

@@ -46,6 +46,13 @@ def compile_filter(filter: Mapping[str, Any] | None) -> Q:
     return Q() if filter is None else _compile(filter)
 
 
+def count_values(filter: Any) -> int:
+    """Return with how many values a filter compares."""
+    if isinstance(filter, Mapping):
+        return sum(map(count_values, filter.values()))
+    return sum(map(count_values, filter)) if isinstance(filter, list | tuple) else 1
+
+
 def parse_key(text: object, path: str) -> tuple[str, ...]:
     r"""Return the parts of a dotted key: ("author", "name") for "author.name", ("a.b",) for "a\.b".
 

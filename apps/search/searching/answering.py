@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from apps.search.embedders import EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
-from apps.search.filters import compile_filter, count_facets
+from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
@@ -114,8 +114,8 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         next=cursor,
         explanation=explanation,
         facets={
-            key: [{"value": value, "count": count} for value, count in count_facets(rows, key)]
-            for key in asked.facets
+            key: [{"value": value, "count": count} for value, count in counted]
+            for key, counted in count_all_facets(rows, asked.facets).items()
         },
     )
 

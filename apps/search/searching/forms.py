@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from apps.search.filters import InvalidFilterError, parse_key, read_filter
+from apps.search.filters import InvalidFilterError, count_values, parse_key, read_filter
 from apps.search.indexes.registry import get_default_index, get_index_names
 from apps.search.options.texts import find_bad_character
 from apps.search.searching.answering import SearchRequest
@@ -15,6 +15,7 @@ MAX_QUERY_LENGTH = 2_000
 MAX_LIMIT = 100
 MAX_FILTER_LENGTH = 10_000
 MAX_FACETS = 10
+MAX_WORK = 5_000  # values in the filter, times one more than there are facets
 
 
 class QueryField(forms.CharField):
@@ -34,7 +35,8 @@ class SearchForm(forms.Form):
     """Validates a search, and makes a SearchRequest of it. Only `q` is required.
 
     `limit` is 1 to 100, by default 10; `filter` is JSON; `mode` is semantic (the default), keyword or hybrid;
-    `after` is a cursor, in semantic mode only; `facets` are up to 10 keys, separated by commas.
+    `after` is a cursor, in semantic mode only; `facets` are up to 10 keys, separated by commas. A
+    filter with very many values may have fewer.
     """
 
     q = QueryField(
@@ -82,15 +84,21 @@ class SearchForm(forms.Form):
         return mode
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a cursor in a mode without pages."""
+        """Refuse a cursor in a mode without pages, and facets of a filter that is too long for them."""
         data = self.cleaned_data
         if data.get("after") and data.get("mode", "semantic") != "semantic":
             self.add_error("after", "Only the mode semantic has pages.")
+        facets, values = len(data.get("facets") or []), count_values(data.get("filter") or {})
+        if facets and values * (facets + 1) > MAX_WORK:
+            most = MAX_WORK // (facets + 1)
+            reason = f"With {facets} keys the filter may hold {most:,} values; it holds {values:,}."
+            self.add_error("facets", reason)
         return data
 
     def clean_facets(self) -> list[str]:
-        """Split the keys at the commas; the error of a bad key begins with it."""
-        keys = [key.strip() for key in self.cleaned_data["facets"].split(",") if key.strip()]
+        """Split the keys at the commas, each once; the error of a bad key begins with it."""
+        named = (key.strip() for key in self.cleaned_data["facets"].split(","))
+        keys = list(dict.fromkeys(filter(None, named)))
         if len(keys) > MAX_FACETS:
             raise ValidationError(f"{len(keys)} keys are too many; {MAX_FACETS} are allowed.")
         try:
