@@ -130,7 +130,8 @@ def get_test_module(path):
 
 def test_the_tests_of_what_stays_import_nothing_that_may_be_left_out():
     tests = House(tops=["tests"])
-    tools = ("tests.bench_neighbours", "tests.bench_tenants", "tests.eval")  # which measure the example and the demo
+    # These measure the example and the demo.
+    tools = ("tests.bench_neighbours", "tests.bench_tenants", "tests.eval")
 
     strangers = [
         found

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import secrets
 import socket
 import subprocess
 import sys
@@ -57,10 +56,7 @@ def serve(log: Path, **variables: str) -> Iterator[int]:
     command[command.index("--bind") + 1] = f"127.0.0.1:{port}"
     environment = os.environ | {
         "DATABASE_URL": _get_database_url(),
-        "SECRET_KEY": secrets.token_urlsafe(50),
-        "DEBUG": "False",
         "SITE_URL": f"http://localhost:{port}",
-        "EMAIL_URL": "dummymail://",
         "BEHIND_PROXY": "True",
         "EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES": "True",
         **variables,
