@@ -218,7 +218,8 @@ def _explain_missing_role(binding: Binding, role: str) -> str:
     if getattr(binding.tenant, "provisioned_at", "") is None:
         return (
             f"The tenant with the schema {binding.schema_name!r} is not provisioned and has no tables yet. "
-            "A worker provisions it: manage.py db_worker. In tests, subclass tenants.testing.TenantTestCase."
+            "A worker provisions it: manage.py db_worker. In tests, subclass "
+            "tenants.provisioning.testing.TenantTestCase."
         )
     return (
         f"TENANT_ROLES: the role {role!r} of the tenant with the schema {binding.schema_name!r} does not "

@@ -7,7 +7,7 @@ from django_tenants.test import cases
 from django_tenants.utils import schema_exists
 
 from tenants.models import Domain, Tenant
-from tenants.testing import TenantClient, TenantTestCase
+from tenants.provisioning.testing import TenantClient, TenantTestCase
 from tests.models_app.models import Note
 
 
@@ -81,5 +81,7 @@ def test_the_stock_test_case_names_ours(db):
             Note.objects.count()
 
     Case.setUpClass()
-    with pytest.raises(ImproperlyConfigured, match=r"is not provisioned.*tenants\.testing\.TenantTestCase"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"is not provisioned.*tenants\.provisioning\.testing\.TenantTestCase"
+    ):
         Note.objects.count()
