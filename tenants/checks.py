@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
+from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
 from django.db.models import Model
+from django.utils.module_loading import import_string
 from psycopg_pool import ConnectionPool
 
+from tenants.binding.memory_cache import EmptiedByTenant
 from tenants.discovery import list_points
 from tenants.placement import has_shared_tables, has_tenant_tables
 
@@ -194,6 +197,24 @@ def check_apps(**kwargs: Any) -> list[CheckMessage]:
 
 def _has_another_home(model: type[Model]) -> bool:
     return any(router.allow_migrate_model(alias, model) for alias in connections if alias != DEFAULT_DB_ALIAS)
+
+
+@register(Tags.caches)
+def check_caches(**kwargs: Any) -> list[CheckMessage]:
+    """W002: cache.clear() in one tenant must leave the other tenants' values and rate limits alone."""
+    hint = (
+        "Use tenants.binding.memory_cache.TenantLocMemCache or tenants.binding.redis_cache.TenantRedisCache. "
+        "Where nothing calls clear(), silence this."
+    )
+    return [
+        Warning(
+            f"CACHES[{alias!r}] is a {backend.__name__}: clear() in one tenant would empty it for all.",
+            hint=hint,
+            id="tenants.W002",
+        )
+        for alias, entry in settings.CACHES.items()
+        if not issubclass(backend := import_string(entry["BACKEND"]), EmptiedByTenant | DummyCache)
+    ]
 
 
 @register()
