@@ -10,7 +10,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from tenants.management.plain_errors import plain_errors
+
+    with plain_errors(sys.argv):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

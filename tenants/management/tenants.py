@@ -2,13 +2,22 @@
 
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django_tenants.utils import get_tenant_model
+from django_tenants.utils import get_public_schema_name, get_tenant_model
 
 from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
+
+SHOWN = 10  # schemas that an error names
+NEXT_STEPS: dict[str, str] = {  # by state
+    Tenant.State.PROVISIONING: "A worker provisions it: manage.py db_worker",
+    Tenant.State.FAILED: 'Choose "Provision again" in the operators\' admin.',
+    Tenant.State.SUSPENDED: "Resume it in the operators' admin.",
+    Tenant.State.LEAVING: "To keep it: manage.py delete_tenant {schema} --keep",
+}
 
 
 def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> None:
@@ -29,7 +38,7 @@ def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
         active = get_tenant_model().objects.filter(state="active").order_by("schema_name")
         tenants = list(active if schema is None else active.filter(schema_name=schema))
     if schema is not None and not tenants:
-        raise CommandError(f"--schema: no active tenant has the schema {schema!r}.")
+        raise CommandError(f"--schema: no active tenant has the schema {schema!r}. {find_next_step(schema)}")
     for tenant in tenants:
         with tenant_context(tenant):
             yield tenant
@@ -41,8 +50,23 @@ def find_tenant(schema: str) -> Tenant:
     """Return the tenant with this schema, in whatever state. Raises CommandError."""
     tenant = Tenant.objects.filter(schema_name=schema).first()
     if tenant is None:
-        raise CommandError(f"No tenant has the schema {schema!r}.")
+        raise CommandError(f"No tenant has the schema {schema!r}. {find_next_step(schema)}")
     return tenant
+
+
+def find_next_step(schema: str) -> str:
+    """Say in what state the tenant of a schema is, or which schemas there are: what an error ends with."""
+    with unbound():
+        tenants = Tenant.objects.exclude(schema_name__in=["", get_public_schema_name()])
+        states = dict(tenants.order_by("schema_name").values_list("schema_name", "state"))
+    if schema in states:
+        return f"It is {states[schema]}. {NEXT_STEPS.get(states[schema], '')}".format(schema=schema).rstrip()
+    if not states:
+        return "There are no tenants yet. To make one: manage.py create_tenant --help"
+    if close := get_close_matches(schema, states):
+        return f"Did you mean {' or '.join(map(repr, close))}?"
+    more = f" and {len(states) - SHOWN} more" if len(states) > SHOWN else ""
+    return f"There are: {', '.join(list(states)[:SHOWN])}{more}."
 
 
 class ProvisionedTenant:
@@ -62,9 +86,10 @@ class ProvisionedTenant:
         elif sys.stdin.isatty():
             tenant = super().get_tenant_from_options_or_interactive(**options)  # type: ignore[misc]
         else:
-            raise CommandError("Name a tenant: --schema=SCHEMA")
+            raise CommandError(f"Name a tenant: --schema=SCHEMA. {find_next_step('')}")
         if tenant.provisioned_at is None:
-            raise CommandError(f"{tenant} has no schema yet: it is {tenant.state}.")
+            step = NEXT_STEPS.get(tenant.state, "").format(schema=tenant.schema_name)
+            raise CommandError(f"{tenant} has no schema yet: it is {tenant.state}. {step}".rstrip())
         return tenant
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -79,8 +79,9 @@ def test_in_another_tenant_the_key_finds_the_object_whatever_its_primary_key(mak
 def test_one_index_is_exported_alone(make_golden):
     make_golden("flour", "Bread")
 
-    assert export(index="nowhere") == ""
     assert export(index="notes").count("\n") == 1
+    with pytest.raises(CommandError, match=r"--index: There is no index 'nowhere'\. Known indexes: .*notes"):
+        export(index="nowhere")
 
 
 def test_answers_that_are_gone_are_left_out(make_golden, acme, notes):

@@ -1,10 +1,6 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
-from django.conf import settings as project_settings
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command, get_commands
 from django.db import connection
@@ -12,26 +8,6 @@ from django_tenants.utils import schema_exists
 
 from tenants.context import tenant_context
 from tenants.models import Domain, Tenant
-from tests.workers import RUN_WORKER, get_test_database_url
-
-
-@pytest.fixture
-def manage():
-    """Run manage.py as a person without a terminal does; return its exit code and its errors."""
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_WORKER, *arguments],
-            env=os.environ | {"DATABASE_URL": get_test_database_url()},
-            cwd=project_settings.BASE_DIR,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.returncode, done.stderr
-
-    return run
 
 
 @pytest.fixture
@@ -48,6 +24,7 @@ def unprovisioned(make_tenant):
             "export_tenant SCHEMA --to",
         ),
         (["create_missing_schemas"], "manage.py db_worker provisions tenants that wait"),
+        (["collectstatic_schemas"], "manage.py collectstatic --noinput"),
         (["flush", "--noinput"], "manage.py delete_tenant SCHEMA"),
         (["flush"], "manage.py delete_tenant SCHEMA"),
     ],
@@ -186,25 +163,3 @@ def test_a_command_for_all_tenants_leaves_out_those_without_a_schema(acme, globe
 def test_a_tenant_without_a_schema_is_refused(unprovisioned, command):
     with pytest.raises(CommandError, match="has no schema yet: it is failed"):
         call_command(*command, schema_name="waiting")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["tenant_command"], "the following arguments are required: command_name"),
-        (["tenant_command", "check"], "Name a tenant: --schema=SCHEMA"),
-        (["tenant_command", "check", "--schema=nope"], "No tenant has the schema 'nope'."),
-        (["tenant_command", "nope", "--schema=acme"], "Unknown command: 'nope'"),
-        (["create_tenant_superuser"], "Name a tenant: --schema=SCHEMA"),
-        (["all_tenants_command", "nope"], "Unknown command: 'nope'"),
-        (["clone_tenant"], "To copy a tenant:"),
-        (["rename_schema"], "To give the tenant another address:"),
-    ],
-)
-def test_wrong_arguments_end_in_a_line_and_no_traceback(acme, manage, arguments, said):
-    code, errors = manage(*arguments)
-
-    assert code != 0
-    assert said in errors
-    assert "Traceback" not in errors

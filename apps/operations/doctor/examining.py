@@ -22,6 +22,7 @@ from apps.operations.doctor import disk
 from apps.operations.doctor.finding import Finding, Level, Scope
 from tenants.context import connection
 from tenants.discovery import ExtensionPoint, list_attribute
+from tenants.management.tenants import find_next_step
 from tenants.models import Tenant
 
 POINT = ExtensionPoint("doctor", list_attribute("CHECKS", "functions", callable))
@@ -66,7 +67,7 @@ def _get_scope(schema: str | None) -> Scope:
         return Scope(list(tenants), is_whole=True)
     chosen = list(tenants.filter(schema_name=schema))
     if not chosen:
-        raise CommandError(f"--schema: no tenant has the schema {schema!r}.")
+        raise CommandError(f"--schema: no tenant has the schema {schema!r}. {find_next_step(schema)}")
     return Scope(chosen, is_whole=False)
 
 

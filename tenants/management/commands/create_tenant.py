@@ -5,8 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
-from psycopg.errors import UndefinedTable
 
+from tenants.management.plain_errors import NO_REGISTRY, is_registry_missing
 from tenants.models import SEARCH_LANGUAGES
 from tenants.provisioning.life_cycle import ProvisioningError, provision, register_tenant
 
@@ -50,10 +50,8 @@ class Command(BaseCommand):
         except ProvisioningError as error:
             raise CommandError(str(error)) from error
         except ProgrammingError as error:
-            if isinstance(error.__cause__, UndefinedTable):
-                raise CommandError(
-                    "There is no registry of tenants yet. Run: manage.py migrate_schemas"
-                ) from error
+            if is_registry_missing(error):
+                raise CommandError(NO_REGISTRY) from error
             raise
         self.stdout.write(self.style.SUCCESS(f"{tenant.name} is at {tenant.url}"))
         self.stdout.write(f"{tenant.owner_email} sets a password at {link}")

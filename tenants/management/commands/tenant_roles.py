@@ -24,12 +24,16 @@ class Command(BaseCommand):
             raise CommandError("TENANT_ROLES is off: tenants have no roles.")
         tenants = {tenant.schema_name: tenant for tenant in Tenant.objects.exclude(provisioned_at=None)}
         roles = list_roles()
-        for schema in sorted(tenants.keys() - roles):
+        for schema in sorted(missing := tenants.keys() - roles):
             self.stdout.write(f"{schema}: no role")
-        for schema in sorted(roles - tenants.keys()):
+        for schema in sorted(left_over := roles - tenants.keys()):
             self.stdout.write(f"{schema}: a role without a tenant")
-        if options["repair"]:
+        if not options["repair"] and (missing or left_over):
+            self.stdout.write("This mends it: manage.py tenant_roles --repair")
+        elif not options["repair"]:
+            self.stdout.write(self.style.SUCCESS(f"{len(tenants)} tenants, each with its role."))
+        else:
             for tenant in tenants.values():
                 create_role(tenant)
-            drop_roles(roles - tenants.keys())
+            drop_roles(left_over)
             self.stdout.write(self.style.SUCCESS(f"{len(tenants)} roles are as they should be."))

@@ -123,7 +123,7 @@ def test_a_schema_that_no_tenant_has_is_an_error(acme, schema, options):
     ("options", "fault"),
     [
         (["--keep"], r"Acme is not leaving, so there is nothing to undo\."),
-        (["--days=-1", "--noinput"], r"The days of grace are -1\.0; they must be 0 to 3650\."),
+        (["--days=-1", "--noinput"], r"argument --days: must be a number from 0 to 3650, not '-1'\."),
         (["--now", "--keep"], "not allowed with argument"),
     ],
 )

@@ -98,7 +98,7 @@ def test_migrating_twice_changes_nothing(acme, migrate, column):
 
 
 def test_a_schema_that_is_not_there_is_an_error(migrate):
-    with pytest.raises(RuntimeError, match='Schema "nobody" does not exist'):
+    with pytest.raises(CommandError, match="--schema: there is no schema 'nobody'"):
         migrate(schema_name="nobody")
 
 

@@ -175,15 +175,14 @@ def test_the_command_fails_when_an_action_did(acme):
     assert out.getvalue().endswith("acme: filled/default: build failed\n")
 
 
-def test_the_command_names_the_indexes_when_the_one_asked_for_is_unknown(acme, capsys):
+def test_the_command_names_the_indexes_when_the_one_asked_for_is_unknown(acme):
     with tenant_context(acme):
         fill(2)
         fill(2, index_name="poems")
 
-    run("--schema=acme", "--index=nope")
-
-    fault = "There is no index 'nope' with vectors here. Known indexes: default, poems.\n"
-    assert capsys.readouterr().err == fault
+    fault = r"^--index: There is no index 'nope' with vectors here\. Known indexes: default, poems\.$"
+    with pytest.raises(CommandError, match=fault):
+        run("--schema=acme", "--index=nope")
 
 
 def test_the_command_knows_active_tenants_only(acme):

@@ -7,9 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from apps.search.indexes.registry import get_index_names
 from apps.search.indexing.batches import count_objects, rebuild_index
 from apps.search.indexing.tasks import enqueue_maintenance, start_run
+from apps.search.management.indexes import choose_indexes
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
 from tenants.audit import record
@@ -31,15 +31,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through tenants and indexes, with a progress bar; one that fails stops no other."""
-        known, named = get_index_names(), options["index"]
-        if named is not None and named not in known:
-            listed = ", ".join(known) or "none"
-            raise CommandError(f"--index: There is no index {named!r}. Known indexes: {listed}.")
-        failures = []
+        failures, names = [], choose_indexes(options["index"])
         for tenant in each_tenant(options):
             schema = tenant.schema_name
             try:
-                for index in [named] if named else known:
+                for index in names:
                     try:
                         self._deal_with(schema, index, options["space"], options["queue"])
                     except CommandError:

@@ -12,6 +12,7 @@ from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
 from apps.search_quality.comparing import Answer, Comparison, compare_spaces
 from apps.search_quality.evaluating.measures import Interval
+from tenants.management.numbers import number_within
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 TOP = 3  # answers of a list that are printed
@@ -32,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--current", help="the space to compare with (default: the tenant's own)")
         parser.add_argument("--index", help="the default index, when left out")
         parser.add_argument("--mode", choices=MODES, default="semantic")
-        parser.add_argument("--limit", type=int, default=50, help="how many recent queries (50)")
+        parser.add_argument(
+            "--limit", type=number_within(int, 0), default=50, help="how many recent queries (50)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print overlap, nDCG of both, and the queries that differ most."""

@@ -1,8 +1,6 @@
 """manage.py evaluate_search"""
 
 import json
-from argparse import ArgumentTypeError
-from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +15,7 @@ from apps.search_quality.evaluating.gates import Gates, find_baseline, find_fail
 from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
 from apps.search_quality.evaluating.runs import save_run
 from apps.search_quality.models import Evaluation
+from tenants.management.numbers import number_within
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 HEADINGS = ("schema", "index", "space", "mode", "queries", "recall", "MRR", "nDCG", "95% interval", "ms")
@@ -37,19 +36,19 @@ class Command(BaseCommand):
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
         parser.add_argument("--mode", action="append", choices=MODES, help="may be repeated (default: all)")
         parser.add_argument(
-            "--k", type=_within(int, 1, 100), default=10, help="how many results count, 1 to 100 (10)"
+            "--k", type=number_within(int, 1, 100), default=10, help="how many results count, 1 to 100 (10)"
         )
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
         parser.add_argument("--save", action="store_true", help="keep the figures, for the plot over time")
         for name in ("recall", "mrr", "ndcg"):
             parser.add_argument(
                 f"--min-{name}",
-                type=_within(float, 0, 1),
+                type=number_within(float, 0, 1),
                 help=f"fail where a mode's {name} is below, 0 to 1",
             )
         parser.add_argument(
             "--max-drop",
-            type=_within(float, 0, 1),
+            type=number_within(float, 0, 1),
             help="fail where a mode's nDCG fell by more since the last --save that passed",
         )
 
@@ -126,18 +125,3 @@ def _format(schema: str, evaluation: Evaluation) -> str:
         f"{evaluation.milliseconds:.1f}",
         ("█" * round(BAR * evaluation.ndcg)).ljust(BAR, "░"),
     )
-
-
-def _within(read: Callable[[str], float], least: int, most: int) -> Callable[[str], float]:
-    kind = "whole number" if read is int else "number"
-
-    def parse(text: str) -> float:
-        try:
-            value = read(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise ArgumentTypeError(f"must be a {kind} from {least} to {most}, not {text!r}.")
-        return value
-
-    return parse

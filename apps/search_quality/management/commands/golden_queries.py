@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.search.management.indexes import choose_indexes
 from apps.search_quality.golden.exchange import InvalidGoldenLinesError, export_golden, import_golden
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Carry it out. Raises CommandError, and changes nothing, when a line cannot be imported."""
+        choose_indexes(options["index"])
         for tenant in each_tenant(options):
             if options["action"] == "export":
                 for line in export_golden(options["index"]):

@@ -9,7 +9,7 @@ from django.template.defaultfilters import filesizeformat
 
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.manifest import BundleError
-from tenants.models import Tenant
+from tenants.management.tenants import find_tenant
 
 
 class Command(BaseCommand):
@@ -22,9 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Write it; what cannot be written ends in a CommandError that names it all."""
         path: Path = options["to"]
-        tenant = Tenant.objects.filter(schema_name=options["schema"]).first()
-        if tenant is None:
-            raise CommandError(f"No tenant has the schema {options['schema']!r}.")
+        tenant = find_tenant(options["schema"])
         if not path.parent.is_dir():
             raise CommandError(f"--to: there is no folder {str(path.parent)!r}. Create it first.")
         try:

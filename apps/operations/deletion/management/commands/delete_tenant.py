@@ -8,7 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.operations.deletion.deleting import BusyTenantError, delete_with_proof, finish_deletion
 from apps.operations.deletion.remains import as_lines
-from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
+from apps.operations.deletion.scheduling import MOST_DAYS, keep_tenant, schedule_deletion
+from tenants.management.numbers import number_within
+from tenants.management.tenants import find_next_step
 from tenants.models import DeletionReport, Tenant
 
 
@@ -27,7 +29,11 @@ class Command(BaseCommand):
         whom.add_argument("schema", nargs="?", help="the schema of the tenant")
         whom.add_argument("--schema", dest="schema_option", metavar="SCHEMA", help="the same")
         when = parser.add_mutually_exclusive_group()
-        when.add_argument("--days", type=float, help="of grace (default: settings.DELETION_GRACE_DAYS)")
+        when.add_argument(
+            "--days",
+            type=number_within(float, 0, MOST_DAYS),
+            help="of grace (default: settings.DELETION_GRACE_DAYS)",
+        )
         when.add_argument("--now", action="store_true", help="delete for ever, and print the report")
         when.add_argument("--keep", action="store_true", help="undo a deletion that is to come")
         parser.add_argument("--json", action="store_true", help="with --now: the report for programs")
@@ -58,7 +64,11 @@ class Command(BaseCommand):
         if not self.options["interactive"]:
             return
         self.stdout.write(warning.format(f"{tenant.name} ({tenant.url})"))
-        if input("Type the tenant's name to go on: ") != tenant.name:
+        try:
+            answer = input("Type the tenant's name to go on: ")
+        except EOFError as error:
+            raise CommandError("Nobody answers; nothing was deleted. To go on unasked: --noinput") from error
+        if answer != tenant.name:
             raise CommandError("That is not its name; nothing was deleted.")
 
     def _schedule(self, tenant: Tenant) -> None:
@@ -72,7 +82,7 @@ class Command(BaseCommand):
         """Go on with a deletion that was cut short or left something; of a clean one, prove it again."""
         report = DeletionReport.objects.filter(schema_name=schema).first()
         if report is None:
-            raise CommandError(f"No tenant has the schema {schema!r}.")
+            raise CommandError(f"No tenant has the schema {schema!r}. {find_next_step(schema)}")
         if not self.options["now"]:
             raise CommandError(f"{report} was deleted. To look again: manage.py delete_tenant {schema} --now")
         self._show(finish_deletion(report))

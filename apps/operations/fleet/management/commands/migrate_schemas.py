@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 import time
-from argparse import ArgumentTypeError
 from contextlib import nullcontext
 from typing import Any
 
@@ -23,7 +22,10 @@ from apps.operations.fleet.parallel import FleetRun, stop_on_signals
 from apps.operations.fleet.report import Report, describe_lag, describe_passed_over, describe_plan, summarize
 from apps.operations.fleet.survey import Survey, survey_fleet
 from tenants.locks import Lock
-from tenants.management.executors import refuse_other_database
+from tenants.management.executors import check_options
+from tenants.management.numbers import number_within
+from tenants.management.plain_errors import INTERRUPTED, NO_DATABASE
+from tenants.management.tenants import find_next_step
 from tenants.postgresql.pool import without_pool
 
 BUDGET_SHARE, LEAST_BUDGET = 0.1, 3
@@ -32,7 +34,6 @@ HOW_TO_EXTEND = (
     "In this database a superuser has to run: CREATE EXTENSION vector SCHEMA public; then migrate again. "
     "docs/how-to/production.md, The database, has all of it."
 )
-INTERRUPTED = 130  # what shells give for Ctrl-C
 
 
 class Command(stock.MigrateSchemasCommand):
@@ -45,7 +46,7 @@ class Command(stock.MigrateSchemasCommand):
         super().add_arguments(parser)
         for action in parser._actions:
             if action.dest == "parallel":
-                action.type = _whole(1)
+                action.type = number_within(int, 1)
                 action.help = (
                     f"how many tenants at a time (default: {MOST_THREADS}, or the number of processors)"
                 )
@@ -58,10 +59,16 @@ class Command(stock.MigrateSchemasCommand):
             metavar="SECONDS",
             help="how long to wait for a busy table; 0 is for ever (default: 5)",
         )
-        add("--retries", type=_whole(0), default=3, metavar="N", help="after a lock time-out (default: 3)")
+        add(
+            "--retries",
+            type=number_within(int, 0),
+            default=3,
+            metavar="N",
+            help="after a lock time-out (default: 3)",
+        )
         add(
             "--max-failures",
-            type=_whole(1),
+            type=number_within(int, 1),
             metavar="N",
             help="begin no more tenants once N failed (default: a tenth of the fleet, at least 3)",
         )
@@ -69,14 +76,11 @@ class Command(stock.MigrateSchemasCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError with the failures, and SystemExit(1) for --check."""
         self.options = options
-        refuse_other_database(options["database"])
         try:
+            check_options(options)
             self._connection.ensure_connection()
         except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {error}\n"
-                "Correct DATABASE_URL, or start that server. Empty, it means the embedded PostgreSQL."
-            ) from error
+            raise CommandError(NO_DATABASE.format(error=error)) from error
         try:
             with without_pool():
                 self._migrate(*args)
@@ -92,6 +96,8 @@ class Command(stock.MigrateSchemasCommand):
         if self.options["executor"] or os.environ.get("EXECUTOR") or has_multi_type_tenants():
             super().handle(*args, **self.options)
         elif schema and schema != get_public_schema_name():
+            if self.options["canary"] is not None:
+                raise CommandError("--canary goes without --schema: of one tenant, none goes first.")
             self._migrate_one(schema, *args)
         else:
             with nullcontext() if self._only_looks else hold_fleet(self._connection):
@@ -139,6 +145,12 @@ class Command(stock.MigrateSchemasCommand):
         visit_all = options["prune"] or options["run_syncdb"]
         self._connection.set_schema_to_public()
         survey = survey_fleet(self._connection, planner, visit_all=visit_all)
+        canary = options["canary"]
+        if canary is not None and canary not in {*survey.lagging, *survey.current}:
+            raise CommandError(
+                f"--canary: {canary!r} is the schema of no tenant that can be migrated. "
+                f"{find_next_step(canary)}"
+            )
         self._say(describe_passed_over(survey))
         if self._only_looks:
             self._say(describe_plan(survey) if options["plan"] else describe_lag(survey))
@@ -188,8 +200,6 @@ class Command(stock.MigrateSchemasCommand):
         canary = self.options["canary"]
         if canary in survey.lagging:
             return str(canary)
-        if canary is not None and canary not in survey.current:
-            raise CommandError(f"--canary: {canary!r} is the schema of no tenant that can be migrated.")
         first = next(iter(survey.lagging))
         if canary is not None:
             self._say([f"The canary {canary} lags no longer; {first} goes first."])
@@ -213,24 +223,5 @@ class Command(stock.MigrateSchemasCommand):
                 self.stdout.write(line)
 
 
-def _whole(least: int) -> Any:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}.")
-        return number
-
-    return parse
-
-
 def _milliseconds(text: str) -> int:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= 86_400:
-        raise ArgumentTypeError(f"must be a number of seconds from 0 to 86400, not {text!r}.")
-    return round(seconds * 1000)
+    return round(number_within(float, 0, 86_400, unit="seconds")(text) * 1000)

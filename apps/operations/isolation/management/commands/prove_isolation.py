@@ -8,6 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.operations.isolation.proving import prove
+from tenants.management.numbers import number_within
+from tenants.management.tenants import find_next_step
 from tenants.models import Tenant
 
 
@@ -19,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--schema", action="append", default=[], help="only these; may be repeated")
-        parser.add_argument("--sample", type=int, metavar="N", help="only N of them, chosen at random")
+        parser.add_argument(
+            "--sample", type=number_within(int, 1), metavar="N", help="only N of them, chosen at random"
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
         parser.add_argument("--attempts", action="store_true", help="print each pair as it is tried")
 
@@ -42,7 +46,8 @@ class Command(BaseCommand):
 def _choose_tenants(schemas: list[str], sample: int | None) -> list[Tenant]:
     tenants = list(Tenant.objects.filter(state=Tenant.State.ACTIVE).order_by("schema_name"))
     if unknown := sorted(set(schemas) - {tenant.schema_name for tenant in tenants}):
-        raise CommandError(f"--schema: no active tenant has the schema {', '.join(map(repr, unknown))}.")
+        names = ", ".join(map(repr, unknown))
+        raise CommandError(f"--schema: no active tenant has the schema {names}. {find_next_step(unknown[0])}")
     if schemas:
         tenants = [tenant for tenant in tenants if tenant.schema_name in schemas]
     if sample is not None:
@@ -50,5 +55,5 @@ def _choose_tenants(schemas: list[str], sample: int | None) -> list[Tenant]:
             raise CommandError(f"--sample is {sample}; it must be 1 or more.")
         tenants = random.sample(tenants, min(sample, len(tenants)))
     if not tenants:
-        raise CommandError("There is no active tenant to attack.")
+        raise CommandError(f"There is no active tenant to attack. {find_next_step('')}")
     return tenants

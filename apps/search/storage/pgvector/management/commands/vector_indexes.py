@@ -44,7 +44,9 @@ class Command(BaseCommand):
                 faults += [fault] if fault else []
         if named and not shown:
             listed = ", ".join(sorted(known)) or "none"
-            self.stderr.write(f"There is no index {named!r} with vectors here. Known indexes: {listed}.")
+            raise CommandError(
+                f"--index: There is no index {named!r} with vectors here. Known indexes: {listed}."
+            )
         if faults:
             raise CommandError("\n".join(faults))
 
