@@ -7,7 +7,7 @@ DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup docs test test-optional lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup docs test test-alone test-optional lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
@@ -29,8 +29,11 @@ $(VENV)/installed: $(LOCK)
 .env:
 	cp .env.example .env
 
-test: setup ## All tests
+test: setup ## All tests, in an order by chance
 	$(PY) -m pytest
+
+test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 for some of them
+	$(PY) -m tests.alone $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
 
 test-optional: setup ## The project without each optional app, and with one app more; about six minutes
 	$(PY) -m tests.matrix $(WITHOUT)
