@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 
+from tenants.binding.view_on_site import ShownObjectsSite
 from tenants.placement import has_tenant_tables
 
 
-class MembersAdminSite(AdminSite):
+class MembersAdminSite(ShownObjectsSite):
     """An admin site that never shows a shared table, whoever registers it."""
 
     site_header = site_title = "Members' admin"

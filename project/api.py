@@ -9,6 +9,7 @@ An app adds endpoints in a module `api.py`:
 Whatever goes wrong is answered in one form: `{"errors": {"<the field at fault>": ["<what to do>"]}}`.
 """
 
+import logging
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -24,8 +25,11 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from apps.accounts.access.api_auth import MemberAuth
 from apps.accounts.access.limited_requests import ApiThrottle
 from apps.accounts.access.rate_limits import describe_wait
+from project.middleware import is_refused_value
 from tenants.binding.outages import answer_failure
 from tenants.discovery import ExtensionPoint
+
+logger = logging.getLogger(__name__)
 
 
 def _find_fault(module: ModuleType) -> str:
@@ -113,9 +117,13 @@ def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(Error)
 def answer_database_error(request: HttpRequest, error: Error) -> HttpResponse:
-    """Answer 503 while the database is down or takes too long; any other error is Django's to answer."""
+    """Answer 503 while the database is down or slow, 422 for a value it cannot take; the rest is Django's."""
     if answer := answer_failure(request, error):
         return answer
+    if is_refused_value(request, error):
+        logger.warning("%s %s: 422, %s", request.method, request.path, error, exc_info=error)
+        message = "A value behind the question mark cannot be looked up."
+        return api.create_response(request, {"errors": {"request": [message]}}, status=422)
     raise error
 
 

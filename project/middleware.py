@@ -1,19 +1,33 @@
 """Refuses requests that the database cannot take."""
 
+import logging
+
 from django.core.exceptions import BadRequest
 from django.db import DataError
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 
+logger = logging.getLogger(__name__)
 
-class NulMiddleware(MiddlewareMixin):
-    """Answers 400 when a NUL in the address reaches the database, which cannot store or compare one.
+READING = ("GET", "HEAD")
 
-    Forms refuse it with a message of their own; the filters of Django's admin do not. See "Character Types"
-    in PostgreSQL's manual.
+
+class RefusedValuesMiddleware(MiddlewareMixin):
+    """Answers 400 when a value in the address is none for the database or Python: a NUL, the year 10³⁰.
+
+    Forms refuse such values with a message of their own; the filters of Django's admin do not. What is only
+    read changes nothing, so the value is at fault; writing a value that is too long is a fault of ours.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Raise BadRequest instead."""
-        if isinstance(exception, DataError) and "%00" in request.META["QUERY_STRING"]:
-            raise BadRequest("The address holds a NUL, which cannot be part of a text.") from exception
+        """Raise BadRequest instead, and keep the reason in the log."""
+        if is_refused_value(request, exception):
+            logger.warning("%s %s: 400, %s", request.method, request.path, exception, exc_info=exception)
+            raise BadRequest("The address holds a value that cannot be looked up.") from exception
+
+
+def is_refused_value(request: HttpRequest, exception: BaseException) -> bool:
+    """Return whether the exception comes of a value behind the question mark of the address."""
+    text = request.META.get("QUERY_STRING", "")
+    is_read = request.method in READING and isinstance(exception, DataError | OverflowError)
+    return bool(text) and (is_read or (isinstance(exception, DataError) and "%00" in text))

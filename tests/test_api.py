@@ -1,17 +1,23 @@
 """What holds for every endpoint of the JSON API."""
 
+import re
+from unittest.mock import Mock
+from urllib.parse import quote
+
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import DataError
+from django.core.exceptions import BadRequest
+from django.db import DataError, transaction
 from django.test import Client, RequestFactory
 
 from project.api import api
-from project.middleware import NulMiddleware
+from project.middleware import RefusedValuesMiddleware
 from tenants.context import tenant_context
 from tests.optional import list_left_out, needs
 
 ACME = {"host": "acme.localhost"}
 HUGE = 10**30
+EXPECTED = {200, 201, 204, 302, 400, 403, 404, 405, 409, 422}
 
 
 @pytest.fixture
@@ -128,8 +134,63 @@ def test_the_api_itself_leads_to_its_documentation(client, acme):
     assert (response.status_code, response["Location"]) == (302, "/api/docs")
 
 
-def test_what_else_the_database_refuses_is_still_an_error_of_ours(member):
-    middleware = NulMiddleware(lambda request: None)
-    request = RequestFactory().get("/", {"q": "x"})
+@pytest.mark.parametrize(
+    ("method", "address"), [("get", "/"), ("post", "/"), ("post", "/?q=x")], ids=["path", "body", "both"]
+)
+def test_what_else_the_database_refuses_is_still_an_error_of_ours(method, address):
+    middleware = RefusedValuesMiddleware(lambda request: None)
+    request = getattr(RequestFactory(), method)(address)
 
     assert middleware.process_exception(request, DataError("numeric field overflow")) is None
+
+
+@pytest.mark.parametrize("error", [DataError("invalid regular expression"), OverflowError("too large")])
+def test_a_value_in_the_address_that_cannot_be_looked_up_is_400(caplog, error):
+    request = RequestFactory().get("/", {"q": "("})
+
+    with pytest.raises(BadRequest, match=r"The address holds a value that cannot be looked up\."):
+        RefusedValuesMiddleware(lambda request: None).process_exception(request, error)
+
+    assert f"GET /: 400, {error}" in caplog.text
+
+
+def test_the_api_answers_422_to_a_value_that_the_database_refuses(member, monkeypatch, caplog):
+    refused = DataError("invalid regular expression")
+    monkeypatch.setattr("tests.models_app.api.Note.objects.all", Mock(side_effect=refused))
+
+    response = member.get("/api/notes", {"limit": 3}, headers=ACME)
+
+    assert response.status_code == 422
+    assert response.json() == {
+        "errors": {"request": ["A value behind the question mark cannot be looked up."]}
+    }
+    assert "GET /api/notes: 422, invalid regular expression" in caplog.text
+
+
+NASTY = ("\x00", "-" * 40, "\ud800", "(", str(HUGE), "9" * 5_000, "²", "null")
+
+
+def send(client, verb, path, **data):
+    try:  # a refused statement must not spoil the transaction of the test
+        with transaction.atomic():
+            response = getattr(client, verb)(path, headers=ACME, **data)
+            transaction.set_rollback(True)
+            return response.status_code
+    except Exception as error:
+        return repr(error)
+
+
+def test_no_operation_fails_on_nasty_values(member):
+    failed = []
+    for path, verb, operation in list_operations():
+        names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+        for value in NASTY:
+            address = re.sub(r"{\w+}", quote(value.encode(errors="surrogatepass"), safe=""), path)
+            status = send(member, verb, address, query_params=dict.fromkeys(names, "1") if names else {})
+            failed += [] if status in EXPECTED else [(verb, address, status)]
+            for name in names:
+                given = {"q": "moon", name: value.encode(errors="surrogatepass")}
+                status = send(member, verb, re.sub(r"{\w+}", "1", path), query_params=given)
+                failed += [] if status in EXPECTED else [(verb, path, name, value, status)]
+
+    assert failed == []

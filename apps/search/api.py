@@ -10,7 +10,13 @@ from apps.search.embedders import EmbeddingError
 from apps.search.filters import OPERATORS
 from apps.search.indexes.source_objects import Source
 from apps.search.searching.access import may_search
-from apps.search.searching.answering import SearchAnswer, SearchRequest, answer_documents, tell_answered
+from apps.search.searching.answering import (
+    RefusedSearchError,
+    SearchAnswer,
+    SearchRequest,
+    answer_documents,
+    tell_answered,
+)
 from apps.search.searching.explaining import Explanation, may_explain
 from apps.search.searching.forms import MAX_FILTER_LENGTH, MAX_LIMIT, MAX_QUERY_LENGTH, SearchForm
 from apps.search.searching.refusals import ErrorsOut, refuse, refuse_form
@@ -123,6 +129,8 @@ def search(request: HttpRequest, parameters: Query[SearchQuery]) -> Status[dict[
         answer = answer_documents(asked)
     except InvalidCursorError as error:
         return refuse(422, after=str(error))
+    except RefusedSearchError as error:
+        return refuse(422, q=str(error))
     except EmbeddingError:
         return refuse(503, q="The embedding service does not answer. Try again later.")
     tell_answered(request, asked)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 
 from apps.search.embedders import EmbeddingError
 from apps.search.searching.access import search_access_required
-from apps.search.searching.answering import answer_objects, tell_answered
+from apps.search.searching.answering import RefusedSearchError, answer_objects, tell_answered
 from apps.search.searching.explaining import may_explain
 from apps.search.searching.forms import SearchForm
 
@@ -33,6 +33,9 @@ def search(request: HttpRequest) -> HttpResponse:
         try:
             answer = answer_objects(replace(asked, explain=asked.explain and context["may_explain"]))
             context |= {"answer": answer} | tell_answered(request, asked, answer)
+        except RefusedSearchError as error:
+            form.add_error("q", str(error))
+            status = 400
         except EmbeddingError:
             context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503
     elif form.is_bound:

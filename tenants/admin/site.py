@@ -24,13 +24,14 @@ from django_tasks_db.admin import DBTaskResultAdmin
 from django_tasks_db.models import DBTaskResult
 
 from tenants.admin.forms import DomainForm, DomainFormSet, RenameForm, TenantForm
+from tenants.binding.view_on_site import ShownObjectsSite
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import choose_schema_name, resume, suspend
 from tenants.provisioning.renaming import STATES, rename_tenant
 from tenants.tasks import provision_tenant
 
 
-class OperatorsAdminSite(admin.AdminSite):
+class OperatorsAdminSite(ShownObjectsSite):
     """The admin of the public site. Nothing of it is reachable from a tenant's host."""
 
     site_header = site_title = "Operators' admin"

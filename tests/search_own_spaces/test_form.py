@@ -6,6 +6,8 @@ from tests.search_own_spaces.conftest import KEY
 
 pytestmark = pytest.mark.usefixtures("in_acme")
 
+FULL_WIDTH = "\uff11\uff12\uff17"  # 127
+
 
 def save(values, **changes):
     form = OwnSpaceForm(values | changes)
@@ -109,6 +111,27 @@ def test_a_page_that_is_no_embedding_service_is_named(values, stub_server):
         ("base_url", "localhost:11434", "base_url must be http://host:port/path"),
         ("base_url", "https://user:pass@host.test/v1", "base_url must be http://host:port/path"),
         ("base_url", "file:///etc/passwd", "base_url must be http://host:port/path"),
+        ("base_url", "https://0177.0.0.1/v1", "base_url has the host '0177.0.0.1', which is no name and no"),
+        ("base_url", "https://127.1/v1", "base_url has the host '127.1', which is no name and no IP address"),
+        ("base_url", "https://0x7f000001/v1", "base_url has the host '0x7f000001', which is no name and no"),
+        ("base_url", "https://2130706433/v1", "base_url has the host '2130706433', which is no name and no"),
+        (
+            "base_url",
+            f"https://{FULL_WIDTH}.0.0.1/v1",
+            f"base_url has the host '{FULL_WIDTH}.0.0.1', which is",
+        ),
+        (
+            "base_url",
+            f"https://0.0.0.{FULL_WIDTH}/v1",
+            f"base_url has the host '0.0.0.{FULL_WIDTH}', which is",
+        ),
+        ("base_url", "https://١٢٧.0.0.1/v1", "base_url has the host '١٢٧.0.0.1', which is no name"),
+        ("base_url", "https://256.1.1.1/v1", "base_url has the host '256.1.1.1', which is no name"),
+        ("base_url", "https://[1.2.3.4]/v1", "base_url has the host '[1.2.3.4]', which is no name"),
+        ("base_url", "https://host.test:65536/v1", "base_url has the port 65536; 1 to 65,535 are allowed."),
+        ("base_url", "https://host.test:0/v1", "base_url has the port 0; 1 to 65,535 are allowed."),
+        ("base_url", "https://host.test:\uff11/v1", "base_url must be http://host:port/path"),
+        ("base_url", "https://host.test/\x7f", "base_url must be http://host:port/path"),
         ("base_url", "", "This field is required."),
         ("model", " ", "This field is required."),
         ("dimensions", 0, "Ensure this value is greater than or equal to 1."),

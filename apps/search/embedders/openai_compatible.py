@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -26,8 +27,14 @@ MAX_INPUTS = 2_048
 MAX_REQUEST_BYTES = 300_000
 DEFAULT_INPUT_BYTES = 8_000
 
+MAX_PORT = 65_535
 LONGEST_WAIT = 86_400.0  # seconds, whatever the service asks for
-URL = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#@]*)?")
+URL = re.compile(
+    r"https?://(?P<host>[\w.-]+|\[(?P<ipv6>[0-9a-fA-F:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/[^\s?#@\0-\x1f\x7f]*)?"
+)
+# An IPv4 address in some form, as the URL standard of WHATWG tells it from a name.
+ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 
 FAULTS_OF_TEXTS = (400, 413, 422)  # answers that may be due to one text; all others concern every text
 
@@ -202,12 +209,35 @@ def _read_retry_after(error: Exception) -> float | None:
 def _require_url(value: object) -> str:
     # The whole URL must match, so that no password hides in it; and the error does not repeat it, as it may.
     url = require_text("base_url", value)
-    if URL.fullmatch(url):
-        return url.rstrip("/")
-    raise ValueError(
-        "base_url must be http://host:port/path or https://host:port/path (the port may be left out), "
-        "without user, password, query, fragment or spaces."
-    )
+    match = URL.fullmatch(url)
+    if not match:
+        raise ValueError(
+            "base_url must be http://host:port/path or https://host:port/path (the port may be left out), "
+            "without user, password, query, fragment or spaces."
+        )
+    if not 1 <= int(match["port"] or 1) <= MAX_PORT:
+        raise ValueError(f"base_url has the port {match['port']}; 1 to {MAX_PORT:,} are allowed.")
+    try:
+        _check_host(match["host"], match["ipv6"])
+    except ValueError as error:  # httpx would raise an error of its own at the first request
+        raise ValueError(
+            f"base_url has the host {match['host']!r}, which is no name and no IP address: {error}."
+        ) from error
+    return url.rstrip("/")
+
+
+def _check_host(host: str, ipv6: str | None) -> None:
+    if ipv6:
+        IPv6Address(ipv6)
+    elif ENDS_IN_NUMBER.fullmatch(host):
+        IPv4Address(host)  # four decimal numbers: other forms mean different addresses to different programs
+    elif not host.isascii():
+        import httpx2  # which takes half a second, and few hosts need it
+
+        try:
+            httpx2.URL(f"https://{host}")
+        except httpx2.InvalidURL as error:
+            raise ValueError(str(error)) from error
 
 
 def _require_key(api_key: object, api_key_env: object) -> str:

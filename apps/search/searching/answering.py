@@ -1,12 +1,12 @@
 """One search, from what is asked to the answer: the page, the API and the command only render it."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, DataError, InternalError, transaction
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -16,13 +16,19 @@ from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
+from tenants.context import connection
 
 logger = logging.getLogger(__name__)
 
 search_answered = Signal()  # request=HttpRequest, asked=SearchRequest, answer=SearchAnswer or None
 
 REASON = "Search by meaning cannot answer just now, so this was searched by words alone."
+REFUSED = "The database cannot carry out this search. Say it in other words, or with another filter."
 LATER = "Search by meaning cannot answer just now. Ask again later for this page of its list."
+
+
+class RefusedSearchError(Exception):
+    """PostgreSQL cannot read what a valid search asks; the message is for who asked."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,16 @@ def answer_documents(asked: SearchRequest) -> SearchAnswer:
 
     Where the embedder fails or takes more than a few seconds, the answer is found by words, and what the
     embedder said goes to the log. A later page is empty then, and its own cursor is that of the next page.
-    Raises EmbeddingError when the search by words fails, too, and InvalidCursorError.
+    Raises EmbeddingError when the search by words fails, too, InvalidCursorError and RefusedSearchError.
     """
-    return _answer(asked, is_of_objects=False)
+    with _refusals_told():
+        return _answer(asked, is_of_objects=False)
 
 
 def answer_objects(asked: SearchRequest) -> SearchAnswer:
     """Search for objects, each by its best document; no pages. See `answer_documents` for the rest."""
-    return _answer(asked, is_of_objects=True)
+    with _refusals_told():
+        return _answer(asked, is_of_objects=True)
 
 
 def tell_answered(
@@ -80,6 +88,17 @@ def tell_answered(
     """
     told = search_answered.send_robust(HttpRequest, request=request, asked=asked, answer=answer)
     return {name: value for _, found in told if isinstance(found, dict) for name, value in found.items()}
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    # In a caller's transaction, a refusal must not spoil the page.
+    with transaction.atomic() if connection.in_atomic_block else nullcontext():
+        try:
+            yield
+        except (DataError, InternalError) as error:
+            logger.exception("PostgreSQL cannot read a search.")
+            raise RefusedSearchError(REFUSED) from error
 
 
 def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:

@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
-from apps.search.searching.answering import SearchRequest, answer_objects
+from apps.search.searching.answering import RefusedSearchError, SearchRequest, answer_objects
 from apps.search.searching.forms import SearchForm
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def _print(self, asked: SearchRequest) -> None:
         try:
             answer = answer_objects(asked)
-        except (EmbeddingError, ImproperlyConfigured) as error:
+        except (EmbeddingError, ImproperlyConfigured, RefusedSearchError) as error:
             raise CommandError(str(error)) from error
         if answer.degraded:
             self.stderr.write(answer.degraded)

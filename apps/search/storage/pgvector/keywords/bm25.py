@@ -51,17 +51,18 @@ COUNTING_SQL = r"""
 """
 SEGMENT = re.compile(r'(?P<not>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
 CURLY_QUOTES = str.maketrans("“”„«»", '"""""')  # unaccent would make quotes of them, and too late
+LATE_QUOTES = str.maketrans(dict.fromkeys("ʺ‟″〝〞", " "))  # unaccent makes quotes of these, too
 
 
 def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     """Return the rows that hold a word of the text, the best first, with `score` (BM25, from 0 upwards).
 
-    A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery. A text that
-    has only blanks, stop words or exclusions finds nothing. One query counts how rare the words are among
-    `rows`; the result is lazy. Common words, which 5,000 rows or more hold, only rank where the rarer ones
-    find 1,000 rows. Finds rows that wait for their keywords (see pending.py) like all others, only more
-    slowly; where more than 5,000 wait, a part of them tells how rare the words are. Raises InvalidTextError
-    for a text that holds NUL bytes or lone surrogates.
+    A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery; an --option
+    is a word. A text that has only blanks, stop words or exclusions finds nothing. One query counts how rare
+    the words are among `rows`; the result is lazy. Common words, which 5,000 rows or more hold, only rank
+    where the rarer ones find 1,000 rows. Finds rows that wait for their keywords (see pending.py) like all
+    others, only more slowly; where more than 5,000 wait, a part of them tells how rare the words are. Raises
+    InvalidTextError for a text that holds NUL bytes or lone surrogates.
     """
     if reason := find_bad_character(text):
         raise InvalidTextError(0, reason)
@@ -142,10 +143,14 @@ def _split(text: str) -> Split:
     segments = [match.group(0) for match in SEGMENT.finditer(text.translate(CURLY_QUOTES))]
     wanted, condition = [], []
     for segment, following in zip_longest(segments, segments[1:], fillvalue=""):
-        if segment.startswith("-") or '"' in segment:
+        if segment.startswith("-") and not segment.startswith("--"):
+            # PostgreSQL stacks up 32 exclusions of nothing and then fails. Quotes keep operators from acting.
+            if re.search(r"\w", segment):
+                condition.append(segment if '"' in segment else f'-"{segment[1:]}"')
+            continue
+        wanted.append(segment)
+        if '"' in segment:
             condition.append(segment)
-        if not segment.startswith("-"):
-            wanted.append(segment)
         # Words are alternatives anyway; between two phrases `or` makes a difference.
         if (
             segment.lower() == "or"
@@ -154,7 +159,7 @@ def _split(text: str) -> Split:
             and wanted[-2:-1] == condition[-1:]
         ):
             condition.append(segment)
-    return Split(" ".join(wanted), " ".join(condition))
+    return Split(" ".join(wanted), " ".join(condition).translate(LATE_QUOTES))
 
 
 def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
