@@ -27,6 +27,7 @@ from apps.accounts.access.limited_requests import ApiThrottle
 from apps.accounts.access.rate_limits import describe_wait
 from project.middleware import is_refused_value
 from tenants.binding.outages import answer_failure
+from tenants.binding.shares import BusyError
 from tenants.discovery import ExtensionPoint
 
 logger = logging.getLogger(__name__)
@@ -115,9 +116,10 @@ def answer_missing(request: HttpRequest, error: Http404) -> HttpResponse:
     return api.create_response(request, {"errors": {"path": ["There is nothing here."]}}, status=404)
 
 
+@api.exception_handler(BusyError)
 @api.exception_handler(Error)
-def answer_database_error(request: HttpRequest, error: Error) -> HttpResponse:
-    """Answer 503 while the database is down or slow, 422 for a value it cannot take; the rest is Django's."""
+def answer_passing_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer 503 for what passes, 422 for a value the database cannot take; the rest is Django's."""
     if answer := answer_failure(request, error):
         return answer
     if is_refused_value(request, error):

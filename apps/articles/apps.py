@@ -8,3 +8,4 @@ class ArticlesConfig(AppConfig):
 
     name = "apps.articles"
     url_prefix = ""  # its home page is the site's
+    limited_pages = ("articles:article",)  # each searches for similar articles

@@ -10,12 +10,15 @@ from django.utils import timezone
 from apps.search.embedders import EmbeddingError
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder, WrongLengthError
 from apps.search_own_spaces.models import FIXED, LIMITS, OwnSpace
+from tenants.binding.shares import BusyError, share
 
 KEY = re.compile(r"[!-~]*")
 CHANGEABLE = ("batch_size", *LIMITS)
 PREFIXES = ("query_prefix", "document_prefix")  # most end in a space that counts
 PROBE = "Is anybody there?"
 TIMEOUT = 15.0  # seconds; a service that loads its model for the first request needs some
+IN_LINE, PATIENCE = 2, 5.0  # tries of a tenant that wait in a process for another one's end, and the seconds
+BUSY = "Another service is being tried just now. Try again in a few seconds."
 # The field that the HTTP status of a refusal is about.
 REFUSED_FIELDS = {401: "api_key", 403: "api_key", 400: "model", 422: "model"}
 
@@ -65,7 +68,10 @@ class OwnSpaceForm(forms.ModelForm):
         embedder = OwnEndpointEmbedder(**self.instance.make_options(), timeout=TIMEOUT, max_retries=0)
         who = f"{embedder.base_url}, model {embedder.model!r}: "
         try:
-            embedder.embed_query(PROBE)
+            with share("probe", at_once=1, in_line=IN_LINE, patience=PATIENCE):
+                embedder.embed_query(PROBE)
+        except BusyError:
+            self.add_error("base_url", BUSY)
         except WrongLengthError as error:
             self.add_error("dimensions", str(error))
         except EmbeddingError as error:

@@ -1,9 +1,9 @@
 """What a request is told that cannot be answered just now: 503, and when to try again.
 
-The database cannot be reached, or a statement took longer than a request may. Three places ask here, for
-Django gives an exception to none of them alone: TenantMiddleware, for the registry and for views; the API;
-and `server_error`, for everything else, such as middleware and error pages. With DEBUG, Django shows its own
-page instead of calling the last one.
+The database cannot be reached, a statement took longer than a request may, or the tenant has its share of
+some work already. Three places ask here, for Django gives an exception to none of them alone:
+TenantMiddleware, for the registry and for views; the API; and `server_error`, for everything else, such as
+middleware and error pages. With DEBUG, Django shows its own page instead of calling the last one.
 """
 
 import logging
@@ -17,6 +17,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from psycopg.errors import QueryCanceled
+
+from tenants.binding.shares import BusyError
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,14 @@ OVERRUN = Failure(
     "This took too long and was broken off. Ask for less, or try again in a few seconds.",
 )
 
+BUSY = Failure(
+    "busy",
+    logging.WARNING,
+    "the tenant has its share at work",
+    "This site is busy",
+    "This site has as much at work as it may. Try again in a few seconds.",
+)
+
 
 def is_outage(error: BaseException | None) -> bool:
     """Return whether the error says that the database cannot be reached, or takes no more work."""
@@ -79,6 +89,8 @@ def answer_failure(request: HttpRequest, error: BaseException | None) -> HttpRes
         return _answer(request, OUTAGE, error)
     if error is not None and is_overrun(error):
         return _answer(request, OVERRUN, error)
+    if isinstance(error, BusyError):
+        return _answer(request, BUSY, error)
     return None
 
 

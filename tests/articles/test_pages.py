@@ -2,6 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 
 from apps.articles.models import Article
@@ -127,3 +128,13 @@ def test_an_article_without_a_file_has_no_upload(client, library):
     response = client.get(f"/articles/{library['Tides'].pk}/upload/", **AT_ACME)
 
     assert response.status_code == 404
+
+
+def test_pages_with_similar_articles_are_limited_as_searches_are(client, library, settings):
+    cache.clear()
+    settings.RATE_LIMITS = {"api_anonymous": "2/d"}
+    pages = [library["Tides"].get_absolute_url(), library["Tides"].get_absolute_url(), "/"]
+
+    statuses = [client.get(page, **AT_ACME).status_code for page in [*pages, pages[0]]]
+
+    assert statuses == [200, 200, 200, 429]

@@ -1,7 +1,10 @@
 import pytest
 
+from apps.search_own_spaces import forms
 from apps.search_own_spaces.forms import OwnSpaceForm
 from apps.search_own_spaces.models import OwnSpace
+from tenants.binding.shares import share
+from tenants.context import tenant_context
 from tests.search_own_spaces.conftest import KEY
 
 pytestmark = pytest.mark.usefixtures("in_acme")
@@ -209,3 +212,17 @@ def test_the_form_shows_whether_there_is_a_key_and_never_the_key(values):
     assert "Now: set, ends in 6789. Empty to leave it so." in page
     assert KEY not in page
     assert space.encrypted_key not in page
+
+
+def test_a_tenant_tries_one_service_at_a_time(values, stub_server, monkeypatch, globex):
+    monkeypatch.setattr(forms, "IN_LINE", 0)
+
+    with share("probe", at_once=1, in_line=0, patience=0):
+        form = OwnSpaceForm(values)
+        assert form.errors == {
+            "base_url": ["Another service is being tried just now. Try again in a few seconds."]
+        }
+        assert stub_server.requests == []
+        with tenant_context(globex):
+            assert OwnSpaceForm(values).is_valid()
+    assert OwnSpaceForm(values).is_valid()

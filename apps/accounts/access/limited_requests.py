@@ -21,7 +21,8 @@ class LimitMiddleware(MiddlewareMixin):
     """Answers 429 with Retry-After where a page is asked for too often.
 
     A page is known by the name of its address: every form to sign in is named `login`, even the admin's.
-    Pages in an AppConfig's `limited_pages` or in RATE_LIMITED_PAGES count as calls of the API do.
+    Pages in an AppConfig's `limited_pages` or in RATE_LIMITED_PAGES count as calls of the API do, if they are
+    asked for something: by a parameter in the query or in the path.
     """
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
@@ -71,7 +72,7 @@ def _list_tries(request: HttpRequest) -> Iterator[Try]:
         yield scope, get_client_address(request)
         if email := normalise_email(request.POST.get(field, "")):
             yield f"{scope}_account", email
-    elif request.GET and full_name in _list_limited_pages():
+    elif match and (request.GET or match.kwargs) and full_name in _list_limited_pages():
         yield _get_caller(request)
 
 

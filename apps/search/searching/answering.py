@@ -16,6 +16,7 @@ from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
+from apps.search.searching.shares import search_share
 from tenants.context import connection
 
 logger = logging.getLogger(__name__)
@@ -67,15 +68,16 @@ def answer_documents(asked: SearchRequest) -> SearchAnswer:
 
     Where the embedder fails or takes more than a few seconds, the answer is found by words, and what the
     embedder said goes to the log. A later page is empty then, and its own cursor is that of the next page.
-    Raises EmbeddingError when the search by words fails, too, InvalidCursorError and RefusedSearchError.
+    Raises EmbeddingError when the search by words fails, too, InvalidCursorError, RefusedSearchError, and
+    BusyError while the tenant has too many searches at work.
     """
-    with _refusals_told():
+    with search_share(), _refusals_told():
         return _answer(asked, is_of_objects=False)
 
 
 def answer_objects(asked: SearchRequest) -> SearchAnswer:
     """Search for objects, each by its best document; no pages. See `answer_documents` for the rest."""
-    with _refusals_told():
+    with search_share(), _refusals_told():
         return _answer(asked, is_of_objects=True)
 
 

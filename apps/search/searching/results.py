@@ -13,6 +13,7 @@ from apps.search.indexes.source_objects import Source, get_source_objects
 from apps.search.indexes.sources import parse_key
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import WINDOW, search_by_mode
+from apps.search.searching.shares import search_share
 from apps.search.searching.snippets import make_snippet, mark_words
 from apps.search.storage.pgvector.keywords.bm25 import list_words
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -116,10 +117,12 @@ def find_best_documents(
 def find_similar(obj: Indexed, limit: int) -> list[Result]:
     """Return the objects of the same index that are nearest to this one, by the mean of its documents.
 
-    Nothing is embedded; for an object that is not indexed yet the list is empty.
+    Nothing is embedded; for an object that is not indexed yet the list is empty. Raises BusyError while the
+    tenant has too many searches at work.
     """
     provider = get_provider(obj.index_name)
-    hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
+    with search_share():
+        hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
     return [_make_result(hit.document, hit.source, "") for hit in hits]
 
 
