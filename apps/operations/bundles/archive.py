@@ -1,7 +1,8 @@
 """The archive of a bundle: a compressed tar, which may come from an enemy.
 
 Nothing is ever unpacked to a path that the archive names. It must hold the members that its manifest lists,
-each once and with that size and hash, and nothing else: no folder, link, device or sparse file.
+each once and with that size and hash, and nothing else: no folder, link, device or sparse file. The settings
+in `conf.py` limit what it may take of memory and disk; it is read in blocks, whatever its size.
 """
 
 import gzip
@@ -16,23 +17,36 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
 
-from apps.operations.bundles.manifest import MANIFEST, BundleError, Content, Manifest, read_manifest
+from apps.operations.bundles.conf import conf
+from apps.operations.bundles.manifest import (
+    MANIFEST,
+    BundleError,
+    Content,
+    Manifest,
+    TableContent,
+    read_manifest,
+)
 from apps.operations.bundles.progress import Progress
 
 LEVEL = 1  # of compression: vectors in digits get 5% smaller at 4, in twice the time
 BLOCK = 1 << 18  # bytes read at once
 HEADERS = 1 << 20  # bytes that the headers of one member may take
-LARGEST_MANIFEST = 1 << 28  # bytes
+UNRATED = 1 << 24  # unpacked bytes to which BUNDLE_MAX_RATIO does not apply: little of anything packs well
+RAISE = "Raise it in the environment for a bundle that you trust."
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
 class CheckedReader:
-    """Reads a member and hashes it on the way; it reads no more bytes than the manifest says."""
+    """Reads a member and hashes it on the way; it reads no more bytes than the manifest says.
+
+    A member of rows must have none that is longer than BUNDLE_MAX_ROW_BYTES.
+    """
 
     def __init__(self, source: Any, content: Content, progress: Progress) -> None:
         self.content = content
         self._source, self._progress = source, progress
         self._left, self._digest = content.bytes, sha256()
+        self._row = 0  # bytes so far of the row that is being read
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield all that is left, in blocks."""
@@ -49,8 +63,19 @@ class CheckedReader:
             raise BundleError([f"{self.content.member!r}: {self._left} bytes are missing at its end."])
         self._left -= len(block)
         self._digest.update(block)
+        if isinstance(self.content, TableContent):
+            self._measure_row(block)
         self._progress(len(block))
         return block
+
+    def _measure_row(self, block: bytes) -> None:
+        """Raise BundleError for a row that is too long. COPY escapes the line breaks within rows."""
+        lengths = [len(part) for part in block.split(b"\n")]
+        lengths[0] += self._row
+        self._row = lengths[-1]
+        if max(lengths) > (most := conf.BUNDLE_MAX_ROW_BYTES):
+            place = self.content.member
+            raise BundleError([f"{place!r}: a row has more bytes than BUNDLE_MAX_ROW_BYTES, {most}. {RAISE}"])
 
     def skip(self) -> None:
         """Read what is left."""
@@ -69,6 +94,7 @@ class ArchiveWriter:
     def __init__(self, tar: tarfile.TarFile, manifest: Manifest) -> None:
         self._tar, self._time = tar, int(manifest.made_at.timestamp())
         text = manifest.model_dump_json(indent=1).encode()
+        _refuse_manifest_of(len(text))
         self._append(MANIFEST, len(text), BytesIO(text))
 
     def add(self, content: Content, source: IO[bytes], progress: Progress) -> None:
@@ -106,9 +132,12 @@ def write_archive(path: Path, manifest: Manifest) -> Iterator[ArchiveWriter]:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Return the manifest of a bundle. Raises BundleError for any other file, and OSError."""
-    with gzip.open(path) as packed:
-        return _Archive(packed).read_manifest()
+    """Return the manifest of a bundle of an allowed size. Raises BundleError for other files, and OSError."""
+    with _open_archive(path) as archive:
+        manifest = archive.read_manifest()
+    if manifest.size > (most := conf.BUNDLE_MAX_BYTES):
+        raise BundleError([f"it would unpack {manifest.size} bytes; BUNDLE_MAX_BYTES is {most}. {RAISE}"])
+    return manifest
 
 
 def read_members(path: Path, manifest: Manifest, progress: Progress) -> Iterator[CheckedReader]:
@@ -118,8 +147,7 @@ def read_members(path: Path, manifest: Manifest, progress: Progress) -> Iterator
     sizes. Each reader knows whether the bytes are right.
     """
     expected = {content.member: content for content in manifest.contents}
-    with gzip.open(path) as packed:
-        archive = _Archive(packed)
+    with _open_archive(path) as archive:
         if archive.read_manifest() != manifest:
             raise BundleError([f"{path.name} was changed while it was read."])
         while header := archive.next():
@@ -147,10 +175,13 @@ class _Header(tarfile.TarInfo):
 
 
 class _Archive:
-    """Reads the headers of an archive. A header could ask for all memory, so the bytes for it are limited."""
+    """Reads the headers of an archive. A header could ask for all memory, so the bytes for it are limited.
 
-    def __init__(self, packed: gzip.GzipFile) -> None:
-        self._packed, self._allowed = packed, HEADERS
+    So are all bytes, by those of the file that they were packed in.
+    """
+
+    def __init__(self, file: IO[bytes], packed: gzip.GzipFile) -> None:
+        self._file, self._packed, self._unpacked, self._allowed = file, packed, 0, HEADERS
         options: Any = {"fileobj": self, "mode": "r|", "tarinfo": _Header}
         with _damage_named():
             self._tar = tarfile.open(**options)  # noqa: SIM115  # what it reads is closed by the caller
@@ -162,6 +193,9 @@ class _Archive:
         self._allowed -= len(block)
         if self._allowed < 0:
             raise BundleError(["a header is larger than any that a bundle has."])
+        self._unpacked += len(block)
+        if self._unpacked > UNRATED + (most := conf.BUNDLE_MAX_RATIO) * self._file.tell():
+            raise BundleError([f"it unpacks to more than {most} times its size, BUNDLE_MAX_RATIO. {RAISE}"])
         return block
 
     def next(self) -> tarfile.TarInfo | None:
@@ -180,9 +214,21 @@ class _Archive:
 
     def read_manifest(self) -> Manifest:
         header = self.next()
-        if header is None or header.name != MANIFEST or not 0 <= header.size <= LARGEST_MANIFEST:
+        if header is None or header.name != MANIFEST or header.size < 0:
             raise BundleError([f"no bundle: it does not begin with {MANIFEST}."])
+        _refuse_manifest_of(header.size)
         return read_manifest(self.open(header).read())
+
+
+@contextmanager
+def _open_archive(path: Path) -> Iterator[_Archive]:
+    with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
+        yield _Archive(file, packed)
+
+
+def _refuse_manifest_of(size: int) -> None:
+    if size > (most := conf.BUNDLE_MAX_MANIFEST_BYTES):
+        raise BundleError([f"{MANIFEST} has {size} bytes; BUNDLE_MAX_MANIFEST_BYTES is {most}. {RAISE}"])
 
 
 @contextmanager

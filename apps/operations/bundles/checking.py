@@ -6,7 +6,7 @@ from pathlib import Path
 from apps.operations.bundles.archive import load_manifest, read_members
 from apps.operations.bundles.files import list_files
 from apps.operations.bundles.manifest import BundleError, Manifest
-from apps.operations.bundles.parts import find_part_faults
+from apps.operations.bundles.parts import find_part_faults, list_left_out
 from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import find_row_faults, make_row
 from apps.operations.bundles.schema import Schema, find_differences, read_fresh_schema
@@ -32,7 +32,7 @@ def check_bundle(path: Path, changes: Mapping[str, str], *, bar: Bar = show_bar)
             *find_row_faults(row, manifest),
             *_find_left_files(row),
             *_find_old_pgvector(manifest),
-            *find_differences(there, read_fresh_schema().without(manifest.left_out)),
+            *_find_misfits(there),
             *find_part_faults(manifest),
         ]
     with bar("checking", manifest.size) as progress:
@@ -48,6 +48,14 @@ def _find_left_files(row: Tenant) -> Iterator[str]:
         with tenant_context(row):
             if name := next(list_files(), None):
                 yield f"files: {name!r} is in the way of those of {row.schema_name}. Remove what is there."
+
+
+def _find_misfits(there: Schema) -> Iterator[str]:
+    """What stays behind is decided here: a bundle could say that nothing does, and bring sessions."""
+    left_out = list_left_out()
+    for name in sorted(there.tables.keys() & set(left_out)):
+        yield f"table {name}: its rows must stay behind (EXCLUDE of a bundle.py), but the bundle has them."
+    yield from find_differences(there.without(left_out), read_fresh_schema().without(left_out))
 
 
 def _find_old_pgvector(manifest: Manifest) -> Iterator[str]:

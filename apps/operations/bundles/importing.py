@@ -17,7 +17,7 @@ from django.utils import timezone
 from apps.operations.bundles.archive import read_members
 from apps.operations.bundles.checking import check_bundle
 from apps.operations.bundles.files import delete_files, save_file
-from apps.operations.bundles.manifest import Manifest, TableContent
+from apps.operations.bundles.manifest import BundleError, Manifest, TableContent
 from apps.operations.bundles.parts import enqueue_waiting, finish_parts
 from apps.operations.bundles.progress import Bar, Progress, show_bar
 from apps.operations.bundles.registration import reserved
@@ -32,6 +32,7 @@ from apps.operations.bundles.rows import (
     set_sequence,
     use_plain_formats,
 )
+from apps.operations.bundles.schema import read_schema
 from tenants.audit import record
 from tenants.context import connection, owner_rights, tenant_context, unbound
 from tenants.models import Domain, Tenant
@@ -109,6 +110,8 @@ def _load(path: Path, manifest: Manifest, schema: str, progress: Progress) -> No
             copy_in(schema, reader.content, reader)
         else:
             save_file(reader)
+    if read_schema(schema).migrations != set(manifest.migrations):
+        raise BundleError(["table django_migrations: its rows are not the migrations of the manifest."])
     for name, sequence in manifest.sequences.items():
         set_sequence(schema, name, sequence)
     with refusals_named("rows"):

@@ -30,14 +30,20 @@ SHOWN_FAULTS = 20
 BIGINT = 2**63
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
+type Line = Annotated[str, Field(max_length=200)]
 type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BundleError(RuntimeError):
-    """A bundle cannot be made, or does not fit; `faults` has all that was found, a line each."""
+    """A bundle cannot be made, or does not fit; `faults` has all that was found, a line each.
+
+    A bundle's own names in them cannot steer a terminal: characters that do not print are escaped.
+    """
 
     def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = list(faults)
+        self.faults = [
+            "".join(char if char.isprintable() else repr(char)[1:-1] for char in fault) for fault in faults
+        ]
         super().__init__("\n".join(self.faults))
 
 
@@ -93,10 +99,10 @@ class Sequence(Part):
 class Versions(Part):
     """The software that made the bundle: it helps to find out why a bundle does not fit."""
 
-    postgresql: str
-    pgvector: str
-    django: str
-    project: str
+    postgresql: Line
+    pgvector: Line
+    django: Line
+    project: Line
 
 
 class Registration(Part):
@@ -121,7 +127,8 @@ class WaitingTask(Part):
 class Manifest(Part):
     """Everything that a bundle says about itself.
 
-    `left_out` names the tables whose rows stay behind, and `parts` is what the apps add, by app label.
+    `left_out` names the tables whose rows stay behind, for people: an import decides by its own EXCLUDE.
+    `parts` is what the apps add, by app label.
     """
 
     format: Literal[1]

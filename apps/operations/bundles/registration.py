@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 
 from apps.operations.bundles.manifest import BundleError, Manifest, Registration
 from tenants.locks import Lock, find_held, hold_life_cycle
-from tenants.models import Tenant
+from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import choose_schema_name
-from tenants.validators import validate_subdomain
+from tenants.validators import validate_domain, validate_schema_name, validate_subdomain
 
 # This reason tells a tenant that a killed import left behind from one that waits to be provisioned.
 IMPORTING = "A bundle is being imported."
@@ -55,6 +55,7 @@ def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
     """Yield why the registry refuses the row. A row that it accepts is given a schema name."""
     for name in sorted(manifest.tenant.fields.keys() - _list_fields()):
         yield f"tenant, {name}: a tenant here has no such field."
+    yield from _find_false_names(manifest.tenant)
     if row.schema_name and find_held(Lock.LIFE_CYCLE, [row.schema_name]):
         yield f"tenant, subdomain: {row.subdomain!r} is being imported or provisioned right now."
     try:
@@ -63,6 +64,26 @@ def find_row_faults(row: Tenant, manifest: Manifest) -> Iterator[str]:
     except ValidationError as error:
         for name, messages in error.message_dict.items():
             yield f"tenant, {name}: {' '.join(messages)}"
+
+
+def _find_false_names(origin: Registration) -> Iterator[str]:
+    """Yield what no tenant is called, and names that belong to two tenants here."""
+    names = [(validate_schema_name, "schema_name", origin.schema_name)]
+    names += [
+        (validate_domain, "domains", host) for host in dict.fromkeys([origin.hostname, *origin.domains])
+    ]
+    for validate, field, name in names:
+        try:
+            validate(name)
+        except ValidationError as error:
+            yield f"tenant, {field}: {' '.join(error.messages)}"
+    owner = Tenant.objects.filter(schema_name=origin.schema_name).first()
+    domain = Domain.objects.filter(domain=origin.hostname).first()
+    if owner and domain and domain.tenant_id != owner.pk:
+        yield (
+            f"tenant, schema_name: {origin.schema_name!r} is another tenant's here than {origin.hostname!r}: "
+            "the bundle was forged, or the host has changed hands since."
+        )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from psycopg import errors, sql
 
 from apps.operations.bundles.archive import CheckedReader
+from apps.operations.bundles.copying import ReadingWriter
 from apps.operations.bundles.manifest import BundleError, Sequence, TableContent
 from apps.operations.bundles.progress import Progress
 from apps.operations.bundles.schema import GENERATED
@@ -90,7 +91,8 @@ def empty_tables(schema: str, tables: list[str]) -> None:
 def copy_in(schema: str, table: TableContent, reader: CheckedReader) -> None:
     """Add rows to a table. Raises BundleError when PostgreSQL refuses them or they are the wrong ones."""
     with refusals_named(f"table {table.name}"), connection.cursor() as cursor:
-        with cursor.copy(_copy("COPY {} {} FROM STDIN", schema, table.name, table.columns)) as copy:
+        statement = _copy("COPY {} {} FROM STDIN", schema, table.name, table.columns)
+        with cursor.copy(statement, writer=ReadingWriter(cursor.cursor)) as copy:
             for block in reader:
                 copy.write(block)
         if cursor.rowcount != table.rows or not reader.is_genuine():

@@ -124,5 +124,5 @@ def make_member(name, content=b"", **values):
 def write_archive(path, members):
     with gzip.open(path, "wb") as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
         for info, content in members:
-            tar.addfile(info, io.BytesIO(content))
+            tar.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else content)
     return path

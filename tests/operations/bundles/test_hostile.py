@@ -1,6 +1,8 @@
 """Archives that somebody made to do harm. None of them writes a byte outside, or makes a tenant."""
 
 import gzip
+import hashlib
+import json
 import tarfile
 from contextlib import contextmanager
 
@@ -264,6 +266,14 @@ def test_rows_that_postgresql_refuses(forge, members, refuse, row, fault):
     assert "secret" not in found
 
 
+@pytest.mark.timeout(60)
+def test_a_huge_value_that_postgresql_refuses(forge, members, refuse):
+    # PostgreSQL quotes it, and reads nothing more until somebody has read that.
+    set_rows(members, "auth_group", b"x" * 3_000_000 + b"\tEditors\n" + b"2\t" + b"y" * 3_000_000 + b"\n")
+
+    assert refuse(forge()) == ["table auth_group: PostgreSQL refuses it (InvalidTextRepresentation: )."]
+
+
 def test_rows_that_refer_to_nothing(forge, members, refuse):
     set_rows(members, "auth_group_permissions", b"1\t987654\t987654\n")
 
@@ -293,6 +303,93 @@ def test_a_task_for_another_tenant_becomes_the_copys_own(forge, globex):
     schemas = {row.args_kwargs["kwargs"][SCHEMA_KEY] for row in DBTaskResult.objects.all()}
     assert "copy" in schemas
     assert "globex" not in schemas
+
+
+def test_sessions_that_come_along(forge, refuse):
+    session = b"abcdefghijklmnopqrstuvwxyz012345\te30\t2099-01-01 00:00:00+00\n"
+    columns = {
+        "session_key": "character varying(40) NOT NULL",
+        "session_data": "text NOT NULL",
+        "expire_date": "timestamp with time zone NOT NULL",
+    }
+    digest = hashlib.sha256(session).hexdigest()
+    table = {"name": "django_session", "columns": columns, "rows": 1, "bytes": len(session), "sha256": digest}
+
+    def change(manifest):
+        manifest["left_out"] = []
+        manifest["tables"].append(table)
+
+    assert refuse(forge(change, more=[make_member("tables/django_session.copy", session)])) == [
+        "table django_session: its rows must stay behind (EXCLUDE of a bundle.py), but the bundle has them."
+    ]
+
+
+def test_a_table_that_is_said_to_be_left_out_and_is_not_here(forge, members, refuse):
+    del members["tables/accounts_apikey.copy"]
+
+    def change(manifest):
+        manifest["left_out"].append("accounts_apikey")
+        manifest["sequences"].pop("accounts_apikey_id_seq")
+
+    path = forge_without(forge, members, "accounts_apikey", change)
+
+    assert refuse(path) == [
+        "table accounts_apikey: a migration here makes it, but it is missing.",
+        "sequence accounts_apikey_id_seq: it is missing.",
+    ]
+
+
+def forge_without(forge, members, table, change):
+    """Forge a bundle without a table, which `forge` would miss among the members."""
+    manifest = json.loads(members["manifest.json"])
+    manifest["tables"] = [entry for entry in manifest["tables"] if entry["name"] != table]
+    members["manifest.json"] = json.dumps(manifest).encode()
+    return forge(change)
+
+
+def test_migrations_that_the_rows_do_not_have(forge, members, refuse):
+    name = "django_migrations"
+    set_rows(members, name, members[f"tables/{name}.copy"].replace(b"0001_initial", b"0001_changed", 1))
+
+    assert refuse(forge()) == ["table django_migrations: its rows are not the migrations of the manifest."]
+
+
+@pytest.mark.parametrize("name", ["public", "pg_catalog", "Acme", "a;b", "template_tenant", "", "a" * 49])
+def test_a_schema_that_no_tenant_can_have(forge, refuse, name):
+    (fault,) = refuse(forge(lambda manifest: manifest["tenant"].update(schema_name=name)))
+
+    assert fault.startswith(f"tenant, schema_name: {name!r} is not a valid schema name")
+
+
+def test_another_tenants_schema(globex, forge, refuse):
+    assert refuse(forge(lambda manifest: manifest["tenant"].update(schema_name="globex"))) == [
+        "tenant, schema_name: 'globex' is another tenant's here than 'acme.localhost': "
+        "the bundle was forged, or the host has changed hands since."
+    ]
+
+
+@pytest.mark.parametrize("host", ["localhost", "x\x1b[2Jy.example", "http://x", ""])
+@pytest.mark.parametrize("where", ["hostname", "domains"])
+def test_a_host_that_no_tenant_can_have(forge, refuse, where, host):
+    value = [host] if where == "domains" else host
+
+    (fault,) = refuse(forge(lambda manifest: manifest["tenant"].update({where: value})))
+
+    assert fault.startswith(f"tenant, domains: {host!r} is ")
+
+
+def test_names_that_would_steer_a_terminal(forge, refuse):
+    path = forge(
+        lambda manifest: manifest["sequences"].update({"\x1b[2J": {"last_value": 1, "is_called": True}})
+    )
+
+    assert refuse(path) == ["sequence \\x1b[2J: no migration here makes it."]
+
+
+def test_a_version_of_endless_digits(forge, refuse):
+    (fault,) = refuse(forge(lambda manifest: manifest["versions"].update(pgvector="9" * 5000)))
+
+    assert fault == "manifest.json.versions.pgvector: String should have at most 200 characters"
 
 
 @pytest.fixture
