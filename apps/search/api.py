@@ -108,6 +108,9 @@ class SearchOut(Schema):
     mode: str
     mode_used: str = Field(description="keyword, whatever the mode, where the embedder does not answer.")
     degraded: str | None = Field(description="Why it is another mode than was asked for, otherwise null.")
+    note: str | None = Field(
+        description="Why nothing was found, or that even the best result is no close match; mostly null."
+    )
     results: list[ResultOut]
     explanation: ExplanationOut | None
     facets: dict[str, list[FacetOut]]
@@ -145,6 +148,7 @@ def _render(asked: SearchRequest, answer: SearchAnswer) -> dict[str, Any]:
         "mode": asked.mode,
         "mode_used": answer.mode,
         "degraded": answer.degraded or None,
+        "note": answer.note or None,
         "results": [_render_result(result, answer.explanation) for result in answer.results],
         "next": answer.next,
         "explanation": asdict(answer.explanation) if answer.explanation else None,

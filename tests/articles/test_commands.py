@@ -133,7 +133,7 @@ def test_search_prints_a_table(run, library):
 
 
 def test_search_says_when_nothing_is_indexed(run, globex):
-    assert "Nothing is indexed yet." in run("search", "anything", schema="globex")
+    assert "Nothing is indexed here yet." in run("search", "anything", schema="globex")
 
 
 def test_search_refuses_bad_input(acme):
@@ -161,7 +161,7 @@ def test_search_takes_a_mode_and_a_filter(run, library):
 
     assert [line.split()[2] for line in by_word.splitlines()] == ["Bread"]
     assert [line.split()[2] for line in filtered.splitlines()] == ["Tides"]
-    assert "Nothing fits." in nothing
+    assert "No article holds these words." in nothing
 
 
 def test_a_command_reads_the_registry_whichever_tenant_is_bound(run, library, globex):

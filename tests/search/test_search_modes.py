@@ -1,4 +1,8 @@
+import re
+from pathlib import Path
+
 import pytest
+from django.contrib.staticfiles import finders
 from django.utils.html import escape
 
 from apps.search.documents import Document
@@ -82,7 +86,15 @@ def test_page_marks_the_words_and_nothing_else(client, public, mode):
 def test_page_says_when_no_note_holds_the_words(client, public):
     response = client.get("/search/", {"q": "unheard", "mode": "keyword"}, headers=public)
 
-    assert "No document holds these words." in response.content.decode()
+    assert "No note holds these words." in response.content.decode()
+
+
+def test_the_rank_of_a_result_does_not_break():
+    (css,) = finders.find("search.css", find_all=True)
+    rule = re.search(r"\.results li::before {([^}]*)}", Path(css).read_text())[1]
+
+    assert "content: counter(rank)" in rule
+    assert "white-space: nowrap;" in rule
 
 
 def test_page_keeps_the_mode_for_the_next_query(client, public):

@@ -66,6 +66,8 @@ class BaseEmbedder(ABC):
     - `model_id`: names model and dimensions. Two embedders with the same model_id give the same vector for
       the same text with its prefix, so that vectors may be cached by it.
     - `is_worth_caching`: whether finding a stored vector is quicker than making it again.
+    - `weak_below`: the cosine similarity below which not even the best document is a close match to a query;
+      None where nobody has measured it.
     - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
 
     An instance lives as long as its process and serves all threads. Making one must be cheap, since system
@@ -75,6 +77,7 @@ class BaseEmbedder(ABC):
     dimensions: int
     model_id: str
     max_words: int | None = None
+    weak_below: float | None = None
     is_worth_caching: bool = True
 
     def __init__(self, *, query_prefix: str = "", document_prefix: str = "", batch_size: int = 32) -> None:

@@ -26,6 +26,7 @@ class WordLlamaEmbedder(BaseEmbedder):
     dimensions = 256
     model_id = "wordllama-l2_supercat:256"
     is_worth_caching = False
+    weak_below = 0.27  # the demo's 20 golden queries have 0.28 and more, 26 of 30 strange ones less
 
     def count_tokens(self, text: str) -> int:
         return count_encoded(_load_model().tokenizer, text)

@@ -109,6 +109,14 @@ def get_index_names(model: "type[Model] | None" = None) -> list[str]:
     return sorted((own | listed) - {""})
 
 
+def get_noun(index_name: str) -> str:
+    """Return what an index has many of: its model's verbose name, or "document" if it has other sources."""
+    labels = {source.label for index in get_registered(index_name) for source in index.sources}
+    models = get_indexed_models(index_name)
+    is_of_one_model = len(models) == 1 and len(labels) <= 1
+    return str(models[0]._meta.verbose_name) if is_of_one_model else "document"
+
+
 def get_default_index() -> str:
     """Return the index to search when none is named: SEARCH_DEFAULT_INDEX, else the first; "" if none."""
     return conf.SEARCH_DEFAULT_INDEX or next(iter(get_index_names()), "")

@@ -15,8 +15,10 @@ from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
+from apps.search.searching.notes import WEAK, explain_nothing, get_weak_below
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
 from apps.search.searching.shares import search_share
+from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class SearchRequest:
 class SearchAnswer:
     """What was found, in which space and mode; `degraded` says why it is not the mode that was asked for.
 
+    `note` says why nothing was found, or that even the best result is no close match; mostly it is empty.
     `next` is the cursor of the next page, where there is one. `facets` has, for each key asked for, the 20
     most frequent values of the documents that fit the filter.
     """
@@ -58,6 +61,7 @@ class SearchAnswer:
     space: str
     mode: str
     degraded: str = ""
+    note: str = ""
     next: str | None = None
     explanation: Explanation | None = None
     facets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -132,6 +136,7 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         space=provider.space,
         mode=mode,
         degraded=degraded,
+        note="" if asked.after else _make_note(provider, asked, mode, results),
         next=cursor,
         explanation=explanation,
         facets={
@@ -139,6 +144,13 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
             for key, counted in count_all_facets(rows, asked.facets).items()
         },
     )
+
+
+def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, results: list[Result]) -> str:
+    if not results:
+        return explain_nothing(provider, asked.q, mode, asked.filter)
+    weak_below = get_weak_below(provider) if mode == "semantic" else None
+    return WEAK if weak_below is not None and results[0].score < weak_below else ""
 
 
 def _find(asked: SearchRequest, mode: str, is_of_objects: bool) -> tuple[list[Result], str | None]:

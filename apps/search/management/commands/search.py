@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.search.embedders import EmbeddingError
 from apps.search.searching.answering import RefusedSearchError, SearchRequest, answer_objects
 from apps.search.searching.forms import SearchForm
+from apps.search.searching.notes import NOT_INDEXED
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
@@ -39,10 +40,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if answer.degraded:
             self.stderr.write(answer.degraded)
-        if not answer.results and answer.mode == "semantic" and not asked.filter:
-            self.stdout.write("Nothing is indexed yet. Is a worker running, or `manage.py rebuild_index`?")
-        elif not answer.results:
-            self.stdout.write("Nothing fits.")
+        if answer.note:
+            (self.stderr if answer.results else self.stdout).write(answer.note)
+        if answer.note == NOT_INDEXED:
+            self.stdout.write("Is a worker running? `manage.py rebuild_index` indexes at once.")
         for rank, result in enumerate(answer.results, 1):
             self.stdout.write(
                 f"{rank:>3}  {result.score:.3f}  {result.title[:48]:<48}  {result.snippet[:80]}"
