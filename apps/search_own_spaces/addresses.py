@@ -6,10 +6,13 @@ credentials. So a host is resolved here, every address it has is judged, and con
 judged: a second look-up could give another answer.
 """
 
+import logging
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from apps.search_own_spaces.conf import conf
+
+logger = logging.getLogger(__name__)
 
 type Address = IPv4Address | IPv6Address
 
@@ -22,32 +25,46 @@ METADATA = [ip_network(text) for text in ("169.254.0.0/16", "fd00:ec2::254/128",
 
 
 class RefusedAddressError(Exception):
-    """A host has an address that may not be asked; the message says which and why."""
+    """An address may not be asked; the message says which and why."""
+
+
+class HiddenAddressError(OSError):
+    """A name leads to an address that may not be asked.
+
+    A tenant must not learn what this network calls its machines and where they are. So this is an OSError, as
+    for a name that has no address, and callers treat both alike; only the log has the address.
+    """
 
 
 def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a host, as text, in the order in which they are to be tried.
 
-    The resolver's own time limit applies. Raises RefusedAddressError if any of them may not be asked, and
-    OSError or UnicodeError for a name that has none.
+    The resolver's own time limit applies. If any may not be asked, it raises RefusedAddressError for a
+    host that is an address, and HiddenAddressError for a name. For a name that has none, it raises OSError or
+    UnicodeError.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for text in addresses:
-        check_address(host, text)
+        try:
+            check_address(text)
+        except RefusedAddressError as error:
+            if host in (text, str(_read(text))):
+                raise
+            logger.warning("The own space's host %s leads to %s", host, error)
+            raise HiddenAddressError(host) from error
     return addresses
 
 
-def check_address(host: str, text: str) -> None:
+def check_address(text: str) -> None:
     """Raise RefusedAddressError for an address that may not be asked, as the settings are now."""
     if is_public(text):
         return
     address = _read(text)
-    shown = host if host in (text, str(address)) else f"{host} ({address})"
     if _is_never_asked(address):
-        raise RefusedAddressError(f"{shown} cannot be the address of an embedding service")
+        raise RefusedAddressError(f"{text} cannot be the address of an embedding service")
     if not conf.EMBEDDINGS_ALLOW_PRIVATE_ADDRESSES:
-        raise RefusedAddressError(f"{shown} is not a public address, and no other is allowed here")
+        raise RefusedAddressError(f"{text} is not a public address, and no other is allowed here")
 
 
 def is_public(text: str) -> bool:

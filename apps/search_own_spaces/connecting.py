@@ -53,7 +53,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         try:
             addresses = resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"the name {host} has no address") from error
+            raise httpcore2.ConnectError(f"the name {host} has no address that may be asked") from error
         if not self._is_encrypted and any(map(is_public, addresses)):
             raise RefusedAddressError(f"{host} is in the internet: give its address as https://")
         failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None

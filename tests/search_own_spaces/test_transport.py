@@ -74,12 +74,26 @@ def test_proxies_of_the_environment_are_not_used(stub_server, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["https://127.0.0.1/v1", "https://[::1]/v1", "https://2130706433/v1", "http://10.0.0.1"]
+    "url", ["https://127.0.0.1/v1", "https://[::1]/v1", "https://localhost/v1", "http://10.0.0.1"]
 )
 def test_a_private_address_is_refused_and_not_connected_to(connections, url):
     message = failure_of(make_embedder(url))
 
-    assert "is not a public address, and no other is allowed here" in message
+    refusals = ["is not a public address, and no other is allowed here", "has no address that may be asked"]
+    assert any(refusal in message for refusal in refusals)
+    assert connections == []
+
+
+def test_a_tenant_does_not_learn_what_an_internal_name_leads_to(resolver, connections):
+    for address in ("10.1.2.3", "169.254.169.254", "127.0.0.1", "fd00::1"):
+        resolver[f"db{len(resolver)}.test"] = [[address]]
+    hosts = [*resolver, "none.test"]
+
+    messages = [failure_of(make_embedder(f"https://{host}/v1")) for host in hosts]
+
+    assert {message.replace(host, "HOST") for host, message in zip(hosts, messages, strict=True)} == {
+        messages[-1].replace("none.test", "HOST")
+    }
     assert connections == []
 
 
@@ -90,7 +104,8 @@ def test_what_is_connected_to_is_what_was_judged_though_the_name_changes(resolve
     first, second = failure_of(embedder), failure_of(embedder)
 
     assert "no connection, tried 1 times" in first
-    assert "rebind.test (127.0.0.1) is not a public address" in second
+    assert "the name rebind.test has no address that may be asked" in second
+    assert "127.0.0.1" not in second
     assert connections == [(PUBLIC, 443)]
 
 
@@ -106,7 +121,7 @@ def test_each_address_of_a_host_is_tried(resolver, connections):
 def test_a_name_without_address_is_named(resolver):
     message = failure_of(make_embedder("https://no-such-host.invalid/v1"))
 
-    assert "(the name no-such-host.invalid has no address)" in message
+    assert "(the name no-such-host.invalid has no address that may be asked)" in message
 
 
 @pytest.mark.parametrize("host", ["a..b", "." * 5, "x" * 70])
