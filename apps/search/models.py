@@ -89,12 +89,16 @@ class SetAside(models.Model):
 
 
 class ServiceBudget(models.Model):
-    """What was asked of a space's service in the present minute, and until when it is to be left alone."""
+    """What was asked of a space's service in the present minute, and until when it is to be left alone.
+
+    `failures` counts those in a row.
+    """
 
     space = models.CharField(max_length=50, unique=True)
     minute = models.DateTimeField(null=True, help_text="When it began.")
     requests = models.PositiveIntegerField(default=0)
     tokens = models.PositiveBigIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
 

@@ -37,8 +37,11 @@ class OwnEndpointEmbedder(OpenAICompatibleEmbedder):
     )
 
     def __init__(self, *, encrypted_key: str, key_purpose: Sequence[str], **options: Any) -> None:
-        """Check and keep the options; connects to nothing. Raises ValueError naming the option at fault."""
-        super().__init__(api_key=NO_KEY, **options)
+        """Check and keep the options; connects to nothing. Raises ValueError naming the option at fault.
+
+        By default it asks once: a worker that waited between tries would keep other tenants waiting.
+        """
+        super().__init__(api_key=NO_KEY, **{"max_retries": 0} | options)
         self._encrypted_key = encrypted_key
         self._key_purpose = tuple(key_purpose)
 

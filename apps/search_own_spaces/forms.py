@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from apps.search.embedders import EmbeddingError
+from apps.search.spaces.budget import forgive
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder, WrongLengthError
 from apps.search_own_spaces.models import FIXED, LIMITS, OwnSpace
 from tenants.binding.shares import BusyError, share
@@ -79,3 +80,4 @@ class OwnSpaceForm(forms.ModelForm):
             self.add_error(field, str(error).removeprefix(who))  # with what the service said
         else:
             self.instance.checked_at = timezone.now()
+            forgive(self.instance.alias)

@@ -4,6 +4,7 @@ import pytest
 
 from apps.search.embedders import EmbeddingUnavailableError
 
+from .dripping import BODY, Dripping
 from .stub_client import failure_of, make_embedder
 from .stub_server import DIMENSIONS
 
@@ -113,6 +114,15 @@ def test_slow_service_is_given_up_after_the_timeout(stub_server):
     message = failure_of(make_embedder(stub_server.url, timeout=0.2, max_retries=0))
 
     assert "no answer within 0.2 s, tried 1 times: raise timeout or lower batch_size" in message
+
+
+def test_a_service_that_sends_one_byte_at_a_time_is_given_up():
+    with Dripping(BODY) as server:
+        message = failure_of(make_embedder(server.url, timeout=0.6, max_retries=0))
+        is_still_sending = not server.is_done.is_set()
+
+    assert "no answer within 0.6 s" in message
+    assert is_still_sending
 
 
 def test_failure_in_a_later_batch_is_an_error(stub_server):

@@ -6,8 +6,8 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from apps.search.embedders import EmbeddingUnavailableError, get_embedder
-from apps.search.indexing.tasks import continue_run, start_run
-from apps.search.models import IndexRun, ServiceBudget
+from apps.search.indexing.tasks import continue_run, index_by_keys, start_run
+from apps.search.models import CachedVector, IndexRun, ServiceBudget
 from apps.search.spaces.budget import spend
 from apps.search.spaces.embedding_cache import embed_documents
 from tenants.context import tenant_context
@@ -127,3 +127,109 @@ def test_a_bad_limit_is_refused(limit, option, value):
 
     with pytest.raises(ImproperlyConfigured, match=rf"EMBEDDINGS\['default'\]: {option}"):
         spend("default", ["a"])
+
+
+def fail_always(embedder):
+    """Let the service fail; return the texts that it was asked for."""
+    asked = []
+
+    def fail(texts):
+        asked.append(texts)
+        raise EmbeddingUnavailableError("no answer within 30 s")
+
+    embedder.before_batch = staticmethod(fail)
+    return asked
+
+
+def fail_times(number):
+    for _ in range(number):
+        with pytest.raises(EmbeddingUnavailableError):
+            embed("a")
+
+
+def end_pause():
+    ServiceBudget.objects.update(held_until=timezone.now())
+
+
+def get_pause():
+    return (ServiceBudget.objects.get().held_until - timezone.now()).total_seconds()
+
+
+def test_a_service_that_fails_again_and_again_is_left_alone_longer_and_longer(embedder):
+    asked = fail_always(embedder)
+
+    fail_times(2)
+    assert ServiceBudget.objects.get().held_until is None
+    fail_times(5)
+    assert len(asked) == 3
+    first = get_pause()
+    end_pause()
+    fail_times(2)
+
+    assert len(asked) == 4
+    assert get_pause() > 1.5 * first > 0
+    with pytest.raises(EmbeddingUnavailableError, match="no answer within 30 s") as caught:
+        embed("b")
+    assert 0 < caught.value.retry_after <= get_pause() + 1
+
+
+def test_after_the_pause_one_request_finds_out_for_all(embedder):
+    def ask_meanwhile(texts):
+        if texts == ["first"]:
+            with pytest.raises(EmbeddingUnavailableError):
+                embed("second")
+
+    fail_always(embedder)
+    fail_times(3)
+    end_pause()
+    embedder.before_batch = staticmethod(ask_meanwhile)
+
+    embed("first")
+    embed("third")
+
+    assert embedder.embedded == ["first", "third"]
+    assert ServiceBudget.objects.get().failures == 0
+
+
+def test_a_service_with_limits_is_left_alone_too(limit, embedder):
+    limit(requests_per_minute=100)
+    asked = fail_always(embedder)
+
+    fail_times(5)
+
+    assert len(asked) == 3
+
+
+def test_failures_that_are_not_in_a_row_make_no_pause(embedder):
+    for _ in range(4):
+        fail_always(embedder)
+        fail_times(2)
+        embedder.before_batch = staticmethod(lambda texts: None)
+        embed("a")
+        embedder.reset()
+        CachedVector.objects.all().delete()
+
+    assert ServiceBudget.objects.get().held_until is None
+
+
+def test_another_tenants_service_is_asked_as_ever(embedder, globex):
+    fail_always(embedder)
+    fail_times(3)
+    embedder.reset()
+
+    with tenant_context(globex):
+        embed("a")
+
+
+def test_a_task_that_meets_a_service_in_pause_is_put_off_without_asking(embedder, in_acme):
+    asked = fail_always(embedder)
+    fail_times(3)
+    note = Note.objects.create(title="a", body="b")
+    DBTaskResult.objects.all().delete()
+
+    index_by_keys.func("notes.note", [note.pk])
+
+    assert len(asked) == 3
+    put_off = DBTaskResult.objects.get()
+    assert put_off.run_after >= ServiceBudget.objects.get().held_until - timedelta(seconds=1)
+    assert put_off.args_kwargs["args"] == ["notes.note", [note.pk], "default", 2]

@@ -1,6 +1,3 @@
-import socket
-import threading
-
 import httpx2
 import pytest
 
@@ -10,6 +7,7 @@ from apps.search_own_spaces import transport
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import encrypt
 from tests.embedders.contract import PROMISES
+from tests.embedders.dripping import HEAD, Dripping
 from tests.embedders.stub_server import DIMENSIONS, StubServer
 from tests.search_own_spaces.certificates import make_certificate
 from tests.search_own_spaces.conftest import KEY, PUBLIC
@@ -164,7 +162,7 @@ def test_a_packed_answer_is_not_unpacked(stub_server):
 
 
 def test_a_service_that_sends_one_byte_at_a_time_is_given_up(private_allowed):
-    with Dripping() as server:
+    with Dripping(HEAD) as server:
         message = failure_of(make_embedder(server.url, timeout=0.6))
         is_still_sending = not server.is_done.is_set()
 
@@ -230,32 +228,3 @@ def test_another_host_than_the_endpoints_is_not_asked(stub_server):
 
     with pytest.raises(transport.RefusedRequestError, match="is another host than that of the endpoint"):
         guarded.handle_request(httpx2.Request("POST", f"{stub_server.url}/embeddings"))
-
-
-class Dripping:
-    """Answers any request with headers that never end, a byte every tenth of a second."""
-
-    def __enter__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.closing, self.is_done = threading.Event(), threading.Event()
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1"
-        threading.Thread(target=self.serve, daemon=True).start()
-        return self
-
-    def serve(self):
-        connection, _ = self.listener.accept()
-        with connection:
-            connection.recv(65_536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-            for _ in range(600):
-                if self.closing.wait(0.1):
-                    return
-                try:
-                    connection.sendall(b"x")
-                except OSError:
-                    return
-            self.is_done.set()
-
-    def __exit__(self, *exception):
-        self.closing.set()
-        self.listener.close()

@@ -5,6 +5,7 @@ Protocol and limits: https://platform.openai.com/docs/api-reference/embeddings
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -61,8 +62,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
     - `send_dimensions`: ask the service to shorten its vectors to `dimensions`; some services refuse that.
     - `api_key`, or `api_key_env`: the key, or the environment variable that holds it. A service without keys
       takes any.
-    - `timeout`: seconds to wait for connection or answer at each attempt; `max_retries`: attempts after the
-      first.
+    - `timeout`: seconds to wait for connection or answer at each attempt, and for all of the body.
+    - `max_retries`: attempts after the first.
     - `max_input_bytes`: a text is cut after so many bytes of UTF-8, since services refuse longer ones.
     """
 
@@ -103,6 +104,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self._get_client = once_per_process(self._open_client)
         self._get_hurried_client = once_per_process(self._open_hurried_client)
         self._paused_until = 0.0  # for all threads; the service failed a moment ago
+        self._pause_lock = threading.Lock()
 
     @property
     def token_limit(self) -> int:
@@ -120,8 +122,14 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
     def _open_client(self) -> "openai.OpenAI":
         import openai  # heavy, and not needed until the first text
 
+        from .timed_answers import limit_body
+
         return openai.OpenAI(
-            base_url=self.base_url, api_key=self._api_key, timeout=self.timeout, max_retries=self.max_retries
+            base_url=self.base_url,
+            api_key=self._api_key,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            http_client=openai.DefaultHttpxClient(event_hooks={"response": [limit_body]}),
         )
 
     def _open_hurried_client(self) -> "openai.OpenAI":
@@ -132,8 +140,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         import openai
 
         dimensions = self.dimensions if self.send_dimensions else openai.omit
-        if is_hurried() and (seconds := self._paused_until - time.monotonic()) > 0:
-            raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
+        if is_hurried():
+            self._refuse_paused()
         client = self._get_hurried_client() if is_hurried() else self._get_client()
         try:
             answer = client.embeddings.create(
@@ -145,10 +153,17 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         else:
             self._paused_until = 0.0
             return self._read_vectors(answer, len(texts))
-        if status is None or status in (408, 429) or status >= 500:
-            self._paused_until = time.monotonic() + PAUSE
+        is_down = status is None or status in (408, 429) or status >= 500
+        self._paused_until = time.monotonic() + PAUSE if is_down else 0.0
         # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
         raise self._failure(reason, status, retry_after)
+
+    def _refuse_paused(self) -> None:
+        with self._pause_lock:
+            if (seconds := self._paused_until - time.monotonic()) > 0:
+                raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
+            if self._paused_until:  # others wait for what this request finds out
+                self._paused_until = time.monotonic() + HURRIED_TIMEOUT
 
     def _read_vectors(self, answer: object, count: int) -> list[Any]:
         items = getattr(answer, "data", None)

@@ -9,6 +9,7 @@ from apps.search.documents import MAX_KEY_LENGTH, InvalidDocumentError
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
 from apps.search.indexing.batches import Batch, delete_changed, index_batch
 from apps.search.models import SetAside
+from apps.search.spaces.budget import forgive
 from apps.search.spaces.space import get_space
 
 PROBE = "probe"  # a text that every embedder can embed
@@ -47,6 +48,7 @@ def check_embedder(space: str, error: Exception) -> None:
         raise
     except EmbeddingError as failure:
         raise EmbeddingUnavailableError(str(failure)) from failure
+    forgive(space)
 
 
 def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_lasting: bool) -> None:

@@ -19,10 +19,10 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from apps.search.conf import conf
-from apps.search.embedders import BaseEmbedder, EmbeddingUnavailableError, InvalidTextError
+from apps.search.embedders import BaseEmbedder, InvalidTextError
 from apps.search.embedders.base import Vectors
 from apps.search.models import CachedVector, CacheUse
-from apps.search.spaces.budget import hold, spend
+from apps.search.spaces.budget import asking
 from tenants.context import connection
 
 ROWS = 100_000
@@ -96,12 +96,9 @@ def trim_cache() -> int:
 
 
 def _embed(space: str, embedder: BaseEmbedder, part: Sequence[str], texts: Sequence[str]) -> Vectors:
-    spend(space, part)
     try:
-        return embedder.embed_documents(part)
-    except EmbeddingUnavailableError as error:
-        hold(space, error)
-        raise
+        with asking(space, part):
+            return embedder.embed_documents(part)
     except InvalidTextError as error:
         raise InvalidTextError(texts.index(part[error.position]), error.reason) from error
 
