@@ -38,6 +38,19 @@ def test_save_writes_one_task_with_keys_only():
     assert "secret" not in str(task.args_kwargs)
 
 
+def test_a_space_that_is_given_up_while_texts_are_embedded_gets_no_document(in_acme, embedder, monkeypatch):
+    written = {"other": "a switch fills it"}
+    monkeypatch.setattr("apps.search.spaces.live_spaces._finders", [lambda: written])
+    Note.objects.create(title="t", body="b")
+    embedder.before_batch = staticmethod(lambda texts: written.clear())
+
+    run_tasks()
+
+    with tenant_context(in_acme):
+        assert not get_provider("notes", space="other").objects.exists()
+        assert get_provider("notes").objects.count() == 1
+
+
 def test_tasks_return_counts_and_no_content():
     Note.objects.create(title="secret title", body="secret body")
     start_run("notes", "default")

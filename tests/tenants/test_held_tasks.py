@@ -1,4 +1,5 @@
 import pytest
+from django.db import connection
 from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
@@ -94,6 +95,27 @@ def test_a_served_tenants_task_is_left_to_the_worker(acme, write_task):
 
     is_held = hold(task)
 
+    assert not is_held
+    assert (task.status, task.worker_ids) == (TaskResultStatus.RUNNING, ["worker"])
+
+
+def test_a_task_whose_tenant_is_served_again_meanwhile_is_left_to_the_worker(acme, write_task):
+    def resume_meanwhile(execute, sql, *args):
+        result = execute(sql, *args)
+        if not resumed:
+            resumed.append(True)
+            resume(acme)
+        return result
+
+    resumed = []
+    suspend(acme)
+    task = write_task(acme)
+    task.claim("worker")
+
+    with connection.execute_wrapper(resume_meanwhile):
+        is_held = hold(task)
+
+    task.refresh_from_db()
     assert not is_held
     assert (task.status, task.worker_ids) == (TaskResultStatus.RUNNING, ["worker"])
 

@@ -258,6 +258,33 @@ def test_what_changes_while_it_is_read_is_not_remembered(nimbus, committed):
     assert committed(find_twice) == ("active", "suspended")
 
 
+def test_what_another_process_changes_while_it_is_read_is_not_remembered(nimbus, committed):
+    cache = HostCache(3)
+
+    def change_and_notice(execute, sql, *args):
+        result = execute(sql, *args)
+        if '"tenants_domain"."domain" =' in sql and not noticed:
+            noticed.append(True)
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(notice).result(timeout=120)
+        return result
+
+    def notice():
+        with connection.cursor() as cursor:
+            cursor.execute(RAW_CHANGES[0])
+        cache.get("acme.localhost", AT_ONCE)
+        connection.close()
+
+    def find_twice():
+        with connection.execute_wrapper(change_and_notice):
+            first = cache.get(HOST, FOR_EVER).tenant.state
+        return first, cache.get(HOST, FOR_EVER).tenant.state
+
+    noticed = []
+
+    assert committed(find_twice) == ("active", "suspended")
+
+
 def test_hosts_that_nobody_has_drive_out_none_that_somebody_has(nimbus, committed):
     cache = HostCache(3)
 

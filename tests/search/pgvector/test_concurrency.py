@@ -2,7 +2,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django_tasks_db.models import DBTaskResult
 
 from apps.search.documents import EmbeddedDocument
@@ -10,6 +10,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.keywords.pending import find_pending, make_pending_keywords
 from apps.search.storage.pgvector.keywords.recipe import PENDING
 from tenants.context import owner_rights, tenant_context
+from tests.workers import wait_until
 
 KEYS = [f"k{number:03}" for number in range(300)]
 ROUNDS = 12
@@ -143,6 +144,80 @@ def test_other_connections_see_nothing_of_an_unfinished_call(start_together):
     start_together(add_slowly, look)
 
     assert seen == [0, len(KEYS)]
+
+
+def wait_for_lock():
+    def is_waiting():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            return cursor.fetchone()[0]
+
+    with owner_rights():
+        wait_until(is_waiting)
+
+
+def list_locked(provider):
+    rows = provider.objects.order_by("document_key")
+    with transaction.atomic():
+        free = set(rows.select_for_update(skip_locked=True).values_list("document_key", flat=True))
+    return [key for key in rows.values_list("document_key", flat=True) if key not in free]
+
+
+def refuse_sorted_joins():
+    """Let a join by hashing be all there is: it gives rows in the order of neither side."""
+    with connection.cursor() as cursor:
+        for way in ("nestloop", "mergejoin", "indexscan", "indexonlyscan", "bitmapscan"):
+            cursor.execute(f"SET enable_{way} = off")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda provider: provider.add(documents(KEYS[::-1], "second")),
+        lambda provider: provider.delete(KEYS[::-1]),
+        lambda provider: provider.prune_to(["none"]),
+        lambda provider: provider.delete(where={"none": {"exists": False}}),
+    ],
+    ids=["add", "delete", "prune_to", "where"],
+)
+def test_rows_are_locked_in_the_order_of_their_keys(start_together, change):
+    seen = []
+
+    def hold_one(provider, meet):
+        add_backwards(provider)
+        with transaction.atomic():
+            provider.objects.select_for_update().get(document_key=KEYS[20])
+            meet()
+            wait_for_lock()
+            seen.extend(list_locked(provider))
+
+    def change_them(provider, meet):
+        refuse_sorted_joins()
+        meet()
+        change(provider)
+
+    start_together(hold_one, change_them)
+
+    assert seen == KEYS[:20]
+
+
+def test_a_row_that_another_wrote_just_so_meanwhile_is_not_written_again(start_together):
+    changed = []
+
+    def write_first(provider, meet):
+        provider.add(documents(KEYS[:3], "first"))
+        with transaction.atomic():
+            provider.add(documents(KEYS[:3], "second"))
+            meet()
+            wait_for_lock()
+
+    def write_the_same(provider, meet):
+        meet()
+        changed.append(provider.add(documents(KEYS[:3], "second")))
+
+    start_together(write_first, write_the_same)
+
+    assert changed == [0]
 
 
 @pytest.mark.parametrize("policy", ["update", "skip"])
