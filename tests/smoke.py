@@ -5,6 +5,7 @@ It has a port and a PostgreSQL of its own, so that a running demo is not disturb
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from typing import IO
+from urllib.parse import quote, urlencode, urlsplit
 
 QUERY = "read settings from a config file"
 EXPECTED = {"python": ("configparser", "default"), "django": ("django.conf", "fast")}
@@ -25,7 +27,7 @@ TIMEOUT = 600  # seconds until the demo is ready
 def main() -> None:
     """Exit non-zero when the demo does not come up, finds the wrong thing, or leaves something behind."""
     port = _free_port()
-    with tempfile.TemporaryDirectory() as folder, _demo(port, folder):
+    with tempfile.TemporaryDirectory() as folder, _demo(port, folder) as printed:
         for subdomain, (expected, space) in EXPECTED.items():
             found = _get(port, f"{subdomain}.localhost", f"/api/search?limit=10&q={quote(QUERY)}")
             answer = json.loads(found)
@@ -37,13 +39,16 @@ def main() -> None:
             assert expected in page
             print(f"{subdomain}: {', '.join(keys[:3])}")
         assert "python.localhost" in _get(port, "localhost", "/")
+        _ask_for_link(port, "python.localhost", "owner@python.example.com")
+        link = next(line for line in printed if "/accounts/reset/" in line).strip()
+        assert "Set your password" in _get(port, "python.localhost", urlsplit(link).path)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)), "the web server still runs"
     print("1 passed, 0 failed")
 
 
 @contextmanager
-def _demo(port: int, folder: str) -> Iterator[None]:
+def _demo(port: int, folder: str) -> Iterator[IO[str]]:
     environment = {**os.environ, "PORT": str(port), "DEMO_ARTICLES": "300", "EMBEDDED_POSTGRES_DIR": folder}
     messages = Path(folder, "messages")
     process = subprocess.Popen(
@@ -59,7 +64,7 @@ def _demo(port: int, folder: str) -> Iterator[None]:
     try:
         if not any(line.startswith("Ready.") for line in process.stdout):
             sys.exit(f"{messages.read_text()}\nThe demo ended before it was ready, with {process.wait()}.")
-        yield
+        yield process.stdout
     finally:
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to all that the terminal runs
         process.stdout.read()
@@ -72,6 +77,18 @@ def _get(port: int, host: str, path: str) -> str:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": f"{host}:{port}"})
     with urllib.request.urlopen(request, timeout=60) as response:
         return response.read().decode()
+
+
+def _ask_for_link(port: int, host: str, email: str) -> None:
+    """Have a link to set a new password mailed, as a person does in a browser."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = urllib.request.Request(
+        f"http://127.0.0.1:{port}/accounts/password_reset/", headers={"Host": f"{host}:{port}"}
+    )
+    form = browser.open(page, timeout=60).read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
+    page.data = urlencode({"csrfmiddlewaretoken": token, "email": email}).encode()
+    browser.open(page, timeout=60)
 
 
 def _free_port() -> int:

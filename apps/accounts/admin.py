@@ -54,10 +54,10 @@ class UserAdmin(auth_admin.UserAdmin):
     fieldsets = [
         (None, {"fields": ["email", "password", "name"]}),
         ("Rights", {"fields": ["is_active", *RIGHTS]}),
-        ("Dates", {"fields": ["last_login", "date_joined"]}),
+        ("Dates", {"fields": ["last_login", "invited_at", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["last_login", "invited_at", "date_joined"]
     list_display = ["email", "name", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     search_fields = ["email", "name"]

@@ -1,12 +1,14 @@
 """Invitations: a mail with a link by which a new account sets its first password."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
+from django.core.validators import validate_email
+from django.db import transaction
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 from django.template.loader import render_to_string
@@ -15,7 +17,14 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from apps.accounts.fields import normalise_email
 from apps.accounts.models import User
+from tenants.audit import record
+from tenants.context import tenant_context, unbound
+
+
+class AcceptedError(ValueError):
+    """The account has a password already, or had one: nobody else may be handed a link to it."""
 
 
 def make_owner(tenant: Any, **kwargs: Any) -> str:
@@ -29,11 +38,56 @@ def create_owner(email: str, *, base_url: str) -> str:
     An account that has the address already gets the rights and a new invitation.
     Raises ValidationError for an invalid address, and what `invite` raises.
     """
-    user = User.objects.filter(email=email).first() or User.objects.create_superuser(email)
-    if not (user.is_active and user.is_staff and user.is_superuser):
-        user.is_active = user.is_staff = user.is_superuser = True
-        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
-    return invite(user, base_url=base_url)
+    return invite(_give_all_rights(email), base_url=base_url)
+
+
+def invite_owner(tenant: Any, email: str = "", *, by_mail: bool = True) -> str:
+    """Invite a tenant's owner once more, by mail or only by the link that is returned.
+
+    Another `email` becomes the owner's from now on. If the present owner has not accepted, it is the same
+    account, and links that were sent to the old address end. Raises AcceptedError for an account that needs
+    no invitation, ValidationError for an invalid address, and what `invite` raises.
+    """
+    email = normalise_email(email) or tenant.owner_email
+    with tenant_context(tenant), transaction.atomic():
+        owner = find_owner(tenant)
+        account = User.objects.filter(email=email).first()
+        if account and has_accepted(account):
+            raise AcceptedError(f"{email} has a password already, so there is no link to set the first one.")
+        if owner and not account and not has_accepted(owner):
+            validate_email(email)
+            owner.email = email
+            owner.save(update_fields=["email"])
+        account = _give_all_rights(email)
+        link = (invite if by_mail else show_invitation)(account, base_url=tenant.url)
+        if email != tenant.owner_email:
+            tenant.owner_email = email
+            with unbound():
+                tenant.save(update_fields=["owner_email"])
+    return link
+
+
+def find_owner(tenant: Any) -> User | None:
+    """Return the account in the bound tenant that its registration names; None if it is gone."""
+    return User.objects.filter(email=tenant.owner_email).first()
+
+
+def has_accepted(user: User) -> bool:
+    """Return whether the account has a password, or had one when somebody signed in."""
+    return user.has_usable_password() or user.last_login is not None
+
+
+def describe_invitation(user: User | None) -> str:
+    """Say whether somebody has accepted an invitation, and until when its link works."""
+    if user is None:
+        return "there is no such account any more"
+    if has_accepted(user):
+        return "accepted"
+    if user.invited_at is None:
+        return "not accepted yet"
+    expires = _get_expiry(user)
+    verb = "worked" if expires <= timezone.now() else "works"
+    return f"not accepted yet; the link {verb} until {expires:%Y-%m-%d %H:%M} UTC"
 
 
 def invite(user: User, *, base_url: str) -> str:
@@ -43,20 +97,21 @@ def invite(user: User, *, base_url: str) -> str:
     PASSWORD_RESET_TIMEOUT seconds have passed. Raises ValueError for an inactive user or a `base_url` without
     http:// or https://, OSError when the mail cannot be sent.
     """
-    if not user.is_active:
-        raise ValueError(f"{user} is not active; only an active account can be invited.")
-    site = urlsplit(base_url)
-    if site.scheme not in ("http", "https") or not site.netloc:
-        raise ValueError(f"base_url {base_url!r} is not a site's address. Write http://host or https://host.")
-    link = base_url.rstrip("/") + make_password_path(user)
-    context = {
-        "user": user,
-        "site": site.netloc,
-        "link": link,
-        "expires": timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
-    }
+    link = _make_link(user, base_url)
+    site = urlsplit(base_url).netloc
+    context = {"user": user, "site": site, "link": link, "expires": _get_expiry(user)}
     subject = render_to_string("accounts/invitation_subject.txt", context).strip()
     send_mail(subject, render_to_string("accounts/invitation_email.txt", context), None, [user.email])
+    user.save(update_fields=["invited_at"])
+    record("send invitation", user)
+    return link
+
+
+def show_invitation(user: User, *, base_url: str) -> str:
+    """Return the link of `invite`, for somebody who hands it over; no mail is sent. Raises ValueError."""
+    link = _make_link(user, base_url)
+    user.save(update_fields=["invited_at"])
+    record("show invitation", user)
     return link
 
 
@@ -77,3 +132,26 @@ def get_site_host(request: HttpRequest) -> str:
     name, _ = split_domain_port(request.get_host())
     port = urlsplit(settings.SITE_URL).port
     return f"{name}:{port}" if port else name
+
+
+def _give_all_rights(email: str) -> User:
+    user = User.objects.filter(email=email).first() or User.objects.create_superuser(email)
+    if not (user.is_active and user.is_staff and user.is_superuser):
+        user.is_active = user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+    return user
+
+
+def _make_link(user: User, base_url: str) -> str:
+    """Make a link that begins to work now, and set `invited_at` without saving it."""
+    if not user.is_active:
+        raise ValueError(f"{user} is not active; only an active account can be invited.")
+    site = urlsplit(base_url)
+    if site.scheme not in ("http", "https") or not site.netloc:
+        raise ValueError(f"base_url {base_url!r} is not a site's address. Write http://host or https://host.")
+    user.invited_at = timezone.now()
+    return base_url.rstrip("/") + make_password_path(user)
+
+
+def _get_expiry(user: User) -> datetime:
+    return user.invited_at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)

@@ -37,6 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         "active", default=True, help_text="Clear this instead of deleting the account."
     )
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin.")
+    invited_at = models.DateTimeField("last invited", null=True, blank=True, editable=False)
     date_joined = models.DateTimeField("date joined", default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

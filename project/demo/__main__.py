@@ -52,11 +52,12 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
     web = "-m gunicorn project.wsgi --threads 4 --log-level warning"
     for address in addresses:
         web += f" --bind {address}"
+    environment = os.environ | {"EMAIL_URL": "consolemail://"}  # these two print what they send
     # In groups of their own: Ctrl-C would reach them a moment before `_stop` does, and a worker takes the
     # second signal as an order to break off.
     for command in (worker, web):
         arguments = [sys.executable, *command.split()]
-        processes.append(subprocess.Popen(arguments, process_group=0))  # noqa: S603 - our own
+        processes.append(subprocess.Popen(arguments, env=environment, process_group=0))  # noqa: S603 - our own
     _await_indexing(processes)
     evaluate()
     _await_web_server(processes)
@@ -99,6 +100,7 @@ def _print_addresses() -> None:
         lines.append(f"  {tenant.url}  {tenant.name}, space {tenant.space}; member {tenant.owner_email}")
     print("\n".join(["", "Ready.", *lines]))
     print(f"  Operator: {OPERATOR}  Password of all three accounts: {read_password()}")
+    print("  Mail is printed here: invitations, and links to set a new password.")
     print('  Try "read settings from a config file" in both. Ctrl-C stops.', flush=True)
 
 
