@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts.forms import LimitPasswords
-from apps.accounts.invitations import get_site_host, invite
+from apps.accounts.invitations import get_site_url, invite
 from apps.accounts.models import ApiKey, User
 
 RIGHTS = ["is_staff", "is_superuser", "groups", "user_permissions"]
@@ -88,7 +88,7 @@ class UserAdmin(auth_admin.UserAdmin):
     @admin.action(description="Send invitation", permissions=["invite"])
     def send_invitation(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Mail each chosen account a link to set a password; say which could not be invited, and why."""
-        base_url = f"{request.scheme}://{get_site_host(request)}"
+        base_url = get_site_url(request.get_host())
         for user in queryset:
             try:
                 invite(user, base_url=base_url)

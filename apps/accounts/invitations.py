@@ -9,18 +9,18 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import transaction
-from django.http import HttpRequest
 from django.http.request import split_domain_port
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django_tenants.utils import get_public_schema_name
 
 from apps.accounts.fields import normalise_email
 from apps.accounts.models import User
 from tenants.audit import record
-from tenants.context import tenant_context, unbound
+from tenants.context import connection, tenant_context, unbound
 
 
 class AcceptedError(ValueError):
@@ -116,22 +116,23 @@ def show_invitation(user: User, *, base_url: str) -> str:
 
 
 def make_password_path(user: User) -> str:
-    """Return the path, on a tenant's site, of the page on which the user sets a password; it works once."""
+    """Return the path, on the bound site, of the page on which the user sets a password; it works once."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     arguments = {"uidb64": uid, "token": default_token_generator.make_token(user)}
-    # A request to the operators' site has another URLconf, so the tenants' is named.
-    return reverse("password_reset_confirm", urlconf=settings.ROOT_URLCONF, kwargs=arguments)
+    # A request to the operators' site has another URLconf than the tenants' one that is bound within it.
+    is_public = connection.schema_name == get_public_schema_name()
+    urlconf = settings.PUBLIC_SCHEMA_URLCONF if is_public else settings.ROOT_URLCONF
+    return reverse("password_reset_confirm", urlconf=urlconf, kwargs=arguments)
 
 
-def get_site_host(request: HttpRequest) -> str:
-    """Return the host for a link to the request's site, with the port of settings.SITE_URL.
+def get_site_url(host: str) -> str:
+    """Return the address of a site for links to it: with the scheme and the port of settings.SITE_URL.
 
-    The port of the request is not used: a person who has a link mailed to somebody else chooses it, and a
+    The port of a request is not used: a person who has a link mailed to somebody else chooses it, and a
     program that listens on another port would be handed the token (CWE-640).
     """
-    name, _ = split_domain_port(request.get_host())
-    port = urlsplit(settings.SITE_URL).port
-    return f"{name}:{port}" if port else name
+    site, (name, _) = urlsplit(settings.SITE_URL), split_domain_port(host)
+    return f"{site.scheme}://{name}:{site.port}" if site.port else f"{site.scheme}://{name}"
 
 
 def _give_all_rights(email: str) -> User:

@@ -20,10 +20,7 @@ urlpatterns = [
     path("password_change/done/", auth_views.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path(
         "password_reset/",
-        auth_views.PasswordResetView.as_view(
-            form_class=forms.ResetPasswordForm,
-            email_template_name="registration/password_reset_email.txt",
-        ),
+        auth_views.PasswordResetView.as_view(form_class=forms.ResetPasswordForm),
         name="password_reset",
     ),
     path("password_reset/done/", auth_views.PasswordResetDoneView.as_view(), name="password_reset_done"),
