@@ -1,15 +1,17 @@
 """Addresses of the operators' site; apps add pages as tenants/admin/pages.py says."""
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.urls import include, path
 
-from apps.accounts.admin import UserAdmin
+from apps.accounts.admin import GroupAdmin, UserAdmin
 from project.views import public_home
 from tenants.admin.pages import list_pages
 from tenants.admin.site import site
 
-if not site.is_registered(get_user_model()):
-    site.register(get_user_model(), UserAdmin)
+for model, model_admin in ((get_user_model(), UserAdmin), (Group, GroupAdmin)):
+    if not site.is_registered(model):
+        site.register(model, model_admin)
 
 handler500 = "tenants.binding.outages.server_error"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import forms as auth_forms
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db.models import ForeignKey, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -96,6 +96,29 @@ class UserAdmin(auth_admin.UserAdmin):
                 self.message_user(request, f"No invitation was sent to {user}: {error}", messages.ERROR)
             else:
                 self.message_user(request, f"An invitation was sent to {user}.", messages.SUCCESS)
+
+
+class GroupAdmin(auth_admin.GroupAdmin):
+    """Django's admin of groups, in which only superusers change anything; register it on both sites.
+
+    Whoever changes what a group may do can raise their own group to everything.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person is a superuser."""
+        return request.user.is_active and request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Return whether the person is a superuser."""
+        return self.has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Return whether the person is a superuser."""
+        return self.has_add_permission(request)
+
+
+admin.site.unregister(Group)  # Django's, which the import above has registered
+admin.site.register(Group, GroupAdmin)
 
 
 def _has_rights_of(person: Any, other: User | None) -> bool:

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.http import HttpRequest
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from apps.accounts.access.api_auth import MemberAuth
@@ -40,6 +41,16 @@ def plant_spent_limit(party: "Party") -> str:
         _, key = count(LIMITED, party.email)
     party.cleanup.callback(cache.delete, key)
     return party.email
+
+
+def plant_clerk(party: "Party") -> tuple[Group, str]:
+    """Make a member of staff whose group may change groups; return the group, and the key of a session."""
+    group = Group.objects.create(name=party.token)
+    clerk = User.objects.create_user(f"clerk-{party.email}", is_staff=True)
+    clerk.groups.add(group)
+    client = Client()
+    client.force_login(clerk)
+    return group, client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def authenticate_with_others_key(victim: "Party", attacker: "Party") -> bool:
@@ -81,6 +92,23 @@ def list_users_in_admin(victim: "Party", attacker: "Party") -> bool:
     return _shows("admin:accounts_user_changelist", victim, attacker, session=attacker.session)
 
 
+def give_own_group_all_rights(victim: "Party", attacker: "Party") -> bool:
+    """The admin's page of a group, by staff who may change groups; at home, by a superuser.
+
+    A group with all rights may read and change what its members may not.
+    """
+    group, session = attacker.of(plant_clerk)
+    group.permissions.set(Permission.objects.filter(codename__in=["view_group", "change_group"]))
+    everything = [permission.pk for permission in Permission.objects.all()]
+    attacker.post(
+        reverse("admin:auth_group_change", args=[group.pk], urlconf=settings.ROOT_URLCONF),
+        {"name": group.name, "permissions": everything},
+        session=attacker.session if victim is attacker else session,
+    )
+    with attacker.bound():  # which the request has ended
+        return group.permissions.count() == len(everything)
+
+
 def _shows(name: str, victim: "Party", attacker: "Party", *, session: str) -> bool:
     path = reverse(name, urlconf=settings.ROOT_URLCONF)
     return victim.token.encode() in attacker.get(path, session=session).content
@@ -94,4 +122,5 @@ ATTACKS = [
     open_account_with_others_session,
     open_admin_with_others_session,
     list_users_in_admin,
+    give_own_group_all_rights,
 ]

@@ -11,7 +11,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
@@ -40,7 +39,6 @@ class OperatorsAdminSite(ShownObjectsSite):
 
 site = OperatorsAdminSite(name="operators")
 site.register(DBTaskResult, DBTaskResultAdmin)
-site.register(Group)
 
 
 class DomainInline(admin.TabularInline):

@@ -70,10 +70,17 @@ class Party:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Return the answer to a GET at this party's site, with the cookie of a session if one is given."""
+        return self._open(session, headers).get(path, query, secure=settings.SECURE_SSL_REDIRECT)
+
+    def post(self, path: str, data: Mapping[str, Any], *, session: str) -> Any:
+        """Return the answer to a form at this party's site, with the cookie of a session."""
+        return self._open(session).post(path, data, secure=settings.SECURE_SSL_REDIRECT)
+
+    def _open(self, session: str | None, headers: Mapping[str, str] | None = None) -> Client:
         client = Client(headers={"host": self.host, **(headers or {})})
         if session:
             client.cookies[settings.SESSION_COOKIE_NAME] = session
-        return client.get(path, query, secure=settings.SECURE_SSL_REDIRECT)
+        return client
 
 
 def plant_user(party: Party) -> Any:
