@@ -27,7 +27,7 @@ $(VENV)/installed: $(LOCK)
 	@mkdir -p var/static && touch $@
 
 .env:
-	cp .env.example .env
+	install -m 600 .env.example .env
 
 test: setup ## All tests, in an order by chance
 	$(PY) -m pytest

@@ -1,15 +1,32 @@
-"""Refuses requests that the database cannot take."""
+"""Refuses requests that the database cannot take, and tells browsers what no page needs."""
 
 import logging
 
 from django.core.exceptions import BadRequest
 from django.db import DataError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
 logger = logging.getLogger(__name__)
 
 READING = ("GET", "HEAD")
+UNUSED = (
+    "camera",
+    "display-capture",
+    "geolocation",
+    "microphone",
+    "payment",
+    "usb",
+)  # abilities of a browser
+
+
+class PermissionsPolicyMiddleware(MiddlewareMixin):
+    """Takes from every page what none needs (W3C, "Permissions Policy")."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Add the header, unless a view gave its own."""
+        response.headers.setdefault("Permissions-Policy", ", ".join(f"{name}=()" for name in UNUSED))
+        return response
 
 
 class RefusedValuesMiddleware(MiddlewareMixin):

@@ -65,6 +65,26 @@ def check_pool(**kwargs: Any) -> list[CheckMessage]:
     return [Error(message, hint=hint, id="tenants.E006")]
 
 
+@register(Tags.security)
+def check_cookies(**kwargs: Any) -> list[CheckMessage]:
+    """E012: a cookie belongs to one host, and a name that begins with `__Host-` must keep its promise."""
+    messages: list[CheckMessage] = []
+    for kind in ("SESSION", "CSRF", "LANGUAGE"):
+        name, domain, path, secure = (
+            getattr(settings, f"{kind}_COOKIE_{part}") for part in ("NAME", "DOMAIN", "PATH", "SECURE")
+        )
+        if domain:
+            message = f"{kind}_COOKIE_DOMAIN is {domain!r}: browsers would show the cookie to other tenants."
+            messages.append(Error(message, hint="Set it to None.", id="tenants.E012"))
+        elif name.startswith("__Host-") and not (secure and path == "/"):
+            message = (
+                f"{kind}_COOKIE_NAME is {name!r}: browsers take such a cookie only if it is secure, for '/'."
+            )
+            hint = f"Set {kind}_COOKIE_SECURE to True and {kind}_COOKIE_PATH to '/', or choose another name."
+            messages.append(Error(message, hint=hint, id="tenants.E012"))
+    return messages
+
+
 def _find_pool_fault(pool: Any) -> str:
     if pool is True:
         return ""

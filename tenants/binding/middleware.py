@@ -55,6 +55,27 @@ class HealthMiddleware(MiddlewareMixin):
         return HttpResponse("ok\n", content_type="text/plain")
 
 
+class UnknownHostMiddleware(MiddlewareMixin):
+    """Answers 404 for a host that nobody has, before SecurityMiddleware would redirect it to https.
+
+    There is no certificate for such a host. A redirect to whatever a client writes into `Host` helps only
+    those who poison caches.
+    """
+
+    def process_request(self, request: "TenantRequest") -> HttpResponse | None:
+        """Refuse it; pass on all others, and all while the database is down."""
+        if request.is_secure() or not settings.SECURE_SSL_REDIRECT:
+            return None
+        connection.set_schema_to_public()
+        request.tenant = None
+        host = _read_host(request)
+        try:
+            is_known = _is_operators(host) or (bool(host) and find_domain(host) is not None)
+        except Error:  # TenantMiddleware says so
+            return None
+        return None if is_known else _refuse(request, 404)
+
+
 class TenantRequest(HttpRequest):
     """A request that went through TenantMiddleware."""
 
@@ -76,15 +97,12 @@ class TenantMiddleware(MiddlewareMixin):
         _limit_statements(conf.OPERATORS_STATEMENT_TIMEOUT)
         request.tenant = None
         watch_request(request)
-        try:
-            host, _ = split_domain_port(request.get_host())  # in lower case, without a trailing dot
-        except DisallowedHost:
-            host = ""
-        if host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}"):
+        host = _read_host(request)
+        if _is_operators(host):
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
         try:
-            domain = find_domain(host) if host and "\x00" not in host else None
+            domain = find_domain(host) if host else None
         except Error as error:
             if answer := answer_failure(request, error):
                 return answer
@@ -103,6 +121,19 @@ class TenantMiddleware(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 when a view finds that the database is down, or takes too long."""
         return answer_failure(request, exception)
+
+
+def _read_host(request: HttpRequest) -> str:
+    """Return the host in lower case, without port and trailing dot; "" for one that cannot be."""
+    try:
+        host, _ = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return ""
+    return "" if "\x00" in host else host
+
+
+def _is_operators(host: str) -> bool:
+    return host in (settings.BASE_DOMAIN, f"www.{settings.BASE_DOMAIN}")
 
 
 def _limit_statements(seconds: float) -> None:

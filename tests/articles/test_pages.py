@@ -12,6 +12,14 @@ from tests.registry import make_public
 
 AT_ACME = {"headers": {"host": "acme.localhost"}}
 AT_GLOBEX = {"headers": {"host": "globex.localhost"}}
+SCRIPT = b"<script>alert(document.cookie)</script>"
+HOSTILE_UPLOADS = [
+    ("page.html", SCRIPT),
+    ("picture.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + SCRIPT + b"</svg>"),
+    ("page.xhtml", b'<html xmlns="http://www.w3.org/1999/xhtml">' + SCRIPT + b"</html>"),
+    ("picture.png", SCRIPT),
+    ("nameless", SCRIPT),
+]
 
 
 class Links(HTMLParser):
@@ -122,6 +130,19 @@ def test_an_upload_is_sent_to_its_own_tenant_only(client, library, acme, globex,
     assert b"".join(own.streaming_content) == b"secret recipe"
     assert own["Content-Disposition"].startswith("attachment")
     assert other.status_code == 404
+
+
+@pytest.mark.parametrize(("name", "content"), HOSTILE_UPLOADS)
+def test_an_upload_is_never_shown_as_a_page(client, library, acme, name, content):
+    with tenant_context(acme):
+        library["Bread"].upload.save(name, ContentFile(content))
+
+    response = client.get(f"/articles/{library['Bread'].pk}/upload/", **AT_ACME)
+
+    assert response.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert b"".join(response.streaming_content) == content
 
 
 def test_an_article_without_a_file_has_no_upload(client, library):

@@ -247,3 +247,32 @@ def test_the_public_home_lists_only_active_tenants_with_public_search(get, make_
 
     assert response.status_code == 200
     assert [tenant.subdomain for tenant in response.context["tenants"]] == ["open"]
+
+
+@pytest.fixture
+def https(settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+
+@pytest.mark.usefixtures("https", "acme")
+@pytest.mark.parametrize("host", ["nobody.localhost", "evil.example", *HOSTILE_HOSTS])
+def test_a_host_that_nobody_has_is_not_redirected_to_https(get, host):
+    response = get("/", host)
+
+    assert response.status_code == 404
+    assert "location" not in response.headers
+
+
+@pytest.mark.usefixtures("https", "acme")
+@pytest.mark.parametrize("host", ["acme.localhost", "ACME.localhost.", "localhost", "www.localhost"])
+def test_a_host_that_somebody_has_is_redirected_to_https(get, host):
+    response = get("/search/?q=x", host)
+
+    assert (response.status_code, response.url) == (301, f"https://{host}/search/?q=x")
+
+
+@pytest.mark.usefixtures("https")
+def test_a_suspended_tenants_host_is_redirected_before_it_says_so(get, make_tenant):
+    make_tenant("late", state="suspended")
+
+    assert get("/", "late.localhost").status_code == 301
