@@ -83,6 +83,33 @@ def test_page_marks_the_words_and_nothing_else(client, public, mode):
     assert "<script>alert" not in page
 
 
+def test_page_marks_what_a_search_by_words_has_found(client, public, acme):
+    with tenant_context(acme):
+        note = Note.objects.create(
+            title="Ini", body="RawConfigParser reads a configuration; see configured_files."
+        )
+        index_objects(Note, [note.pk])
+
+    def ask(query, mode):
+        return client.get("/search/", {"q": query, "mode": mode}, headers=public).content.decode()
+
+    marked = "a <mark>configuration</mark>; see <mark>configured</mark>_files."
+    assert "Raw<mark>Config</mark>Parser reads a configuration;" in ask("config", "keyword")
+    assert f"Raw<mark>Config</mark>Parser reads {marked}" in ask("config", "hybrid")
+    assert f"Parser reads {marked}" in ask("configures", "keyword")
+
+
+def test_page_shows_excerpts_without_marks_of_markdown_and_without_the_title(client, public, acme):
+    with tenant_context(acme):
+        body = "# Guide\n\nSee **the [owl](https://example.com)** and `fly`.\n\n## Night"
+        note = Note.objects.create(title="Guide", body=body)
+        index_objects(Note, [note.pk])
+
+    page = client.get("/search/", {"q": "owl", "mode": "keyword"}, headers=public).content.decode()
+
+    assert '<p class="snippet">See the <mark>owl</mark> and fly. Night</p>' in page
+
+
 def test_page_says_when_no_note_holds_the_words(client, public):
     response = client.get("/search/", {"q": "unheard", "mode": "keyword"}, headers=public)
 

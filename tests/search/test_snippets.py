@@ -6,9 +6,13 @@ from django.utils.safestring import SafeString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.search.searching.snippets import make_snippet, mark_words
+from apps.search.searching.snippets import find_alike, list_candidates, make_snippet, mark_words
 
 FILLER = "lorem ipsum dolor sit amet " * 40
+
+
+def mark(text, words):
+    return mark_words(text, find_alike(list_candidates([text]), words))
 
 
 def test_short_content_is_shown_whole_with_its_white_space_folded():
@@ -90,15 +94,34 @@ def test_snippet_is_a_part_of_the_folded_text(content, query, length):
         ("catalogue", "cat", "catalogue"),
         ("a cat", "cat", "a <mark>cat</mark>"),
         ("cats", "cat", "cats"),
-        ("no_such", "such", "no_such"),
+        ("no_such", "such", "no_<mark>such</mark>"),
+        ("The configuration", "config", "The <mark>configuration</mark>"),
+        ("In config", "configuration", "In <mark>config</mark>"),
+        ("RawConfigParser", "config", "Raw<mark>Config</mark>Parser"),
+        ("an HTTPServer2", "server", "an HTTP<mark>Server</mark>2"),
     ],
 )
 def test_forms_of_a_word_are_marked(text, word, marked):
-    assert mark_words(text, [word]) == marked
+    assert mark(text, [word]) == marked
+
+
+def test_by_words_no_word_is_like_one_that_it_begins():
+    assert find_alike(["configuration", "configs"], ["config"], is_by_meaning=False) == {"configs"}
+
+
+def test_what_is_marked_may_be_a_part_of_a_word():
+    assert mark_words("Mice ran, mice", {"Mice"}) == "<mark>Mice</mark> ran, mice"
+    assert mark_words("aRanB", {"Ran"}) == "a<mark>Ran</mark>B"
+
+
+def test_candidates_are_the_different_words_and_their_parts():
+    words = list_candidates(["read_it RawConfigParser", "read <b>"])
+
+    assert sorted(words) == ["Config", "Parser", "Raw", "RawConfigParser", "b", "it", "read"]
 
 
 def test_everything_is_escaped():
-    snippet = mark_words(
+    snippet = mark(
         "<script>alert(\"x\")</script> & <b onclick='y'>", ["script", "onclick", "alert", "</mark>"]
     )
 
@@ -110,17 +133,17 @@ def test_everything_is_escaped():
 
 
 def test_a_short_word_is_marked_as_any_other():
-    assert mark_words("to be or C", ["c"]) == "to be or <mark>C</mark>"
+    assert mark("to be or C", ["c"]) == "to be or <mark>C</mark>"
 
 
 def test_nothing_to_mark_leaves_the_text():
-    assert mark_words("a <b>", []) == "a &lt;b&gt;"
-    assert mark_words("", ["word"]) == ""
+    assert mark("a <b>", []) == "a &lt;b&gt;"
+    assert mark("", ["word"]) == ""
 
 
 def test_snippet_is_cut_around_the_words_and_marked():
     cut = make_snippet(f"{FILLER} needles in hay {FILLER}", "needle hay", length=80)
-    snippet = mark_words(cut, ["needle", "hay"])
+    snippet = mark(cut, ["needle", "hay"])
 
     assert "<mark>needles</mark> in <mark>hay</mark>" in snippet
     assert snippet.startswith("… ")
@@ -140,7 +163,7 @@ def test_word_searched_for_is_inside_whatever_the_length(length):
 def test_marked_snippet_says_what_the_plain_one_says(content, query, length):
     cut = make_snippet(content, query, length=length)
 
-    marked = mark_words(cut, query.split())
+    marked = mark(cut, query.split())
 
     plain = re.sub("</?mark>", "", marked)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#x27;", "'"), ("&amp;", "&")):

@@ -1,6 +1,6 @@
 """Search results: documents with the objects they were made from, or objects with their best document."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,10 @@ from apps.search.indexes.source_objects import Source, get_source_objects
 from apps.search.indexes.sources import parse_key
 from apps.search.providers import get_provider
 from apps.search.searching.hybrid import WINDOW, search_by_mode
+from apps.search.searching.plain_text import remove_marks
 from apps.search.searching.shares import search_share
-from apps.search.searching.snippets import make_snippet, mark_words
-from apps.search.storage.pgvector.keywords.bm25 import list_words
+from apps.search.searching.snippets import find_alike, list_candidates, make_snippet, mark_words
+from apps.search.storage.pgvector.keywords.bm25 import find_words, list_words
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import get_current_tenant
 
@@ -27,13 +28,13 @@ CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
 class Result:
     """One row of a list; `source` is the object that the document was made from, or None.
 
-    `words` are those of the query that `marked_snippet` marks.
+    `marked_snippet` marks `words`.
     """
 
     document: Any
     source: Any
     snippet: str
-    words: tuple[str, ...] = ()
+    words: Collection[str] = ()
 
     @property
     def marked_snippet(self) -> SafeString:
@@ -87,11 +88,18 @@ def search_page(
 def search_objects(
     text: str, index_name: str, limit: int, filter: Mapping[str, Any] | None = None, mode: str = "semantic"
 ) -> list[Result]:
-    """Return the best objects, each with its best document and the words to mark; see `search_documents`."""
+    """Return the best objects, each with its best document and the words to mark; see `search_documents`.
+
+    Marked are the words that the query's words find, and those that are like them.
+    """
     provider = get_provider(index_name)
     best = find_best_documents(provider, text, limit, filter, mode, get_key=lambda key: parse_key(key) or key)
-    words = tuple(list_words(text, get_current_tenant().search_language))
-    return [replace(result, words=words) for result in _with_sources(best, text)[:limit]]
+    results = _with_sources(best, text)[:limit]
+    language = get_current_tenant().search_language
+    candidates = list_candidates(result.snippet for result in results)
+    alike = find_alike(candidates, list_words(text, language), is_by_meaning=mode != "keyword")
+    words = find_words(candidates, text, language) | alike
+    return [replace(result, words=words) for result in results]
 
 
 def find_best_documents(
@@ -152,5 +160,7 @@ def _with_sources(documents: list[Any], text: str) -> list[Result]:
 
 
 def _make_result(document: Any, obj: Model | None, text: str) -> Result:
-    # The title stands above the snippet already.
-    return Result(document, obj, make_snippet(document.content.removeprefix(str(obj)), text))
+    # The title stands above the snippet already; a Markdown text has it once more.
+    title = str(obj)
+    content = remove_marks(document.content.removeprefix(title)).lstrip()
+    return Result(document, obj, make_snippet(content.removeprefix(title), text))

@@ -3,13 +3,15 @@
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"[^\W_]+")
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")  # of a word in camelCase
+BEGINNING = 5  # letters that a word and an abbreviation of it share at least: config, configuration
 STEM = 4  # letters that two forms of a word share at least
 ENDING = 5  # letters that the longer form may have beyond those shared
 
@@ -31,26 +33,45 @@ def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     return ("… " if start else "") + text[start:end].strip() + (" …" if end < len(text) else "")
 
 
-def mark_words(text: str, words: Iterable[str]) -> SafeString:
-    """Return the text as escaped HTML, with <mark> around the given words.
-
-    Case and accents do not count. Two forms of a word are the same when they share their beginning, at least
-    four letters and all but the last of the shorter one: read and reading, query and queries.
-    """
-    is_wanted = _make_test(words)
-    parts: list[str] = []
+def mark_words(text: str, words: Collection[str]) -> SafeString:
+    """Return the text as escaped HTML, with <mark> around these words; in camelCase, around a part of one."""
+    pieces: list[str] = []
     end = 0
+    for start, stop in _find_marks(text, words.__contains__):
+        pieces += [escape(text[end:start]), format_html("<mark>{}</mark>", text[start:stop])]
+        end = stop
+    return mark_safe("".join([*pieces, escape(text[end:])]))  # noqa: S308 - each part is escaped
+
+
+def list_candidates(texts: Iterable[str]) -> list[str]:
+    """Return the different words of some texts, and the parts of those in camelCase."""
+    words = dict.fromkeys(word for text in texts for word in WORD.findall(text))
+    return list(words | dict.fromkeys(part for word in words for part in PART.findall(word)))
+
+
+def find_alike(candidates: Iterable[str], words: Iterable[str], *, is_by_meaning: bool = True) -> set[str]:
+    """Return the candidates that are like one of the words.
+
+    Case and accents do not count. Two words are alike when they share their beginning, at least four letters
+    and all but the last of the shorter one: read and reading, query and queries. By meaning, a word of at
+    least five letters is also like one that it begins: config and configuration.
+    """
+    return set(filter(_make_test(words, is_by_meaning), candidates))
+
+
+def _find_marks(text: str, is_wanted: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     for match in WORD.finditer(text):
         if is_wanted(match.group()):
-            parts += [escape(text[end : match.start()]), format_html("<mark>{}</mark>", match.group())]
-            end = match.end()
-    return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308 - each part is escaped
+            yield match.span()
+            continue
+        parts = list(PART.finditer(text, *match.span()))
+        yield from (part.span() for part in parts if len(parts) > 1 and is_wanted(part.group()))
 
 
 def _find_start(text: str, words: Iterable[str], length: int) -> int:
     """Return the beginning of a word from which on most words of the query are shown."""
     is_wanted = _make_test(words)
-    hits = [match.start() for match in WORD.finditer(text) if is_wanted(match.group())]
+    hits = [start for start, _ in _find_marks(text, is_wanted)]
     if not hits:
         return 0
     lead = min(40, length // 4)  # what is shown before the first word
@@ -67,8 +88,8 @@ def _fold(word: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
-def _make_test(words: Iterable[str]) -> Callable[[str], bool]:
-    """Return the test whether a word is a form of one of these; the time it takes does not grow with them."""
+def _make_test(words: Iterable[str], is_by_meaning: bool = True) -> Callable[[str], bool]:
+    """Return the test whether a word is like one of these; the time it takes does not grow with them."""
     wanted: dict[str, set[str]] = {}
     for word in words:
         folded = _fold(word)
@@ -78,12 +99,14 @@ def _make_test(words: Iterable[str]) -> Callable[[str], bool]:
     def is_wanted(word: str) -> bool:
         folded = _fold(word)
         alike = wanted.get(folded[:STEM], set())
-        return folded in alike or any(_is_form(folded, other) for other in alike)
+        return folded in alike or any(_is_form(folded, other, is_by_meaning) for other in alike)
 
     return is_wanted
 
 
-def _is_form(word: str, other: str) -> bool:
+def _is_form(word: str, other: str, is_by_meaning: bool) -> bool:
     shorter, longer = sorted((word, other), key=len)
+    if is_by_meaning and len(shorter) >= BEGINNING and longer.startswith(shorter):
+        return True
     shared = max(STEM, len(shorter) - 1)
     return word[:shared] == other[:shared] and len(shorter) >= STEM and len(longer) - shared <= ENDING

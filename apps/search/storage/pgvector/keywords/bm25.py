@@ -7,6 +7,7 @@ is BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 an
 import math
 import re
 import unicodedata
+from collections.abc import Collection
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -49,6 +50,7 @@ COUNTING_SQL = r"""
         {condition}::text
     FROM lexemes
 """
+WORD = re.compile(r"[^\W_]+")
 SEGMENT = re.compile(r'(?P<not>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
 CURLY_QUOTES = str.maketrans("“”„«»", '"""""')  # unaccent would make quotes of them, and too late
 LATE_QUOTES = str.maketrans(dict.fromkeys("ʺ‟″〝〞", " "))  # unaccent makes quotes of these, too
@@ -82,12 +84,27 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
 
 def list_words(text: str, language: str) -> list[str]:
     """Return the words of a query that a document may match: no stop words and no exclusions."""
-    words = re.findall(r"\w+", _split(text.replace("\0", " ")).wanted)[:MAX_LEXEMES]
+    words = WORD.findall(_split(text.replace("\0", " ")).wanted)[:MAX_LEXEMES]
     recipe = get_recipe(language)
     sql = f"SELECT word FROM unnest(%s::text[]) AS word WHERE {recipe.lexemes('word')} <> ''"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [words, recipe.language])
         return [word for (word,) in cursor.fetchall()]
+
+
+def find_words(words: Collection[str], text: str, language: str) -> set[str]:
+    """Return those of the words that a query's text finds as they stand, not by a part of them."""
+    recipe = get_recipe(language)
+    asked, found = recipe.lexemes("%s"), recipe.lexemes("word")
+    sql = (
+        f"WITH query AS MATERIALIZED (SELECT tsvector_to_array({asked}) AS lexemes) "  # noqa: S608
+        "SELECT word FROM query, unnest(%s::text[]) AS word "
+        f"WHERE tsvector_to_array(ts_filter({found}, '{{d}}')) && query.lexemes"
+    )
+    wanted = _split(text.replace("\0", " ")).wanted
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [recipe.language, wanted, list(words), recipe.language])
+        return {word for (word,) in cursor.fetchall()}
 
 
 class Split(NamedTuple):
