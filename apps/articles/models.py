@@ -1,11 +1,14 @@
 """An indexed model and a custom embedding table."""
 
+from pathlib import PurePath
 from typing import Any
 
 from django.db import models
 from django.urls import reverse
 from pgvector.django import HnswIndex, VectorField
 
+from apps.articles.rendering import LONGEST, render_markdown
+from apps.search.chunking.files import MARKDOWN
 from apps.search.indexed import Indexed
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 
@@ -35,6 +38,12 @@ class Article(Indexed):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def html(self) -> str:
+        """The body as HTML, if it came from a Markdown file that is not too long; otherwise empty."""
+        is_markdown = PurePath(self.source).suffix.lower() in MARKDOWN
+        return render_markdown(self.body, self.title) if is_markdown and len(self.body) <= LONGEST else ""
 
     def get_absolute_url(self) -> str:
         """Return the article's page on the tenant's site."""
