@@ -25,12 +25,17 @@ OWN_SPACE = re.compile(rf"{OWN_SPACE_PREFIX}[a-z0-9]+(-[a-z0-9]+)*")
 HOST_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
+def is_schema_name(value: str) -> bool:
+    """Whether a tenant's schema may have this name."""
+    return SCHEMA_NAME.fullmatch(value) is not None and value not in RESERVED_SCHEMAS
+
+
 def validate_schema_name(value: str) -> None:
     """Refuse all but lower-case letters, digits and underscores, and the schemas that are taken.
 
     Raises ValidationError. PostgreSQL would take almost anything; a strict name needs no quoting anywhere.
     """
-    if not SCHEMA_NAME.fullmatch(value) or value in RESERVED_SCHEMAS:
+    if not is_schema_name(value):
         raise ValidationError(
             f"{value!r} is not a valid schema name: use 1 to 48 lower-case letters, digits and underscores, "
             "beginning with a letter, and neither 'public', 'information_schema', 'template_tenant', "

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.db import ProgrammingError, connections, transaction
@@ -234,6 +235,28 @@ def test_before_the_first_migration_each_command_says_what_to_run(acme, manage):
         1,
         "CommandError: There is no registry of tenants yet. Run: manage.py migrate_schemas",
     )
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1 FROM nowhere", "SELECT nothing FROM tenants_tenant"])
+def test_a_table_or_column_that_is_missing_is_to_be_migrated(db, sql):
+    with (
+        pytest.raises(SystemExit) as end,
+        plain_errors(["manage.py", "search"]),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql)
+
+    assert end.value.code.startswith("CommandError: ")
+    assert "does not exist. A tenant or `public` lags behind the code. Run: manage.py migrate_schemas" in (
+        end.value.code
+    )
+
+
+def test_faulty_settings_are_told_in_a_line():
+    with pytest.raises(SystemExit) as end, plain_errors(["manage.py", "search"]):
+        raise ImproperlyConfigured("EMBEDDINGS['x']: no such thing.")
+
+    assert end.value.code == "ImproperlyConfigured: EMBEDDINGS['x']: no such thing."
 
 
 @pytest.mark.parametrize("error", [KeyError("secret"), ProgrammingError("other")])

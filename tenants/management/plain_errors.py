@@ -4,14 +4,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connection
-from psycopg.errors import UndefinedTable
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 NO_TERMINAL = (
     "This command asks a question, and there is no terminal to answer it. Answer with options instead; "
     "many commands take --noinput. They are listed by: manage.py {command} --help"
 )
 NO_REGISTRY = "There is no registry of tenants yet. Run: manage.py migrate_schemas"
+NO_TABLE = "{error}. A tenant or `public` lags behind the code. Run: manage.py migrate_schemas"
 NO_DATABASE = (
     "The database does not answer: {error}\n"
     "Correct DATABASE_URL, or start that server. Empty, it means the embedded PostgreSQL."
@@ -21,7 +23,7 @@ INTERRUPTED = 130  # what shells give for Ctrl-C
 
 @contextmanager
 def plain_errors(argv: list[str]) -> Iterator[None]:
-    """Exit with a line for a missing terminal, registry or database, and for Ctrl-C.
+    """Exit with a line for a missing terminal, database or table, for faulty settings, and for Ctrl-C.
 
     Other errors go on, as all do with --traceback, and those of what a shell was given to run.
     """
@@ -34,9 +36,12 @@ def plain_errors(argv: list[str]) -> Iterator[None]:
     except EOFError:
         sys.exit("\nCommandError: " + NO_TERMINAL.format(command=command))
     except ProgrammingError as error:
-        if not is_registry_missing(error):
+        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
             raise
-        sys.exit(f"CommandError: {NO_REGISTRY}")
+        lacks = NO_TABLE.format(error=str(error).partition("\n")[0])
+        sys.exit(f"CommandError: {NO_REGISTRY if is_registry_missing(error) else lacks}")
+    except ImproperlyConfigured as error:
+        sys.exit(f"ImproperlyConfigured: {error}")
     except OperationalError as error:
         if connection.connection is not None:
             raise

@@ -1,15 +1,22 @@
 """Which tenants a command works in: the arguments --schema and --all, and what django-tenants asks for."""
 
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 from django_tenants.utils import get_public_schema_name, get_tenant_model
 
 from tenants.context import connection, tenant_context, unbound
 from tenants.models import Tenant
+from tenants.provisioning.soundness import find_broken
+from tenants.validators import is_schema_name
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 10  # schemas that an error names
 NEXT_STEPS: dict[str, str] = {  # by state
@@ -31,19 +38,75 @@ def add_schema_arguments(parser: CommandParser, *, allow_all: bool = True) -> No
 def each_tenant(options: dict[str, Any]) -> Iterator[Any]:
     """Yield the tenants that the arguments name; each is bound until the next one is asked for.
 
-    Raises CommandError for a schema that no active tenant has.
+    Raises CommandError for a schema that no active tenant has, or of a tenant that is broken. With --all,
+    broken ones are passed over with a line in the log. An error in the caller's loop ends it; see
+    `work_in_each`.
     """
+    for tenant, fault in _choose_tenants(options):
+        if fault:
+            logger.error("Passed over %s", fault)
+            continue
+        with tenant_context(tenant):
+            yield tenant
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()  # as between two requests
+
+
+def work_in_each(options: dict[str, Any], work: Callable[[Any], object]) -> list[str]:
+    """Call `work` with each tenant that the arguments name, bound. Returns the faults, a line each.
+
+    With --all, the faults of one tenant keep no other from its turn. With --schema, errors are raised.
+    """
+    faults = []
+    for tenant, fault in _choose_tenants(options):
+        if not fault:
+            try:
+                savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
+                with tenant_context(tenant), savepoint:
+                    work(tenant)
+            except Exception as error:
+                if options["schema"] is not None:
+                    raise
+                fault = f"{tenant.schema_name}: {error}"
+                if not isinstance(error, CommandError):
+                    fault = f"{tenant.schema_name}: {type(error).__name__}: {error}"
+                    logger.exception("Failed in the tenant %s", tenant.schema_name)
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+        if fault:
+            faults.append(fault)
+    return faults
+
+
+def refuse_broken(tenant: Tenant) -> None:
+    """Raise CommandError if nothing can be done in this tenant, which was provisioned."""
+    for fault in describe_broken([tenant]).values():
+        raise CommandError(fault)
+
+
+def describe_broken(tenants: Iterable[Tenant]) -> dict[str, str]:
+    """Return a line about each tenant that is broken, by its schema; it says where the mend is told."""
+    with unbound():
+        broken = find_broken(tenants)
+    return {
+        schema: f"{schema if is_schema_name(schema) else repr(schema)}: {why}. "
+        "manage.py doctor says what mends it."
+        for schema, why in broken.items()
+    }
+
+
+def _choose_tenants(options: dict[str, Any]) -> list[tuple[Any, str]]:
+    """Return the tenants that the arguments name, each with what is broken about it or ""."""
     schema = options["schema"]
     with unbound():
         active = get_tenant_model().objects.filter(state="active").order_by("schema_name")
         tenants = list(active if schema is None else active.filter(schema_name=schema))
     if schema is not None and not tenants:
         raise CommandError(f"--schema: no active tenant has the schema {schema!r}. {find_next_step(schema)}")
-    for tenant in tenants:
-        with tenant_context(tenant):
-            yield tenant
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()  # as between two requests
+    if schema is not None:
+        refuse_broken(tenants[0])
+    broken = describe_broken(tenants)
+    return [(tenant, broken.get(tenant.schema_name, "")) for tenant in tenants]
 
 
 def find_tenant(schema: str) -> Tenant:
@@ -90,6 +153,7 @@ class ProvisionedTenant:
         if tenant.provisioned_at is None:
             step = NEXT_STEPS.get(tenant.state, "").format(schema=tenant.schema_name)
             raise CommandError(f"{tenant} has no schema yet: it is {tenant.state}. {step}".rstrip())
+        refuse_broken(tenant)
         return tenant
 
     def handle(self, *args: Any, **options: Any) -> None:

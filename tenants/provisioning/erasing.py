@@ -15,6 +15,7 @@ from tenants.provisioning.caches import erase_cached
 from tenants.provisioning.roles import drop_roles
 from tenants.provisioning.sessions import find_sessions
 from tenants.queue.rows import delete_traces
+from tenants.validators import validate_schema_name
 
 REPLACED = r"_replaced_[0-9]{14}"  # what infra/restore.sh appends to a schema's first 38 characters
 SET_ASIDE = "SELECT nspname FROM pg_namespace WHERE nspname ~ %s"
@@ -28,8 +29,10 @@ def erase_shared(schema: str, pk: int) -> None:
     """Remove the tenant's tasks, role and schema, and the schemas that restoring a backup set aside.
 
     All goes at once or nothing does; the tenant's row and its domains stay. Raises ValidationError when one
-    of the schemas holds an extension: it would go, too, and with vector every tenant's vectors.
+    of the schemas holds an extension: it would go, too, and with vector every tenant's vectors; and for a
+    name that no tenant's schema can have, since with "" or "public" all tenants' things would go.
     """
+    validate_schema_name(schema)
     with connection.cursor() as cursor:
         cursor.execute(SET_ASIDE, [f"^{schema[:38]}{REPLACED}$"])
         set_aside = {name for (name,) in cursor.fetchall()}
@@ -52,7 +55,11 @@ def erase_shared(schema: str, pk: int) -> None:
 
 
 def erase_outside(schema: str) -> None:
-    """Remove what is outside of the database: files, and the entries that the caches list."""
+    """Remove what is outside of the database: files, and the entries that the caches list.
+
+    Raises ValidationError as `erase_shared` does for a name.
+    """
+    validate_schema_name(schema)
     erase_cached(schema)
     with schema_context(schema):
         if not has_own_folder():

@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from django.core.management import CommandError
-from django.db import Error, transaction
+from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
 from apps.operations.doctor import disk
@@ -24,6 +24,7 @@ from tenants.context import connection
 from tenants.discovery import ExtensionPoint, list_attribute
 from tenants.management.tenants import find_next_step
 from tenants.models import Tenant
+from tenants.validators import is_schema_name
 
 POINT = ExtensionPoint("doctor", list_attribute("CHECKS", "functions", callable))
 REGISTRY_EXISTS = "SELECT to_regclass('public.tenants_tenant') IS NOT NULL"
@@ -62,10 +63,12 @@ def mend(findings: Iterable[Finding]) -> dict[Finding, Outcome]:
 
 
 def _get_scope(schema: str | None) -> Scope:
-    tenants = Tenant.objects.exclude(schema_name=get_public_schema_name()).order_by("schema_name")
+    rows = Tenant.objects.exclude(schema_name=get_public_schema_name()).order_by("schema_name")
+    tenants = [tenant for tenant in rows if is_schema_name(tenant.schema_name)]
     if schema is None:
-        return Scope(list(tenants), is_whole=True)
-    chosen = list(tenants.filter(schema_name=schema))
+        misnamed = [tenant for tenant in rows if not is_schema_name(tenant.schema_name)]
+        return Scope(tenants, is_whole=True, misnamed=misnamed)
+    chosen = [tenant for tenant in tenants if tenant.schema_name == schema]
     if not chosen:
         raise CommandError(f"--schema: no tenant has the schema {schema!r}. {find_next_step(schema)}")
     return Scope(chosen, is_whole=False)
@@ -77,7 +80,7 @@ def _run(check: Check, scope: Scope) -> list[Finding]:
             return list(check(scope))
     except CommandError as error:  # migration files in conflict
         return [Finding(Level.ERROR, "migrations", str(error), "manage.py makemigrations --merge")]
-    except Error as error:
+    except Exception as error:  # a check that fails stops no other
         # Without its text, which may quote a row.
         message = f"{check.__module__}.{check.__name__} could not be run: {type(error).__name__}."
         return [Finding(Level.ERROR, "database", message, "manage.py doctor --traceback")]
@@ -87,7 +90,7 @@ def _mend(action: Callable[[], object]) -> Outcome:
     try:
         with _savepoint():
             remark = action()
-    except Error as error:
+    except Exception as error:
         return Outcome(False, f"{type(error).__name__}: {error}".partition("\n")[0])
     return Outcome(True, remark if isinstance(remark, str) else "")
 

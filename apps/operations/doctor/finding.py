@@ -1,7 +1,7 @@
 """What a check of the doctor takes and yields. An app's `doctor.py` imports nothing else of the doctor."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -41,10 +41,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to examine: these tenants and, if `is_whole`, all that they share."""
+    """What to examine: these tenants and, if `is_whole`, all that they share.
+
+    Rows whose schema's name no tenant can have are apart: nothing can be done in them.
+    """
 
     tenants: list[Tenant]
     is_whole: bool
+    misnamed: list[Tenant] = field(default_factory=list)
 
     @property
     def schemas(self) -> set[str]:

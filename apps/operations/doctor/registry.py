@@ -1,5 +1,6 @@
 """Compares the registry with the schemas: half-made tenants, and schemas that belong to nobody."""
 
+import shlex
 from collections.abc import Iterator
 
 from django.db.migrations.executor import MigrationExecutor
@@ -28,6 +29,10 @@ def check(scope: Scope) -> Iterator[Finding]:
     if scope.is_whole:
         yield from _check_public()
         yield from _check_orphans(schemas)
+    for tenant in scope.misnamed:
+        message = "The registry's row is broken: no tenant's schema can have this name."
+        fix = f"manage.py delete_tenant {shlex.quote(tenant.schema_name)} --now"
+        yield Finding(Level.ERROR, repr(tenant.schema_name), message, fix)
     yield from _check_unprovisioned(scope)
     yield from _check_missing(scope, schemas)
     yield from _check_domains(scope)

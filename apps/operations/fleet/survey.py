@@ -45,7 +45,7 @@ def survey_fleet(connection: Any, planner: Planner, *, visit_all: bool = False) 
         if state in Tenant.UNPROVISIONED:
             survey.passed_over[schema] = f"its state is {state!r}"
         elif schema not in has_records:
-            survey.passed_over[schema] = "it has no schema"
+            survey.passed_over[schema or "''"] = "it has no schema"
         else:
             schemas.append(schema)
     records = _read_records(connection, [schema for schema in schemas if has_records[schema]])

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tenants.management.tenants import describe_broken
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used
 from tenants.provisioning.roles import create_role, drop_roles, list_roles
+from tenants.provisioning.schemas import list_schemas
 
 
 class Command(BaseCommand):
@@ -22,7 +24,11 @@ class Command(BaseCommand):
         """Print what is missing or left over; with --repair mend it."""
         if not are_roles_used():
             raise CommandError("TENANT_ROLES is off: tenants have no roles.")
-        tenants = {tenant.schema_name: tenant for tenant in Tenant.objects.exclude(provisioned_at=None)}
+        provisioned, schemas = Tenant.objects.exclude(provisioned_at=None), list_schemas()
+        for tenant in provisioned:
+            if tenant.schema_name not in schemas:
+                self.stderr.write(f"Passed over {describe_broken([tenant])[tenant.schema_name]}")
+        tenants = {one.schema_name: one for one in provisioned if one.schema_name in schemas}
         roles = list_roles()
         for schema in sorted(missing := tenants.keys() - roles):
             self.stdout.write(f"{schema}: no role")

@@ -13,7 +13,7 @@ from apps.search.management.indexes import choose_indexes
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
 from tenants.audit import record
-from tenants.management.tenants import add_schema_arguments, each_tenant
+from tenants.management.tenants import add_schema_arguments, work_in_each
 
 logger = logging.getLogger(__name__)
 
@@ -31,24 +31,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Go through tenants and indexes, with a progress bar; one that fails stops no other."""
-        failures, names = [], choose_indexes(options["index"])
-        for tenant in each_tenant(options):
+        names, failures = choose_indexes(options["index"]), []
+
+        def rebuild(tenant: Any) -> None:
             schema = tenant.schema_name
-            try:
-                for index in names:
-                    try:
-                        self._deal_with(schema, index, options["space"], options["queue"])
-                    except CommandError:
-                        raise
-                    except Exception as error:
-                        logger.exception("Rebuilding the index %s of %s failed", index, schema)
-                        failures.append(f"{schema}: index {index}: {type(error).__name__}: {error}")
-                if not options["queue"]:
-                    enqueue_maintenance()
-            except CommandError as error:
-                if not options["all"]:
+            for index in names:
+                try:
+                    self._deal_with(schema, index, options["space"], options["queue"])
+                except CommandError:
                     raise
-                failures.append(f"{schema}: {error}")
+                except Exception as error:
+                    logger.exception("Rebuilding the index %s of %s failed", index, schema)
+                    failures.append(f"{schema}: index {index}: {type(error).__name__}: {error}")
+            if not options["queue"]:
+                enqueue_maintenance()
+
+        failures += work_in_each(options, rebuild)
         if failures:
             raise CommandError("\n".join(failures))
 

@@ -16,7 +16,7 @@ from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evalu
 from apps.search_quality.evaluating.runs import save_run
 from apps.search_quality.models import Evaluation
 from tenants.management.numbers import number_within
-from tenants.management.tenants import add_schema_arguments, each_tenant
+from tenants.management.tenants import add_schema_arguments, work_in_each
 
 HEADINGS = ("schema", "index", "space", "mode", "queries", "recall", "MRR", "nDCG", "95% interval", "ms")
 ROW = "{:<16} {:<14} {:<12} {:<9} {:>7} {:>7} {:>7} {:>7}  {:<13} {:>7}  {}"
@@ -56,17 +56,21 @@ class Command(BaseCommand):
         """Evaluate tenant by tenant and index by index, print, save, and judge."""
         gates = Gates(**{name: options[name] for name in ("min_recall", "min_mrr", "min_ndcg", "max_drop")})
         found, failures = [], []
-        for tenant in each_tenant(options):
+
+        def judge(tenant: Any) -> None:
             for evaluations in self._evaluate_tenant(tenant.schema_name, options):
                 found.append((tenant.schema_name, evaluations))
                 run = evaluations[0].run
                 faults = find_failures(evaluations, gates, find_baseline(run))
-                failures += [f"{tenant.schema_name}/{run.index_name}: {line}" for line in faults]
+                failures.extend(f"{tenant.schema_name}/{run.index_name}: {line}" for line in faults)
                 if options["save"]:
                     run.is_baseline = not faults  # only what passed is what later ones are measured by
                     save_run(evaluations)
+
+        failures += work_in_each(options, judge)
         if not found:
-            raise CommandError("No tenant has golden queries that can be evaluated; see above.")
+            missing = "No tenant has golden queries that can be evaluated; see above."
+            raise CommandError("\n".join([*failures, missing]))
         self._print(found, as_json=options["json"])
         if failures:
             raise CommandError("\n".join(failures))

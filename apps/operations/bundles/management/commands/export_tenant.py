@@ -9,7 +9,7 @@ from django.template.defaultfilters import filesizeformat
 
 from apps.operations.bundles.exporting import export_tenant
 from apps.operations.bundles.manifest import BundleError
-from tenants.management.tenants import find_tenant
+from tenants.management.tenants import find_tenant, refuse_broken
 
 
 class Command(BaseCommand):
@@ -23,6 +23,8 @@ class Command(BaseCommand):
         """Write it; what cannot be written ends in a CommandError that names it all."""
         path: Path = options["to"]
         tenant = find_tenant(options["schema"])
+        if tenant.provisioned_at is not None:
+            refuse_broken(tenant)
         if not path.parent.is_dir():
             raise CommandError(f"--to: there is no folder {str(path.parent)!r}. Create it first.")
         try:

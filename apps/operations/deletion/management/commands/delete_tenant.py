@@ -9,9 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.operations.deletion.deleting import BusyTenantError, delete_with_proof, finish_deletion
 from apps.operations.deletion.remains import as_lines
 from apps.operations.deletion.scheduling import MOST_DAYS, keep_tenant, schedule_deletion
+from tenants.audit import record
+from tenants.context import unbound
 from tenants.management.numbers import number_within
 from tenants.management.tenants import find_next_step
 from tenants.models import DeletionReport, Tenant
+from tenants.validators import is_schema_name
 
 
 class Command(BaseCommand):
@@ -47,6 +50,8 @@ class Command(BaseCommand):
         try:
             if tenant is None:
                 self._finish(schema)
+            elif not is_schema_name(schema):
+                self._delete_row(tenant)
             elif options["keep"]:
                 keep_tenant(tenant)
                 self.stdout.write(self.style.SUCCESS(f"{tenant.name} is kept. It is {tenant.state}."))
@@ -70,6 +75,17 @@ class Command(BaseCommand):
             raise CommandError("Nobody answers; nothing was deleted. To go on unasked: --noinput") from error
         if answer != tenant.name:
             raise CommandError("That is not its name; nothing was deleted.")
+
+    def _delete_row(self, tenant: Tenant) -> None:
+        """Delete a row that is broken. No schema, role, task or file is its own, so no other thing goes."""
+        name = repr(tenant.schema_name)
+        if not self.options["now"]:
+            raise CommandError(f"No tenant's schema can have the name {name}. To delete the row: --now")
+        self._ask(tenant, f"No tenant's schema can have the name {name}. This deletes the row of {{}} alone.")
+        with unbound():
+            tenant.delete()
+        record("delete", whose=tenant.schema_name)
+        self.stdout.write(self.style.SUCCESS(f"The row of {tenant.name} is deleted, with its domains."))
 
     def _schedule(self, tenant: Tenant) -> None:
         self._ask(tenant, "This closes {} now and deletes it later.")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.operations.isolation.proving import prove
 from tenants.management.numbers import number_within
-from tenants.management.tenants import find_next_step
+from tenants.management.tenants import describe_broken, find_next_step
 from tenants.models import Tenant
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prove it or exit with 1."""
-        tenants = _choose_tenants(options["schema"], options["sample"])
+        tenants = self._choose_tenants(options["schema"], options["sample"])
         path: Path | None = options["json"]
         if path and (path.is_dir() or not path.parent.is_dir()):
             raise CommandError(f"--json: {str(path)!r} is not a file in a folder that exists.")
@@ -42,18 +42,25 @@ class Command(BaseCommand):
         tried = report.tried.total()
         self.stdout.write(self.style.SUCCESS(f"{len(tenants)} tenants, {tried:,} attempts: nothing leaks."))
 
-
-def _choose_tenants(schemas: list[str], sample: int | None) -> list[Tenant]:
-    tenants = list(Tenant.objects.filter(state=Tenant.State.ACTIVE).order_by("schema_name"))
-    if unknown := sorted(set(schemas) - {tenant.schema_name for tenant in tenants}):
-        names = ", ".join(map(repr, unknown))
-        raise CommandError(f"--schema: no active tenant has the schema {names}. {find_next_step(unknown[0])}")
-    if schemas:
-        tenants = [tenant for tenant in tenants if tenant.schema_name in schemas]
-    if sample is not None:
-        if sample < 1:
-            raise CommandError(f"--sample is {sample}; it must be 1 or more.")
-        tenants = random.sample(tenants, min(sample, len(tenants)))
-    if not tenants:
-        raise CommandError(f"There is no active tenant to attack. {find_next_step('')}")
-    return tenants
+    def _choose_tenants(self, schemas: list[str], sample: int | None) -> list[Tenant]:
+        tenants = list(Tenant.objects.filter(state=Tenant.State.ACTIVE).order_by("schema_name"))
+        if unknown := sorted(set(schemas) - {tenant.schema_name for tenant in tenants}):
+            names = ", ".join(map(repr, unknown))
+            raise CommandError(
+                f"--schema: no active tenant has the schema {names}. {find_next_step(unknown[0])}"
+            )
+        if schemas:
+            tenants = [tenant for tenant in tenants if tenant.schema_name in schemas]
+        broken = describe_broken(tenants)
+        for line in broken.values():
+            if schemas:
+                raise CommandError(f"--schema: {line}")
+            self.stderr.write(f"Passed over {line}")
+        tenants = [tenant for tenant in tenants if tenant.schema_name not in broken]
+        if sample is not None:
+            if sample < 1:
+                raise CommandError(f"--sample is {sample}; it must be 1 or more.")
+            tenants = random.sample(tenants, min(sample, len(tenants)))
+        if not tenants:
+            raise CommandError(f"There is no active tenant to attack. {find_next_step('')}")
+        return tenants

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from apps.search.storage.pgvector.ann.report import AnnIndexStatus, carry_out, report_ann_indexes
-from tenants.management.tenants import add_schema_arguments, each_tenant
+from tenants.management.tenants import add_schema_arguments, work_in_each
 
 HEADINGS = ("schema", "space", "index", "rows", "mode", "size", "recall@10", "action", "why")
 ROW = "{:<20} {:<12} {:<16} {:>10} {:<8} {:>9} {:>9} {:<7} {}"
@@ -29,26 +29,29 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table, tenant by tenant. Raises CommandError when an action failed."""
-        faults: list[str] = []
-        named, shown, known = options["index"], 0, set()
+        failures: list[str] = []
+        named, shown, known = options["index"], [], set()
         self.stdout.write(ROW.format(*HEADINGS))
-        for _ in each_tenant(options):
+
+        def show(tenant: Any) -> None:
             statuses = report_ann_indexes(index_name=named, with_recall=not options["no_recall"])
-            shown += len(statuses)
+            shown.extend(statuses)
             if named and not statuses:
-                known |= {status.index_name for status in report_ann_indexes() if status.index_name}
+                known.update(status.index_name for status in report_ann_indexes() if status.index_name)
             for status in statuses:
                 self.stdout.write(_format(status))
             for status, fault in carry_out(statuses if options["apply"] else (), progress=self._announce):
                 self.stdout.write(f"{status.label}: {status.action} {'failed' if fault else 'done'}")
-                faults += [fault] if fault else []
+                failures.extend([fault] if fault else [])
+
+        failures += work_in_each(options, show)
         if named and not shown:
             listed = ", ".join(sorted(known)) or "none"
-            raise CommandError(
+            failures.append(
                 f"--index: There is no index {named!r} with vectors here. Known indexes: {listed}."
             )
-        if faults:
-            raise CommandError("\n".join(faults))
+        if failures:
+            raise CommandError("\n".join(failures))
 
     def _announce(self, status: AnnIndexStatus) -> None:
         self.stdout.write(f"{status.label}: {status.action} of {status.name}, {status.table_rows:,} rows ...")
