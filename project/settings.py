@@ -3,6 +3,7 @@
 Each app has a `conf.py` with the defaults of its own settings. Set one here to change it.
 """
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -106,9 +107,12 @@ DATABASES = {
     )
     | {"ENGINE": "tenants.postgresql"}
 }
-DATABASE_POOL = env.int("DATABASE_POOL", default=0)  # the most sessions that a web process has; 0: no pool
+IS_ASGI = "project.asgi" in sys.modules  # each request has a thread of its own, and it a session
+# The most sessions that a web process has; 0: no pool.
+DATABASE_POOL = env.int("DATABASE_POOL", default=10 if IS_ASGI else 0)
+if DATABASE_POOL or IS_ASGI:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps sessions, and no thread comes back for its own
 if DATABASE_POOL:
-    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps them
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
 DATABASE_ROUTERS = ["tenants.binding.routers.TenantRouter", "django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True

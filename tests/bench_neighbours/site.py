@@ -47,13 +47,17 @@ def make_tenant(subdomain: str, documents: int) -> str:
         return ApiKey.objects.issue(owner, "bench")[1]
 
 
-@contextmanager
-def serve(log: Path, **variables: str) -> Iterator[int]:
-    """Yield the port of the shipped command, which serves the database at hand in a process of its own."""
-    port = _free_port()
+def read_command() -> list[str]:
+    """Return the command of the image."""
     dockerfile = (settings.BASE_DIR / "infra" / "Dockerfile").read_text().replace("\\\n", "")
-    command = json.loads(re.search(r"^CMD (\[\"gunicorn.*\])", dockerfile, re.MULTILINE)[1])
-    command[command.index("--bind") + 1] = f"127.0.0.1:{port}"
+    return json.loads(re.search(r"^CMD (\[\"gunicorn.*\])", dockerfile, re.MULTILINE)[1])
+
+
+@contextmanager
+def serve(log: Path, command: list[str] | None = None, **variables: str) -> Iterator[int]:
+    """Yield the port of the shipped command, which serves the database at hand in processes of its own."""
+    port = _free_port()
+    command = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command or read_command()]
     environment = os.environ | {
         "DATABASE_URL": _get_database_url(),
         "SITE_URL": f"http://localhost:{port}",

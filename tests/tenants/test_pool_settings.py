@@ -79,3 +79,35 @@ def test_the_pools_of_the_tests_are_closed(db):
     assert isinstance(pool, ConnectionPool)
     assert pool.closed
     assert pooled._connection_pools == {}
+
+
+READ = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+import project.{server}
+from django.conf import settings
+database = settings.DATABASES["default"]
+print(database["OPTIONS"].get("pool", {{}}).get("max_size"), database["CONN_MAX_AGE"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "asked", "read"),
+    [("wsgi", None, "None 60"), ("asgi", None, "10 0"), ("asgi", "4", "4 0"), ("asgi", "0", "None 0")],
+)
+def test_under_asgi_there_is_a_pool_and_no_thread_keeps_a_session(server, asked, read):
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_POOL"}
+    environment |= {"DATABASE_URL": "postgresql://nobody/nothing"} | (
+        {"DATABASE_POOL": asked} if asked else {}
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", READ.format(server=server)],
+        cwd=project_settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+    assert done.stdout.strip() == read, done.stderr
