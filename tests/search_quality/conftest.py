@@ -4,8 +4,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
+from apps.search.documents import Document
 from apps.search.indexes.source_objects import Source
 from apps.search.indexing.batches import rebuild_index
+from apps.search.providers import get_provider
 from apps.search_quality.golden.promoting import promote
 from tenants.context import tenant_context
 from tests.models_app.models import Note
@@ -42,6 +44,14 @@ def make_golden(acme, notes):
             return promote("notes", query, Source.of(notes[title]).prefix, **options)
 
     return make
+
+
+@pytest.fixture
+def poor_space(acme, notes):
+    """The space "other", whose only document is found by nothing and belongs to no note."""
+    with tenant_context(acme):
+        get_provider("notes", space="other").add([Document("stray", "Zebra")])
+    return "other"
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_another_tenants_searches_and_objects_have_no_part(asked, globex):
     assert (comparison.queries, comparison.differences) == (0, [])
 
 
-def test_the_command_says_how_the_answers_differ(asked, make_golden, capsys):
+def test_the_command_says_how_the_answers_differ(asked, make_golden, poor_space, capsys):
     make_golden("moon", "Tides")
 
     call_command("compare_spaces", "other", schema="acme", mode="keyword")
@@ -104,6 +104,11 @@ def test_the_command_says_how_the_answers_differ(asked, make_golden, capsys):
     assert "gain -1.000 (-1.000 to 1.000), 1 golden queries\nverdict: the difference may be chance\n" in out
     assert "0.00  moon\n      default: Tides\n" in out
     assert out.count("\n      other: nothing\n") == 6
+
+
+def test_the_command_refuses_a_space_without_documents(asked):
+    with pytest.raises(CommandError, match=r"The space 'other' holds no documents .* --space=other$"):
+        call_command("compare_spaces", "other", schema="acme")
 
 
 def test_the_command_names_an_unknown_space(asked):

@@ -122,11 +122,23 @@ def test_a_run_that_failed_its_gate_is_saved_but_no_later_one_is_measured_by_it(
         assert EvaluationRun.objects.count() == 3
 
 
-def test_a_candidate_is_compared_with_the_tenants_own_space(golden, run):
+def test_a_candidate_is_compared_with_the_tenants_own_space(golden, run, poor_space):
     run(save=True)
 
     with pytest.raises(CommandError, match=r"ndcg fell by 1\.000 .* in default, by more"):
-        run(space="other", max_drop=0.02)
+        run(space=poor_space, max_drop=0.02)
+
+
+def test_a_space_without_documents_is_an_error_and_no_figure(golden, run, acme):
+    fault = (
+        r"^acme: The space 'other' holds no documents of the index 'notes'\. Fill it: "
+        "manage.py rebuild_index --schema=acme --index=notes --space=other$"
+    )
+    with pytest.raises(CommandError, match=fault):
+        run(space="other", save=True)
+
+    with tenant_context(acme):
+        assert not EvaluationRun.objects.exists()
 
 
 def test_without_a_saved_run_there_is_nothing_to_fall_from(golden, run):

@@ -84,6 +84,19 @@ def test_one_index_is_exported_alone(make_golden):
         export(index="nowhere")
 
 
+@pytest.mark.parametrize(
+    "arguments", [["import", "FILE", "--schema=acme"], ["import", "--schema=acme", "FILE"]]
+)
+def test_the_file_may_stand_before_or_after_options(make_golden, acme, tmp_path, capsys, arguments):
+    make_golden("flour", "Bread")
+    path = tmp_path / "golden.jsonl"
+    path.write_text(export())
+
+    call_command("golden_queries", *[part.replace("FILE", str(path)) for part in arguments])
+
+    assert capsys.readouterr().out == "acme: 1 answers imported\n"
+
+
 def test_answers_that_are_gone_are_left_out(make_golden, acme, notes):
     make_golden("food", "Bread")
     make_golden("food", "Butter")

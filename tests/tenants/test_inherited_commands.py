@@ -9,6 +9,8 @@ from django_tenants.utils import schema_exists
 from tenants.context import tenant_context
 from tenants.models import Domain, Tenant
 
+TIMES = {"created_at": "2026-01-01T00:00Z", "updated_at": "2026-01-01T00:00Z"}
+
 
 @pytest.fixture
 def unprovisioned(make_tenant):
@@ -132,6 +134,36 @@ def test_data_is_dumped_from_one_tenant_and_loaded_into_another(acme, globex, tm
     with tenant_context(acme):
         assert not users.filter(pk=987_654).exists()
     assert connection.schema_name == "public"
+
+
+@pytest.mark.parametrize("label", ["notes", "notes.note"])
+def test_of_the_tenants_apps_nothing_is_dumped_from_public(acme, label):
+    ours = rf"manage\.py tenant_command dumpdata {label} --schema=SCHEMA$"
+    with pytest.raises(CommandError, match=ours):
+        call_command("dumpdata", label)
+
+
+def test_what_public_has_too_is_dumped_from_it(db, capsys):
+    call_command("dumpdata", "tenants", "accounts", "auth.group", indent=None)
+
+    assert capsys.readouterr().out.startswith("[{")
+
+
+def test_rows_of_the_tenants_apps_that_are_left_out_are_named(acme, tmp_path):
+    file, users = tmp_path / "rows.json", get_user_model().objects
+    note = {"model": "notes.note", "pk": 1, "fields": {"title": "Tides", "body": "Moon."}}
+    user = {"model": "accounts.user", "pk": 987_654, "fields": {"email": "kim@example.com", "password": "!"}}
+    file.write_text(json.dumps([user, {**note, "fields": note["fields"] | TIMES}]))
+
+    ours = rf"Left out, .*: notes\.Note\. For one tenant: manage\.py tenant_command loaddata {file} --schema"
+    with pytest.raises(CommandError, match=ours):
+        call_command("loaddata", str(file), verbosity=0)
+    call_command("loaddata", str(file), exclude=["notes"], verbosity=0)
+    call_command("tenant_command", "loaddata", str(file), schema_name="acme", verbosity=0)
+
+    assert users.get(pk=987_654).email == "kim@example.com"
+    with tenant_context(acme):
+        assert users.get(pk=987_654).email == "kim@example.com"
 
 
 def test_a_superuser_is_made_in_one_tenant_alone(acme, globex, monkeypatch):

@@ -19,6 +19,7 @@ from apps.search_quality.evaluating.measures import (
 )
 from apps.search_quality.golden.answers import load_answers, make_key
 from apps.search_quality.models import Evaluation, EvaluationRun, GoldenQuery
+from tenants.context import get_current_schema
 
 DEPTH = 10  # answers that are ranked where nothing else is said
 MEASURES = ("recall", "mrr", "ndcg")
@@ -32,6 +33,26 @@ class NoGoldenQueriesError(LookupError):
             f"The index {index_name!r} has no golden query whose answer exists. Search on the tenant's site "
             "and press “This is the right answer” below a result, or run `manage.py golden_queries import`."
         )
+
+
+class EmptySpaceError(LookupError):
+    """A space holds no documents of an index, so all that could be measured is zero."""
+
+    def __init__(self, index_name: str, space: str) -> None:
+        super().__init__(
+            f"The space {space!r} holds no documents of the index {index_name!r}. Fill it: "
+            f"manage.py rebuild_index --schema={get_current_schema()} --index={index_name} --space={space}"
+        )
+
+
+def require_documents(index_name: str, space: str | None) -> None:
+    """Raise EmptySpaceError if a space, by default the tenant's, holds no documents of an index.
+
+    Raises what get_provider raises.
+    """
+    provider = get_provider(index_name, space=space)
+    if not provider.objects.exists():
+        raise EmptySpaceError(index_name, provider.space)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
 from apps.search_quality.comparing import Answer, Comparison, compare_spaces
 from apps.search_quality.evaluating.measures import Interval
+from apps.search_quality.evaluating.measuring import EmptySpaceError, require_documents
 from tenants.management.numbers import number_within
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
@@ -43,14 +44,17 @@ class Command(BaseCommand):
             spaces = options["current"] or tenant.space, options["candidate"]
             with tqdm(desc=" and ".join(spaces), unit=" queries", leave=False, disable=None) as bar:
                 try:
+                    index = options["index"] or get_default_index()
+                    for space in spaces:
+                        require_documents(index, space)
                     comparison = compare_spaces(
-                        options["index"] or get_default_index(),
+                        index,
                         *spaces,
                         options["limit"],
                         mode=options["mode"],
                         progress=bar.update,
                     )
-                except (UnknownIndexError, ImproperlyConfigured, EmbeddingError) as error:
+                except (UnknownIndexError, ImproperlyConfigured, EmptySpaceError, EmbeddingError) as error:
                     raise CommandError(str(error)) from error
             self._print(comparison)
 

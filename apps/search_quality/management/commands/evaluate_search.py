@@ -12,7 +12,13 @@ from apps.search.indexes.registry import get_index_names
 from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
 from apps.search_quality.evaluating.gates import Gates, find_baseline, find_failures
-from apps.search_quality.evaluating.measuring import NoGoldenQueriesError, evaluate
+from apps.search_quality.evaluating.measuring import (
+    EmptySpaceError,
+    NoGoldenQueriesError,
+    evaluate,
+    read_questions,
+    require_documents,
+)
 from apps.search_quality.evaluating.runs import save_run
 from apps.search_quality.models import Evaluation
 from tenants.management.numbers import number_within
@@ -93,6 +99,8 @@ class Command(BaseCommand):
         modes = options["mode"] or MODES
         with tqdm(desc=f"{schema}/{index}", unit=" searches", leave=False, disable=None) as bar:
             try:
+                if read_questions(index):
+                    require_documents(index, options["space"])
                 return evaluate(
                     index, space=options["space"], modes=modes, k=options["k"], progress=bar.update
                 )
@@ -100,7 +108,7 @@ class Command(BaseCommand):
                 raise CommandError(f"--index: {error}") from error
             except ImproperlyConfigured as error:
                 raise CommandError(f"--space: {error}") from error
-            except EmbeddingError as error:
+            except (EmptySpaceError, EmbeddingError) as error:
                 raise CommandError(f"{schema}: {error}") from error
 
     def _print(self, found: list[tuple[str, list[Evaluation]]], *, as_json: bool) -> None:

@@ -14,6 +14,12 @@ from tenants.management.tenants import add_schema_arguments, each_tenant
 class Command(BaseCommand):
     help = "Export a tenant's golden queries as JSON lines to standard output, or import such lines."
 
+    def create_parser(self, *args: Any, **options: Any) -> CommandParser:
+        """Take FILE after options, too: argparse looks for one that may be missing before them only."""
+        parser = super().create_parser(*args, **options)
+        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign, assignment]
+        return parser
+
     def add_arguments(self, parser: CommandParser) -> None:
         add_schema_arguments(parser, allow_all=False)
         parser.add_argument("action", choices=["export", "import"])
