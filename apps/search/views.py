@@ -11,6 +11,7 @@ from apps.search.searching.access import search_access_required
 from apps.search.searching.answering import RefusedSearchError, answer_objects, tell_answered
 from apps.search.searching.explaining import may_explain
 from apps.search.searching.forms import SearchForm
+from apps.search.searching.narrowing import list_facets, list_parts
 
 
 @search_access_required
@@ -30,9 +31,11 @@ def search(request: HttpRequest) -> HttpResponse:
     status = 200
     if form.is_valid():
         asked = form.get_request()
+        context["parts"] = list_parts(asked.filter)
         try:
             answer = answer_objects(replace(asked, explain=asked.explain and context["may_explain"]))
-            context |= {"answer": answer} | tell_answered(request, asked, answer)
+            context |= {"answer": answer, "facets": list_facets(asked, answer)}
+            context |= tell_answered(request, asked, answer)
         except RefusedSearchError as error:
             form.add_error("q", str(error))
             status = 400

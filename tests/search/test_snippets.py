@@ -98,11 +98,12 @@ def test_snippet_is_a_part_of_the_folded_text(content, query, length):
         ("The configuration", "config", "The <mark>configuration</mark>"),
         ("In config", "configuration", "In <mark>config</mark>"),
         ("RawConfigParser", "config", "Raw<mark>Config</mark>Parser"),
+        ("a fileConfig", "config file", "a <mark>fileConfig</mark>"),
         ("an HTTPServer2", "server", "an HTTP<mark>Server</mark>2"),
     ],
 )
 def test_forms_of_a_word_are_marked(text, word, marked):
-    assert mark(text, [word]) == marked
+    assert mark(text, word.split()) == marked
 
 
 def test_by_words_no_word_is_like_one_that_it_begins():

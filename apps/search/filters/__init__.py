@@ -24,7 +24,7 @@ A key is only ever an object's key, never a position in an array.
 `eq`, `in` and `contains` use the operator @>, which an index `GIN (metadata jsonb_path_ops)` serves.
 """
 
-from apps.search.filters.facets import count_all_facets, count_facets
+from apps.search.filters.facets import count_all_facets, count_facets, find_array_keys
 from apps.search.filters.grammar import compile_filter, count_values, parse_key, read_filter
 from apps.search.filters.operands import OPERATORS, InvalidFilterError
 
@@ -35,6 +35,7 @@ __all__ = [
     "count_all_facets",
     "count_facets",
     "count_values",
+    "find_array_keys",
     "parse_key",
     "read_filter",
 ]

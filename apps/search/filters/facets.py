@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Case, Count, F, Func, JSONField, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
@@ -39,6 +40,15 @@ def count_all_facets(
         for (number, value), count in _count(queryset, different, limit):
             found[number].append((value, count))
     return {key: found[different.index(parts)] for key, parts in parsed.items()}
+
+
+def find_array_keys(queryset: QuerySet, keys: Sequence[str]) -> set[str]:
+    """Return those of the keys that have an array in any document of a queryset; one statement."""
+    names = {f"is_array_{number}": key for number, key in enumerate(keys)}
+    found = queryset.order_by().aggregate(
+        **{name: BoolOr(has_type(parse_key(key, "key"), "array")) for name, key in names.items()}
+    )
+    return {names[name] for name, is_array in found.items() if is_array}
 
 
 def _count(queryset: QuerySet, keys: Sequence[tuple[str, ...]], limit: int) -> QuerySet:

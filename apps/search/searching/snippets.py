@@ -64,8 +64,12 @@ def _find_marks(text: str, is_wanted: Callable[[str], bool]) -> Iterator[tuple[i
         if is_wanted(match.group()):
             yield match.span()
             continue
-        parts = list(PART.finditer(text, *match.span()))
-        yield from (part.span() for part in parts if len(parts) > 1 and is_wanted(part.group()))
+        spans = [part.span() for part in PART.finditer(text, *match.span()) if is_wanted(part.group())]
+        for number, (start, stop) in enumerate(spans):
+            if number + 1 < len(spans) and spans[number + 1][0] == stop:
+                spans[number + 1] = (start, spans[number + 1][1])  # one mark for parts that touch
+            else:
+                yield start, stop
 
 
 def _find_start(text: str, words: Iterable[str], length: int) -> int:
