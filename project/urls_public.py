@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 
 from apps.accounts.admin import GroupAdmin, UserAdmin
+from apps.accounts.forms import ChangePasswordForm
 from project.views import public_home
 from tenants.admin.pages import list_pages
 from tenants.admin.site import site
@@ -12,6 +13,7 @@ from tenants.admin.site import site
 for model, model_admin in ((get_user_model(), UserAdmin), (Group, GroupAdmin)):
     if not site.is_registered(model):
         site.register(model, model_admin)
+site.password_change_form = ChangePasswordForm
 
 handler500 = "tenants.binding.outages.server_error"
 

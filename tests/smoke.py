@@ -39,9 +39,13 @@ def main() -> None:
             assert expected in page
             print(f"{subdomain}: {', '.join(keys[:3])}")
         assert "python.localhost" in _get(port, "localhost", "/")
-        _ask_for_link(port, "python.localhost", "owner@python.example.com")
-        link = next(line for line in printed if "/accounts/reset/" in line).strip()
-        assert "Set your password" in _get(port, "python.localhost", urlsplit(link).path)
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        form = _get(port, "python.localhost", "/accounts/password_reset/", browser)
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
+        data = {"csrfmiddlewaretoken": token, "email": "owner@python.example.com"}
+        _get(port, "python.localhost", "/accounts/password_reset/", browser, urlencode(data).encode())
+        link = next(line for line in printed if "/accounts/reset/" in line).strip()  # the mail
+        assert "Set your password" in _get(port, "python.localhost", urlsplit(link).path, browser)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)), "the web server still runs"
     print("1 passed, 0 failed")
@@ -73,22 +77,17 @@ def _demo(port: int, folder: str) -> Iterator[IO[str]]:
     assert "Traceback" not in messages.read_text(), messages.read_text()
 
 
-def _get(port: int, host: str, path: str) -> str:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": f"{host}:{port}"})
-    with urllib.request.urlopen(request, timeout=60) as response:
+def _get(
+    port: int,
+    host: str,
+    path: str,
+    browser: urllib.request.OpenerDirector | None = None,
+    data: bytes | None = None,
+) -> str:
+    address = f"http://127.0.0.1:{port}{path}"
+    request = urllib.request.Request(address, data, headers={"Host": f"{host}:{port}"})
+    with (browser.open if browser else urllib.request.urlopen)(request, timeout=60) as response:
         return response.read().decode()
-
-
-def _ask_for_link(port: int, host: str, email: str) -> None:
-    """Have a link to set a new password mailed, as a person does in a browser."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    page = urllib.request.Request(
-        f"http://127.0.0.1:{port}/accounts/password_reset/", headers={"Host": f"{host}:{port}"}
-    )
-    form = browser.open(page, timeout=60).read().decode()
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
-    page.data = urlencode({"csrfmiddlewaretoken": token, "email": email}).encode()
-    browser.open(page, timeout=60)
 
 
 def _free_port() -> int:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 
-from apps.accounts.forms import LimitPasswords
+from apps.accounts.forms import AdminPasswordForm, ChangePasswordForm, LimitPasswords
 from apps.accounts.invitations import get_site_url, invite
 from apps.accounts.models import ApiKey, User
 
@@ -40,10 +40,6 @@ class UserChangeForm(auth_forms.UserChangeForm):
         fields = "__all__"
 
 
-class AdminPasswordForm(LimitPasswords, auth_forms.AdminPasswordChangeForm):
-    """Sets somebody's password, or takes it away."""
-
-
 @admin.register(User)
 class UserAdmin(auth_admin.UserAdmin):
     """Django's admin of accounts, by e-mail address; register it on the operators' site too."""
@@ -51,6 +47,7 @@ class UserAdmin(auth_admin.UserAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordForm
+    change_user_password_template = "accounts/change_user_password.html"  # noqa: S105 - a file
     fieldsets = [
         (None, {"fields": ["email", "password", "name"]}),
         ("Rights", {"fields": ["is_active", *RIGHTS]}),
@@ -119,6 +116,7 @@ class GroupAdmin(auth_admin.GroupAdmin):
 
 admin.site.unregister(Group)  # Django's, which the import above has registered
 admin.site.register(Group, GroupAdmin)
+admin.site.password_change_form = ChangePasswordForm  # with the offers and the limits of the account page's
 
 
 def _has_rights_of(person: Any, other: User | None) -> bool:

@@ -13,6 +13,7 @@ class AccountSettings(AppSettings):
     # Requests for a link to set a password.
     RATE_LIMIT_PASSWORD_RESET: str = "10/h"  # noqa: S105 - from one client address
     RATE_LIMIT_PASSWORD_RESET_ACCOUNT: str = "5/h"  # noqa: S105 - for one e-mail address
+    RATE_LIMIT_PASSWORD_CHANGE: str = "10/h"  # noqa: S105 - failed changes by one member, who guesses the old one
     RATE_LIMIT_API: str = "300/m"  # calls of the API by one key, or by one member without a key
     RATE_LIMIT_API_ANONYMOUS: str = "60/m"  # from one client address where nobody is signed in
     RATE_LIMITS: Mapping[str, str] | None = None  # scope -> rate, in place of all those above

@@ -71,12 +71,48 @@ class ResetPasswordForm(auth_forms.PasswordResetForm):
         record("ask for password link", email)
 
 
-class SetPasswordForm(LimitPasswords, auth_forms.SetPasswordForm):
+class RevokeKeys(forms.Form):
+    """A mixin for a new password of `self.user`, who may have API keys: it offers to revoke them, too.
+
+    A key lets a program in without the password, so somebody who has stolen one stays in.
+    """
+
+    revoke_keys = forms.ChoiceField(
+        choices=[("", "keep"), ("yes", "revoke, so that programs which use them stop working")],
+        widget=forms.RadioSelect,
+        required=False,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user: User | None = self.user  # type: ignore[attr-defined]
+        count = user.api_keys.active().count() if user else 0  # a link that is not valid has no user
+        if count:
+            self.fields["revoke_keys"].label = f"API keys ({count} active)"
+        else:
+            del self.fields["revoke_keys"]
+
+    def save(self, *args: Any, **kwargs: Any) -> User:
+        """Save the password; revoke the keys if that was chosen."""
+        user: User = super().save(*args, **kwargs)  # type: ignore[misc]
+        if self.cleaned_data.get("revoke_keys"):
+            for api_key in user.api_keys.active():
+                api_key.revoke()
+        return user
+
+
+class SetPasswordForm(RevokeKeys, LimitPasswords, auth_forms.SetPasswordForm):
     """A new password, entered twice, for someone who followed a link."""
 
 
-class ChangePasswordForm(LimitPasswords, auth_forms.PasswordChangeForm):
+class ChangePasswordForm(RevokeKeys, LimitPasswords, auth_forms.PasswordChangeForm):
     """The old password, and a new one entered twice."""
+
+    field_order = ("old_password", "new_password1", "new_password2", "revoke_keys")
+
+
+class AdminPasswordForm(RevokeKeys, LimitPasswords, auth_forms.AdminPasswordChangeForm):
+    """Sets somebody's password, or takes it away."""
 
 
 class NameForm(forms.ModelForm):

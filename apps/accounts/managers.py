@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from apps.accounts.fields import normalise_email
@@ -50,6 +51,11 @@ class UserManager(BaseUserManager["User"]):
 
 class ApiKeyManager(models.Manager["ApiKey"]):
     """Issues API keys, and finds the row of one that a request brings."""
+
+    def active(self) -> models.QuerySet["ApiKey"]:
+        """Return those that are neither revoked nor expired."""
+        is_over = models.Q(expires_at__lte=timezone.now())  # not of one without an expiry
+        return self.filter(revoked_at=None).exclude(is_over)
 
     def issue(self, user: "User", name: str, expires_at: datetime | None = None) -> tuple["ApiKey", str]:
         """Save a new key; return its row and the plain key, which is stored nowhere.

@@ -1,8 +1,10 @@
-"""A member's own page: name and API keys."""
+"""A member's own page: name and API keys. On the operators' site there are no keys, since it has no API."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -15,6 +17,7 @@ class MemberRequest(HttpRequest):
     """A request that has passed `login_required`; for the type checker only."""
 
     user: User
+    tenant: Any
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,10 +38,12 @@ def account(request: MemberRequest) -> HttpResponse:
 @login_required
 @never_cache
 def issue_key(request: MemberRequest) -> HttpResponse:
-    """Issue an API key and show it.
+    """Issue an API key and show it; 404 on the operators' site.
 
     The answer is the page itself and no redirect: the key would have to be kept somewhere in between.
     """
+    if request.tenant is None:
+        raise Http404("This site has no API.")
     form = IssueKeyForm(request.POST, auto_id="key-form-%s")
     if not form.is_valid():
         return _render_account(request, key_form=form)

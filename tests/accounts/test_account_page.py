@@ -156,3 +156,34 @@ def test_another_tenants_equal_account_neither_sees_nor_revokes_the_key(
     assert response.status_code == 404
     with tenant_context(acme):
         assert ApiKey.objects.authenticate(issued[1]) is not None
+
+
+@pytest.fixture
+def operator_client(client, db):
+    client.force_login(User.objects.create_superuser("operator@example.com"))
+    return client
+
+
+def test_the_operators_site_issues_no_keys_for_an_api_that_it_lacks(operator_client):
+    at_public = {"headers": {"host": "localhost"}}
+
+    page = operator_client.get(ACCOUNT, **at_public)
+    issued = operator_client.post(KEYS, {"name": "x", "lifetime": "30"}, **at_public)
+
+    assert page.status_code == 200
+    assert "API key" not in page.content.decode()
+    assert issued.status_code == 404
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_that_an_operator_has_from_before_can_be_revoked(operator_client):
+    at_public = {"headers": {"host": "localhost"}}
+    key, _ = ApiKey.objects.issue(User.objects.get(), "old")
+
+    html = operator_client.get(ACCOUNT, **at_public).content.decode()
+    operator_client.post(revoke_url(key), **at_public)
+
+    key.refresh_from_db()
+    assert "This site has no API" in html
+    assert "Issue" not in html
+    assert key.state == "revoked"

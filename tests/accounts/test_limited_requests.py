@@ -216,3 +216,40 @@ def test_nobody_gets_round_the_limit_by_headers(client, member, settings, limit,
     ]  # fmt: skip
 
     assert statuses(answers) == [200, 429, 429]
+
+
+@pytest.mark.parametrize("page", ["/accounts/password_change/", "/admin/password_change/"])
+def test_an_open_session_is_no_place_to_guess_the_password(admin_client, acme, at_acme, limit, page):
+    limit(password_change="2/d")
+    new = {"new_password1": "another long passphrase 9", "new_password2": "another long passphrase 9"}
+
+    guesses = [admin_client.post(page, new | {"old_password": f"{n}"}, **at_acme) for n in range(3)]
+    right = admin_client.post(page, new | {"old_password": PASSWORD}, **at_acme)
+
+    assert statuses(guesses) == [200, 200, 429]
+    assert_is_refused(right)
+
+
+def test_a_password_may_be_changed_as_often_as_one_likes(admin_client, acme, at_acme, limit):
+    limit(password_change="1/d")
+    old, answers = PASSWORD, []
+    for number in range(3):
+        new = f"another long passphrase {number}"
+        form = {"old_password": old, "new_password1": new, "new_password2": new}
+        answers.append(admin_client.post("/accounts/password_change/", form, **at_acme))
+        old = new
+
+    assert statuses(answers) == [302, 302, 302]
+
+
+def test_guesses_in_one_tenant_are_not_counted_in_another(client, acme, globex, member, twin, limit):
+    limit(password_change="1/d")
+
+    answers = []
+    for tenant, user in ((acme, member), (globex, twin)):
+        with tenant_context(tenant):
+            client.force_login(user)
+        at = {"headers": {"host": tenant.hostname}}
+        answers.append(client.post("/accounts/password_change/", {"old_password": "x"}, **at))
+
+    assert statuses(answers) == [200, 200]

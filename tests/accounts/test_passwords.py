@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_tasks_db.models import DBTaskResult
 
-from apps.accounts.models import User
+from apps.accounts.models import ApiKey, User
 from apps.accounts.tasks import mail_password_link
 from tenants.context import tenant_context
 from tenants.queue.backend import SCHEMA_KEY
@@ -254,3 +254,70 @@ def test_a_mail_server_that_is_away_fails_the_task_and_not_the_request(
 
     assert response.url == "/accounts/password_reset/done/"
     assert DBTaskResult.objects.get().status == "FAILED"
+
+
+@pytest.fixture
+def keys(acme, member):
+    """A key that works, one that is revoked already, and one of somebody else's."""
+    with tenant_context(acme):
+        other = User.objects.create_user("other@example.com", PASSWORD)
+        used, revoked, others = (
+            ApiKey.objects.issue(user, name)[0]
+            for user, name in ((member, "used"), (member, "revoked"), (other, "others"))
+        )
+        revoked.revoke()
+    return used, revoked, others
+
+
+def list_active(tenant):
+    with tenant_context(tenant):
+        return sorted(ApiKey.objects.active().values_list("name", flat=True))
+
+
+@pytest.mark.parametrize("page", [CHANGE, "/admin/password_change/"])
+@pytest.mark.parametrize("revokes", [True, False])
+def test_whoever_changes_the_password_may_revoke_the_keys(
+    client, acme, globex, member, keys, at_acme, page, revokes
+):
+    with tenant_context(globex):
+        ApiKey.objects.issue(User.objects.create_user("far@example.com"), "far")
+    with tenant_context(acme):
+        User.objects.filter(pk=member.pk).update(is_staff=True)
+        client.force_login(member)
+    form = {"old_password": PASSWORD} | new_password() | ({"revoke_keys": "yes"} if revokes else {})
+
+    html = client.get(page, **at_acme).content.decode()
+    response = client.post(page, form, **at_acme)
+
+    assert "API keys (1 active)" in html
+    assert response.status_code == 302
+    assert list_active(acme) == (["others"] if revokes else ["others", "used"])
+    assert list_active(globex) == ["far"]
+
+
+def test_whoever_sets_the_password_by_a_link_may_revoke_the_keys(
+    client, acme, member, keys, at_acme, ask_for_link
+):
+    form = client.get(ask_for_link(at_acme), **at_acme).url
+
+    html = client.get(form, **at_acme).content.decode()
+    client.post(form, new_password() | {"revoke_keys": "yes"}, **at_acme)
+
+    assert "API keys (1 active)" in html
+    assert list_active(acme) == ["others"]
+
+
+def test_an_admin_who_sets_a_members_password_may_revoke_the_keys(admin_client, acme, member, keys, at_acme):
+    page = f"/admin/accounts/user/{member.pk}/password/"
+    form = {"password1": NEW, "password2": NEW, "usable_password": "true", "revoke_keys": "yes"}
+
+    html = admin_client.get(page, **at_acme).content.decode()
+    response = admin_client.post(page, form | {"set-password": ""}, **at_acme)
+
+    assert "API keys (1 active)" in html
+    assert response.status_code == 302
+    assert list_active(acme) == ["others"]
+
+
+def test_without_keys_nothing_is_offered(member_client, at_acme):
+    assert "API key" not in member_client.get(CHANGE, **at_acme).content.decode()

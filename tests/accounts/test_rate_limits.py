@@ -170,6 +170,7 @@ def test_each_rate_has_a_variable_and_a_default(settings, monkeypatch):
         "sign_in_account",
         "password_reset",
         "password_reset_account",
+        "password_change",
         "api",
         "api_anonymous",
     ]

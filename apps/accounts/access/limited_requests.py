@@ -1,4 +1,4 @@
-"""Which requests have a limit: signing in, asking for a link to set a password, and the JSON API."""
+"""Which requests have a limit: signing in, new passwords, links to set one, and the JSON API."""
 
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -38,6 +38,12 @@ class LimitMiddleware(MiddlewareMixin):
         request.counted_tries = [key for key in keys if key]  # type: ignore[attr-defined]
         return None
 
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Uncount a new password that was accepted: the limit is for tries that fail."""
+        if _get_name(request) == "password_change" and response.status_code == 302:
+            forgive_tries(request)
+        return response
+
 
 class ApiThrottle(BaseThrottle):
     """A django-ninja `throttle=` for each key, each member without a key, or each client address.
@@ -65,15 +71,21 @@ def forgive_tries(request: HttpRequest) -> None:
 
 
 def _list_tries(request: HttpRequest) -> Iterator[Try]:
-    match = request.resolver_match
-    name, full_name = (match.url_name, match.view_name) if match else ("", "")
-    if request.method == "POST" and name in ("login", "password_reset"):
+    match, name = request.resolver_match, _get_name(request)
+    if request.method == "POST" and name == "password_change" and request.user.is_authenticated:
+        yield "password_change", f"member {request.user.pk}"
+    elif request.method == "POST" and name in ("login", "password_reset"):
         scope, field = ("sign_in", "username") if name == "login" else ("password_reset", "email")
         yield scope, get_client_address(request)
         if email := normalise_email(request.POST.get(field, "")):
             yield f"{scope}_account", email
-    elif match and (request.GET or match.kwargs) and full_name in _list_limited_pages():
+    elif match and (request.GET or match.kwargs) and match.view_name in _list_limited_pages():
         yield _get_caller(request)
+
+
+def _get_name(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return (match.url_name or "") if match else ""
 
 
 def _list_limited_pages() -> set[str]:
