@@ -27,13 +27,15 @@ class TenantsConfig(AppConfig):
         from tenants.binding.routers import guard_bulk_writes
         from tenants.binding.signing import separate_signatures
         from tenants.hosts import watch_registry
-        from tenants.queue.rows import follow_moved_task
+        from tenants.queue.known_tasks import get_task
+        from tenants.queue.rows import tidy_row
 
         separate_content_types()
         separate_signatures()
         remember_homes()
         guard_bulk_writes()
         watch_registry()
-        post_init.connect(follow_moved_task, sender=DBTaskResult, dispatch_uid="tenants.moved_tasks")
+        DBTaskResult.task = property(get_task)  # the library imports whatever a row names
+        post_init.connect(tidy_row, sender=DBTaskResult, dispatch_uid="tenants.tidy_row")
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

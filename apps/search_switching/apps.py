@@ -20,7 +20,7 @@ class SearchSwitchingConfig(AppConfig):
     def ready(self) -> None:
         """Register the live spaces and listen for finished runs."""
         from apps.search.spaces.live_spaces import register_live_spaces
-        from apps.search_switching import advancing, models
+        from apps.search_switching import advancing, dropping, models  # noqa: F401 - with tasks
 
         register_live_spaces(models.list_live_spaces)
         advancing.connect()

@@ -16,6 +16,7 @@ from tenants.context import connection, owner_rights
 from tenants.locks import Lock, take
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
+from tenants.queue.guarding import guard_queue, is_queue_guarded
 
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 SEQUENCE_RIGHTS = "USAGE, SELECT, UPDATE"
@@ -58,7 +59,9 @@ def create_role(tenant: Tenant) -> None:
         is_superuser, user = cursor.fetchone()
         if is_superuser and may_all_set_config():
             _execute(cursor, RESERVE_SET_CONFIG, user=user)
-        # The group has what every tenant needs beyond its schema: to write a task, and to stage documents.
+        if not is_queue_guarded():
+            guard_queue()
+        # The group has what every tenant needs beyond its schema: to write its tasks, and to stage documents.
         _create(cursor, group)
         for grant in GROUP_GRANTS:
             _execute(cursor, grant, database=database, table=DBTaskResult._meta.db_table, group=group)

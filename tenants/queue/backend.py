@@ -20,6 +20,8 @@ from django_tenants.utils import get_public_schema_name, get_tenant_model
 
 from tenants.audit import acting_as_task
 from tenants.context import connection, unbound
+from tenants.queue.guarding import check_task_of_tenant
+from tenants.queue.known_tasks import remember_task
 from tenants.queue.rows import SCHEMA_KEY, find_rows
 
 
@@ -30,6 +32,11 @@ class TenantGoneError(RuntimeError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantTask(Task):
     """A task whose function runs with the tenant bound that was bound when it was written."""
+
+    def __post_init__(self) -> None:
+        """Let workers know of the task."""
+        super(TenantTask, self).__post_init__()
+        remember_task(self)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function, a plain one or a coroutine function.
@@ -78,14 +85,16 @@ class TenantDatabaseBackend(DatabaseBackend):
         return await sync_to_async(self.get_result)(result_id)
 
     def _task_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
-        return super()._task_to_db_task(task, args, _with_schema(kwargs))
+        return super()._task_to_db_task(task, args, _with_schema(task, kwargs))
 
     async def _atask_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
-        return await super()._atask_to_db_task(task, args, _with_schema(kwargs))
+        return await super()._atask_to_db_task(task, args, _with_schema(task, kwargs))
 
 
-def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_schema(task: Task, kwargs: dict[str, Any]) -> dict[str, Any]:
     bound = connection.schema_name
     if bound == get_public_schema_name():  # whoever retries a tenant's task from outside passes it on
         bound = kwargs.get(SCHEMA_KEY, bound)
+    else:
+        check_task_of_tenant(task)
     return {**kwargs, SCHEMA_KEY: bound}

@@ -12,6 +12,8 @@ from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from tenants.queue.rows import get_worker
+
 # COPY raises psycopg's own errors, which Django does not turn into its own.
 PASSING_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -52,7 +54,7 @@ def drop_lost_session() -> bool:
 def give_back(worker_id: str, error: BaseException) -> None:
     """Retry the task that a worker was running when it lost the database with this error."""
     for row in DBTaskResult.objects.running():
-        if row.worker_ids[-1:] == [worker_id]:
+        if get_worker(row) == worker_id:
             retry_later(row, error)
 
 

@@ -7,7 +7,7 @@ so, and rows with the old path run and are found as if they had been written tod
     moved_tasks: ClassVar = {"apps.notes.tasks.index": "apps.notes.indexing.tasks.index"}  # old: new
 
 An AppConfig also lists, as `tenant_tasks`, the paths of its tasks whose only argument is a tenant's primary
-key: they go when the tenant goes.
+key: they go when the tenant goes, and no tenant can have them run.
 """
 
 from collections.abc import Iterable
@@ -56,6 +56,12 @@ def get_schema(row: DBTaskResult) -> str | None:
     return schema
 
 
+def get_worker(row: DBTaskResult) -> str:
+    """Return the id of the worker that began with the task last; "" if none did."""
+    last = row.worker_ids[-1:]
+    return last[0] if last and isinstance(last[0], str) else ""
+
+
 def get_arguments(row: DBTaskResult) -> tuple[list[Any], dict[str, Any]]:
     """Return the positional and the keyword arguments that the task was written with."""
     return row.args_kwargs["args"], without_schema(row.args_kwargs["kwargs"])
@@ -82,15 +88,22 @@ def list_moved_tasks() -> dict[str, str]:
     return {old: new for tasks in moved for old, new in tasks.items()}
 
 
-def follow_moved_task(instance: DBTaskResult, **kwargs: Any) -> None:
-    """Give a row that was just read the present path of its task. The receiver of post_init."""
+def tidy_row(instance: DBTaskResult, **kwargs: Any) -> None:
+    """Give a row that was just read the present path of its task, and a list of workers. For post_init."""
     if path := instance.__dict__.get("task_path"):  # which may be deferred
         instance.task_path = list_moved_tasks().get(path, path)
+    if not isinstance(instance.__dict__.get("worker_ids", []), list):
+        instance.worker_ids = []
+
+
+def list_tasks_of_operators() -> list[str]:
+    """Return the present paths of the tasks whose only argument is a tenant's primary key."""
+    listed = (getattr(config, "tenant_tasks", ()) for config in apps.get_app_configs())
+    return [path for tasks in listed for path in tasks]
 
 
 def _select_traces(verb: str, schema: str, pk: int, end: str = "") -> list[int]:
-    listed = (getattr(config, "tenant_tasks", ()) for config in apps.get_app_configs())
-    paths = _with_old_paths(path for tasks in listed for path in tasks)
+    paths = _with_old_paths(list_tasks_of_operators())
     table = connection.ops.quote_name(DBTaskResult._meta.db_table)
     with connection.cursor() as cursor:
         values = {"key": SCHEMA_KEY, "schema": schema, "pk": pk, "paths": paths}

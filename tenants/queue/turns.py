@@ -7,7 +7,7 @@ the index of tenants/migrations/0004, so that a long queue costs no more than a 
 
 from collections.abc import Iterator
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.models import DateTimeField, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.tasks import TaskResultStatus
@@ -15,9 +15,12 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import connection
+from tenants.queue.known_tasks import UnusableTaskError
+from tenants.queue.rows import ARGUMENTS, SCHEMA_KEY
 
 FIRST = 50  # the priority of what somebody waits for who cannot do anything else, such as a new tenant
 BULK = -50  # of what takes long and may: many objects at once, and care of what is there; others have 0
+UNREADABLE = (ValueError, RecursionError, DataError)  # JSON and dates of PostgreSQL that Python cannot hold
 
 # As in the index, to the letter: PostgreSQL compares expressions.
 SCHEMA = """coalesce(args_kwargs #>> '{kwargs,_tenant_schema}', 'public') COLLATE "C\""""
@@ -67,7 +70,7 @@ class Turns:
                     named = ready.annotate(schema=TENANT, due=DUE_AT)
                     due = named.filter(schema=schema, due__lte=now).order_by("due")
                     # None if other workers have just taken all, or if its tasks are in queues of others.
-                    if task := due.select_for_update(skip_locked=True).first():
+                    if task := _read_first(due.select_for_update(skip_locked=True), schema):
                         task.claim(worker_id)
                         return task
         return None
@@ -80,6 +83,19 @@ class Turns:
                 yield after
             if not last:
                 return
+
+
+def _read_first(due: QuerySet[DBTaskResult], schema: str) -> DBTaskResult | None:
+    """Return the first of a tenant's tasks; those before it that cannot be read have failed."""
+    while True:
+        try:
+            return due.first()
+        except UNREADABLE as error:
+            unreadable = DBTaskResult.objects.filter(pk=due.values_list("pk", flat=True).first())
+            now, fault = timezone.now(), UnusableTaskError(f"The row of the task cannot be read: {error}")
+            values = {ARGUMENTS: {"args": [], "kwargs": {SCHEMA_KEY: schema}}, "worker_ids": []}
+            unreadable.update(enqueued_at=now, run_after=now, **values)
+            unreadable.get().set_failed(fault)
 
 
 def _select(statement: str, **values: object) -> list[tuple]:

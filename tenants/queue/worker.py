@@ -11,10 +11,10 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from traceback import format_exception
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
 from django.db import (
     Error,
     ProgrammingError,
@@ -34,8 +34,9 @@ from psycopg.errors import UndefinedTable
 from tenants.locks import Lock, find_held, take
 from tenants.models import Tenant
 from tenants.queue.held_tasks import hold
+from tenants.queue.known_tasks import UnusableTaskError, find_fault
 from tenants.queue.retries import PASSING_ERRORS, count_deaths, give_back, retry_later
-from tenants.queue.rows import get_schema
+from tenants.queue.rows import get_schema, get_worker
 from tenants.queue.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -135,10 +136,19 @@ class RecoveringWorker(Worker):
     def run_task(self, db_task_result: DBTaskResult) -> None:
         """Run the task, unless its tenant is suspended or leaving, and retry it if the database failed.
 
-        Its row may go meanwhile, with its tenant or by itself. Nothing can be written down about it then.
+        A row that makes no sense is a failed task. A receiver of the task's signals that fails is logged. The
+        row may go meanwhile, with its tenant or by itself. Nothing can be written down about it then.
         """
+        if fault := find_fault(db_task_result):
+            logger.error("Task %s (%s) fails: %s", db_task_result.id, db_task_result.task_path, fault)
+            db_task_result.set_failed(UnusableTaskError(fault))
+            self._run_tasks += 1
+            return
         fail = db_task_result.set_failed
-        db_task_result.set_failed = lambda error: retry_later(db_task_result, error) or fail(error)
+
+        db_task_result.set_failed = lambda error: (
+            retry_later(db_task_result, error) or fail(_make_storable(error))
+        )
         try:
             if not hold(db_task_result):
                 super().run_task(db_task_result)
@@ -151,6 +161,12 @@ class RecoveringWorker(Worker):
             cause = f"the tenant {schema!r} was deleted" if is_tenant_gone else "the row was deleted"
             message = "Task %s (%s) is not in the queue any more, so how it ended is lost: %s"
             logger.warning(message, db_task_result.id, db_task_result.task_path, cause)
+        except (*PASSING_ERRORS, ProgrammingError):
+            raise
+        except Exception:
+            # The state of the task is written down by then.
+            message = "A receiver of the signals of task %s (%s) failed"
+            logger.exception(message, db_task_result.id, db_task_result.task_path)
 
 
 def recover_orphans(own_id: str = "") -> int:
@@ -159,14 +175,21 @@ def recover_orphans(own_id: str = "") -> int:
     A task that has outlived MAX_ATTEMPTS workers has probably killed them: it fails instead.
     """
     running = DBTaskResult.objects.running().only("pk", "worker_ids")
-    return sum(_recover(task) for task in running if task.worker_ids[-1:] != [own_id])
+    return sum(_recover(task) for task in running if get_worker(task) != (own_id or None))
 
 
 def find_orphans(tasks: Any) -> list[DBTaskResult]:
     """Return those of a queryset of tasks whose workers died while they ran them."""
     running = list(tasks.running().only("pk", "worker_ids"))
-    alive = find_held(Lock.WORKER, {_get_worker(task) for task in running})
-    return [task for task in running if _get_worker(task) not in alive]
+    alive = find_held(Lock.WORKER, {get_worker(task) for task in running})
+    return [task for task in running if get_worker(task) not in alive]
+
+
+def _make_storable(error: BaseException) -> BaseException:
+    """Return the error, or what can be said of it if its text holds a NUL or a lone surrogate."""
+    text = "".join(format_exception(error))
+    storable = text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+    return error if storable == text else RuntimeError(storable)
 
 
 def _wait_for_queue() -> None:
@@ -179,12 +202,8 @@ def _wait_for_queue() -> None:
             time.sleep(PAUSE)
 
 
-def _get_worker(task: DBTaskResult) -> str:
-    return task.worker_ids[-1] if task.worker_ids else ""
-
-
 def _recover(task: DBTaskResult) -> bool:
-    worker_id = _get_worker(task)
+    worker_id = get_worker(task)
     with transaction.atomic():
         locked = DBTaskResult.objects.running().select_for_update(skip_locked=True).filter(pk=task.pk).first()
         if locked is None or not take(Lock.WORKER, worker_id, wait=False, until_commit=True):
@@ -196,7 +215,7 @@ def _recover(task: DBTaskResult) -> bool:
             locked.status = TaskResultStatus.READY
             locked.save(update_fields=["status"])
     if deaths >= MAX_ATTEMPTS:
-        with suppress(ImportError, SuspiciousOperation):  # a task of other code
+        if not find_fault(locked):
             backend = type(locked.task.get_backend())
             task_finished.send_robust(backend, task_result=locked.task_result)
         return False

@@ -85,3 +85,8 @@ def lose_session(context):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     return connection.schema_name
+
+
+@task
+def fail_with(characters):
+    raise ValueError("".join(map(chr, characters)))

@@ -15,6 +15,7 @@ from tenants.provisioning.roles import (
     may_all_set_config,
 )
 from tenants.provisioning.schemas import list_schemas
+from tenants.queue.guarding import guard_queue, is_queue_guarded
 
 REPAIR = "manage.py tenant_roles --repair"
 # has_table_privilege() with a list of rights asks for any of them, so each is asked for by itself.
@@ -59,6 +60,9 @@ def check(scope: Scope) -> Iterator[Finding]:
     if scope.is_whole:
         yield from _check_orphans(roles)
         yield from _check_set_config()
+        if not is_queue_guarded():
+            message = "A tenant's role may write tasks for other tenants."
+            yield Finding(Level.ERROR, "database", message, REPAIR, guard_queue)
 
 
 def _find_short(schemas: set[str]) -> list[str]:

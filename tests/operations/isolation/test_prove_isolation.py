@@ -91,7 +91,7 @@ def test_every_attack_is_tried_by_the_other_tenant_and_unbound(acme, globex, tmp
     attacks = json.loads((tmp_path / "report.json").read_text())["attacks"]
     tried = {attack["attack"]: attack["tried"] for attack in attacks}
     only_from_tenants = ["read_users_by_named_schema", "read_registry", "read_queue"]
-    only_from_tenants += ["read_task_result", "refresh_carried_result"]
+    only_from_tenants += ["read_task_result", "refresh_carried_result", "write_task_for_victim"]
     assert tried.keys() == load_attacks().keys()
     assert {name for name, times in tried.items() if times != 4} == set(only_from_tenants)
     assert {tried[name] for name in only_from_tenants} == {2}
@@ -148,6 +148,17 @@ def test_a_task_backend_that_shows_all_results_is_found(acme, globex, settings, 
         call_command("prove_isolation")
 
     assert "LEAK read_task_result: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_a_queue_into_which_anybody_writes_is_found(acme, globex, attack_by_only, capsys):
+    attack_by_only(*TASK_ATTACKS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {DBTaskResult._meta.db_table} DISABLE ROW LEVEL SECURITY")
+
+    with pytest.raises(CommandError, match="2 leaks, 0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK write_task_for_victim: globex reached what belongs to acme" in capsys.readouterr().out
 
 
 def test_a_pool_without_reset_is_found(acme, globex, attack_by_only, monkeypatch, capsys):
