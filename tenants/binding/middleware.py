@@ -35,6 +35,7 @@ def unbind_tenant(**kwargs: object) -> None:
     connection.set_schema_to_public()
     watch_request(None)
     _limit_statements(0)
+    connection.end_use()
 
 
 class HealthMiddleware(MiddlewareMixin):

@@ -7,6 +7,10 @@ the tenant of somebody else's request. A ContextVar follows the request through 
 With a tenant bound, the session also takes on the role of the tenant, in the same round trip as its
 search_path, so that not even injected SQL reaches another schema. A timeout for statements goes with both.
 
+A session also has settings, temporary tables and advisory locks. They are reset, again in the same round
+trip, before another tenant uses the session, and when the next request or task has no tenant. Temporary
+tables are looked up last, so that none takes the place of a real one.
+
 With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see tenants.postgresql.pool.
 """
 
@@ -20,12 +24,22 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django_tenants.postgresql_backend import base
 from django_tenants.utils import get_public_schema_name, quote_schema_name
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from tenants.conf import conf
 from tenants.postgresql.bound import Binding, current_binding
 from tenants.postgresql.pool import is_from_pool, is_pool_off, with_reset
 from tenants.postgresql.role_names import get_role_name
+
+TEMPORARY = "pg_temp"
+UNKNOWN = "?"  # no schema's name
+# What DISCARD ALL does, but for prepared statements, and possible in a transaction (PostgreSQL's manual,
+# "DISCARD"). Only the connection's user may give locks back.
+RESET = (
+    "RESET ROLE; RESET ALL; SET TimeZone = {time_zone}; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
+    "DISCARD TEMP; DISCARD SEQUENCES; "
+)
 
 # By psycopg's connection, which a pool hands from one DatabaseWrapper to the next.
 _schemas_of_session: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
@@ -61,6 +75,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _setting_search_path: bool
     settings_dict: dict[str, Any]
     _set_binding: Binding | None = None  # the one that search_path_set_schemas was made of
+    # Whose statements may have changed the session's state, a schema; UNKNOWN after a rollback of a reset.
+    _state_of: str | None = None
+    _is_at_edge = False  # whether a request or a task has ended since
+    _was_reset_in_transaction = False
     tenant = _bound("tenant")
     schema_name = _bound("schema_name")
     include_public_schema = _bound("include_public_schema")
@@ -93,7 +111,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """As Django's; a session of the pool is set up again, since its reset took the time zone with it."""
-        self.search_path_set_schemas = None
+        self.search_path_set_schemas = self._state_of = None
+        self._is_at_edge = self._was_reset_in_transaction = False
         session = super().get_new_connection(conn_params)
         if is_from_pool(session):
             self._configure_connection(session)
@@ -126,9 +145,38 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # was swallowed. The session then is where the transaction began: at another tenant, perhaps.
         is_kept = self.connection and self.connection.info.transaction_status != TransactionStatus.INERROR
         kept, self.search_path_set_schemas = self.search_path_set_schemas, None
-        super()._commit()
+        try:
+            super()._commit()
+        except BaseException:
+            self._forget_reset()
+            raise
         if is_kept:
             self.search_path_set_schemas = kept
+            self._was_reset_in_transaction = False
+        else:
+            self._forget_reset()
+
+    def rollback(self) -> None:
+        """As django-tenants'; a reset of the session's state is undone, too."""
+        super().rollback()
+        self._forget_reset()
+
+    def savepoint_rollback(self, sid: str) -> None:
+        """As `rollback`, to a savepoint."""
+        try:
+            super().savepoint_rollback(sid)
+        finally:
+            self._forget_reset()
+
+    def _forget_reset(self) -> None:
+        if self._was_reset_in_transaction:
+            self._state_of, self._was_reset_in_transaction = UNKNOWN, False
+            self.search_path_set_schemas = None
+
+    def end_use(self) -> None:
+        """Say that a request or task has ended: what comes next without a tenant gets a clean session."""
+        if self._state_of is not None:
+            self._is_at_edge, self.search_path_set_schemas = True, None
 
     def close_if_unusable_or_obsolete(self) -> None:
         """As Django's, and close a session that has been bound to too many schemas.
@@ -137,6 +185,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         table it has ever used, some 0.1 MB a tenant, and forgets none before its end.
         """
         super().close_if_unusable_or_obsolete()
+        self.end_use()
         limit = conf.TENANT_SCHEMAS_PER_CONNECTION
         if self.connection is None or self.in_atomic_block or limit <= 0:
             return
@@ -145,7 +194,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        """Bring the session's search_path, role and timeout in line with the context, in one round trip.
+        """Bring the session in line with the context, in one round trip: its path, role, timeout and state.
 
         What was set last is kept in `search_path_set_schemas`, which the parent forgets when a transaction
         or a savepoint is rolled back, because a SET is rolled back with it.
@@ -154,13 +203,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._setting_search_path or (self.search_path_set_schemas and self._set_binding is binding):
             return
         role = self._get_role()
-        wanted = [*self._get_cursor_search_paths(), role, binding.statement_timeout]
+        wanted = [*self._get_cursor_search_paths(), TEMPORARY, role, binding.statement_timeout]
         if self.search_path_set_schemas == wanted:
             return
         self._setting_search_path = True
         own_cursor = self.connection.cursor() if cursor is None else None
+        reset = self._get_reset()
         try:
-            (own_cursor or cursor).execute(_session_sql(*wanted))
+            (own_cursor or cursor).execute(reset + _session_sql(*wanted))
         except (DatabaseError, psycopg.Error) as error:
             self.search_path_set_schemas = None
             if _is_caused_by(error, psycopg.errors.InvalidParameterValue):
@@ -169,12 +219,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise  # in a failed transaction the caller's statement fails by itself
         else:
             self.search_path_set_schemas, self._set_binding = wanted, binding
-            if self.schema_name != get_public_schema_name():
-                _schemas_of_session.setdefault(self.connection, set()).add(self.schema_name)
+            self._note_use(binding, was_reset=bool(reset))
         finally:
             self._setting_search_path = False
             if own_cursor is not None:
                 own_cursor.close()
+
+    def _note_use(self, binding: Binding, *, was_reset: bool) -> None:
+        if was_reset:
+            self._state_of, self._was_reset_in_transaction = None, self.in_atomic_block
+        if binding.schema_name == get_public_schema_name():
+            return
+        _schemas_of_session.setdefault(self.connection, set()).add(binding.schema_name)
+        if _is_of_tenant(binding):
+            self._state_of, self._is_at_edge = binding.schema_name, False
+
+    def _get_reset(self) -> str:
+        """Return the SQL that resets the session's state, "" where it is this tenant's own, or nobody's."""
+        schema = self.schema_name
+        is_others = self._state_of not in (None, schema)
+        is_due = self._is_at_edge or self._state_of == UNKNOWN
+        if not is_others or (schema == get_public_schema_name() and not is_due):
+            return ""
+        time_zone = sql.Literal(self.timezone_name).as_string()
+        return RESET.format(time_zone=time_zone)
 
     def _execute_where_bound(self, execute: Callable[..., Any], *statement: Any) -> Any:
         # A cursor may outlive the binding that it was opened in.
@@ -184,9 +252,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _get_role(self) -> str:
         binding = current_binding.get()
-        if binding.as_owner or not isinstance(getattr(binding.tenant, "pk", None), int):
-            return ""  # django-tenants binds a stand-in without a key while it migrates
-        return get_role_name(self.settings_dict["NAME"], binding.schema_name)
+        name = self.settings_dict["NAME"]
+        return get_role_name(name, binding.schema_name) if _is_of_tenant(binding) else ""
 
 
 _of_parent: list[Any] = []  # kept: a pool that is collected waits for its threads, and a fork has none
@@ -204,6 +271,11 @@ def _forget_pools() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pools)
+
+
+def _is_of_tenant(binding: Binding) -> bool:
+    # django-tenants binds a stand-in without a key while it migrates.
+    return not binding.as_owner and isinstance(getattr(binding.tenant, "pk", None), int)
 
 
 def _session_sql(*wanted: Any) -> str:

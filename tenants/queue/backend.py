@@ -55,6 +55,7 @@ class TenantTask(Task):
                 return super(TenantTask, self).call(*args, **kwargs)
         finally:
             connection.set_schema_to_public()
+            connection.end_use()
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
         """As `call`, in a coroutine."""

@@ -90,3 +90,9 @@ def lose_session(context):
 @task
 def fail_with(characters):
     raise ValueError("".join(map(chr, characters)))
+
+
+@task
+def run_statement(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

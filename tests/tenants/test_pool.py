@@ -51,7 +51,7 @@ def test_a_session_that_is_given_back_is_as_new_for_a_raw_cursor(pooled, acme):
     first = get_pid(pooled)
     pooled.close()
 
-    assert while_bound == ("acme, public", False, "UTC")
+    assert while_bound == ("acme, public, pg_temp", False, "UTC")
     assert read_raw(pooled, STATE) == CLEAN
     assert get_pid(pooled) == first
 
@@ -115,7 +115,7 @@ def test_a_reset_of_ones_own_runs_before(db, acme):
         pooled.close()
 
         assert read_raw(pooled, STATE) == CLEAN
-    assert seen[0] == "acme, public"
+    assert seen[0] == "acme, public, pg_temp"
 
 
 def test_the_next_tenant_is_bound_in_the_same_session(pooled, acme, globex):
