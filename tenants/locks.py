@@ -12,7 +12,7 @@ from zlib import crc32
 
 from django.db import Error
 
-from tenants.context import connection
+from tenants.context import connection, owner_rights
 
 
 @unique
@@ -52,8 +52,9 @@ def take(
 
     Waits for other holders, or returns at once whether it has the lock. Any number may hold a `shared` lock.
     """
+    # No tenant's own role may take locks: it could keep others from their work.
     kind = f"advisory_{'xact_' if until_commit else ''}lock{'_shared' if shared else ''}"
-    with session.cursor() as cursor:
+    with owner_rights(), session.cursor() as cursor:
         cursor.execute(f"SELECT pg_{'' if wait else 'try_'}{kind}(%s, %s)", [lock, get_key(name)])
         return wait or bool(cursor.fetchone()[0])
 
@@ -62,7 +63,8 @@ def give_back(lock: Lock, name: str = "", *, session: Any = connection) -> None:
     """Give a lock back that the session holds. A session that has ended holds none any more."""
     if session.connection is None:
         return
-    with suppress(Error), session.cursor() as cursor:  # the session may have been lost, and the lock with it
+    # The session may have been lost, and the lock with it.
+    with suppress(Error), owner_rights(), session.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [lock, get_key(name)])
 
 
@@ -103,6 +105,6 @@ def get_key(name: str) -> int:
 
 
 def _list_held(lock: Lock, *, by_others: bool = False) -> set[int]:
-    with connection.cursor() as cursor:
+    with owner_rights(), connection.cursor() as cursor:
         cursor.execute(HELD, [lock, by_others])
         return {key for (key,) in cursor.fetchall()}

@@ -33,7 +33,30 @@ SET client_min_messages = warning;
 -- pgvector is not a trusted extension: only a superuser creates it. In public, where every tenant finds its type.
 CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS unaccent SCHEMA public;
--- By this function a query could take a tenant's role off. Who connects needs it, to set the time zone.
-SELECT format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %I', :'role') \gexec
-REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
+-- What every role of a database may do, and no tenant's role should: by set_config() a query could take the role off,
+-- advisory locks would keep others from their work, and statistics tell how much the others have. The same statement is
+-- in tenants/provisioning/reserving.py.
+SELECT format($format$DO $reserve$
+DECLARE
+    own text := %L;
+    found record;
+    names text;
+BEGIN
+    FOR found IN
+        SELECT oid::regprocedure::text AS name, proname ~ '^pg_(stat|lock|.*size)' AS tells FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ ('^(set_config|pg_(try_)?advisory_.+'
+            || '|lo_(creat|create|from_bytea)|pg_stat_get_.+|pg_lock_status|pg_(total_)?relation_size'
+            || '|pg_(table|indexes|database|tablespace)_size)$')
+    LOOP
+        EXECUTE 'GRANT EXECUTE ON FUNCTION ' || found.name || ' TO ' || quote_ident(own)
+            || CASE WHEN found.tells THEN ', pg_monitor' ELSE '' END;
+        EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || found.name || ' FROM PUBLIC';
+    END LOOP;
+    SELECT string_agg(attname, ', ') INTO names FROM pg_attribute
+    WHERE attrelid = 'pg_class'::regclass AND attname !~ '^rel(tuples|pages|all|frozenxid|minmxid)';
+    EXECUTE 'GRANT SELECT ON pg_class TO pg_monitor, ' || quote_ident(own);
+    REVOKE SELECT ON pg_class FROM PUBLIC;
+    EXECUTE 'GRANT SELECT (' || names || ') ON pg_class TO PUBLIC';
+END
+$reserve$$format$, :'role') \gexec
 SQL

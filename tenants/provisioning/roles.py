@@ -16,17 +16,11 @@ from tenants.context import connection, owner_rights
 from tenants.locks import Lock, take
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
+from tenants.provisioning.reserving import is_reserved, write_reserve
 from tenants.queue.guarding import guard_queue, is_queue_guarded
 
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 SEQUENCE_RIGHTS = "USAGE, SELECT, UPDATE"
-# The one function by which a query changes its session's role, without a second statement. Whoever connects
-# needs it for the time zone; no tenant's role does.
-SET_CONFIG = "pg_catalog.set_config(text, text, boolean)"
-RESERVE_SET_CONFIG = (
-    f"GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {{user}}; "
-    f"REVOKE EXECUTE ON FUNCTION {SET_CONFIG} FROM PUBLIC;"
-)
 GROUP_GRANTS = (
     "GRANT TEMPORARY ON DATABASE {database} TO {group}",
     "GRANT INSERT ON public.{table} TO {group}",
@@ -44,8 +38,8 @@ ROLE_GRANTS = (
 def create_role(tenant: Tenant) -> None:
     """Create the tenant's role and its rights, as far as they are missing; the schema must exist.
 
-    Does nothing when TENANT_ROLES is off. The connection's user needs CREATEROLE; if it is a
-    superuser, set_config() is its own from then on.
+    Does nothing when TENANT_ROLES is off. The connection's user needs CREATEROLE. If it is a
+    superuser, what `reserving` names is its own from then on.
     """
     if not are_roles_used():
         return
@@ -55,10 +49,9 @@ def create_role(tenant: Tenant) -> None:
         # Concurrent changes of the same rights fail, and the first tenants would all make the group.
         take(Lock.ROLES, until_commit=True)
         # Only a superuser can. Elsewhere infra/postgres has done it, or the doctor asks for it.
-        cursor.execute("SELECT rolsuper, rolname FROM pg_roles WHERE rolname = current_user")
-        is_superuser, user = cursor.fetchone()
-        if is_superuser and may_all_set_config():
-            _execute(cursor, RESERVE_SET_CONFIG, user=user)
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone()[0] and not is_reserved():
+            cursor.execute(write_reserve())
         if not is_queue_guarded():
             guard_queue()
         # The group has what every tenant needs beyond its schema: to write its tasks, and to stage documents.
@@ -90,13 +83,6 @@ def list_roles() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [prefix])
         return {name.removeprefix(prefix) for (name,) in cursor.fetchall()}
-
-
-def may_all_set_config() -> bool:
-    """Return whether injected SQL could take a tenant's role off by set_config()."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT has_function_privilege('public', %s, 'EXECUTE')", [SET_CONFIG])
-        return bool(cursor.fetchone()[0])
 
 
 def _create(cursor: CursorWrapper, role: str) -> None:

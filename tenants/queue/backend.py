@@ -20,7 +20,7 @@ from django_tenants.utils import get_public_schema_name, get_tenant_model
 
 from tenants.audit import acting_as_task
 from tenants.context import connection, unbound
-from tenants.queue.guarding import check_task_of_tenant
+from tenants.queue.guarding import writing_rights
 from tenants.queue.known_tasks import remember_task
 from tenants.queue.rows import SCHEMA_KEY, find_rows
 
@@ -86,16 +86,16 @@ class TenantDatabaseBackend(DatabaseBackend):
         return await sync_to_async(self.get_result)(result_id)
 
     def _task_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
-        return super()._task_to_db_task(task, args, _with_schema(task, kwargs))
+        with writing_rights(task):
+            return super()._task_to_db_task(task, args, _with_schema(kwargs))
 
     async def _atask_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
-        return await super()._atask_to_db_task(task, args, _with_schema(task, kwargs))
+        with writing_rights(task):
+            return await super()._atask_to_db_task(task, args, _with_schema(kwargs))
 
 
-def _with_schema(task: Task, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
     bound = connection.schema_name
     if bound == get_public_schema_name():  # whoever retries a tenant's task from outside passes it on
         bound = kwargs.get(SCHEMA_KEY, bound)
-    else:
-        check_task_of_tenant(task)
     return {**kwargs, SCHEMA_KEY: bound}

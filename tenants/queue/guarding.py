@@ -5,13 +5,14 @@ Security Policies"). It binds neither the table's owner nor a superuser, so it c
 has a role. No policy lets a role read, change or delete a row.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.tasks.base import DEFAULT_TASK_PRIORITY, DEFAULT_TASK_QUEUE_NAME, Task
-from django.tasks.exceptions import InvalidTask
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import connection as default_connection
+from tenants.context import owner_rights
 
 # What `find_rows` and a worker read of a row must be what they can read; numbers are those that Python's
 # float can hold, and dates those of Python's datetime. A role's name ends in its schema's.
@@ -59,14 +60,14 @@ def is_queue_guarded() -> bool:
         return found is None or bool(found[0])
 
 
-def check_task_of_tenant(task: Task) -> None:
-    """Raise InvalidTask for a task that the database would refuse from a tenant."""
-    if task.priority > DEFAULT_TASK_PRIORITY or task.queue_name != DEFAULT_TASK_QUEUE_NAME:
-        raise InvalidTask(
-            f"{task.module_path} has the priority {task.priority} and the queue {task.queue_name!r}. "
-            f"A task of a tenant has a priority of {DEFAULT_TASK_PRIORITY} at the most and the queue "
-            f"{DEFAULT_TASK_QUEUE_NAME!r}."
-        )
+def writing_rights(task: Task) -> AbstractContextManager[None]:
+    """Return a context in which the bound tenant's code may write this task.
+
+    No SQL of a tenant's may put a task before those of others. The project's own code may, with the rights of
+    the connection.
+    """
+    is_usual = task.priority <= DEFAULT_TASK_PRIORITY and task.queue_name == DEFAULT_TASK_QUEUE_NAME
+    return nullcontext() if is_usual else owner_rights()
 
 
 def _get_table(connection: Any) -> str:

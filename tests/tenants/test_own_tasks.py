@@ -4,16 +4,16 @@ import sys
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings as project_settings
 from django.core.management import call_command
 from django.db import ProgrammingError, connection, transaction
-from django.tasks.exceptions import InvalidTask
 from django.tasks.signals import task_finished
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from apps.operations.deletion.tasks import delete_due_tenant
-from tenants.context import tenant_context
+from tenants.context import owner_rights, tenant_context
 from tenants.queue.guarding import is_queue_guarded
 from tenants.queue.rows import SCHEMA_KEY
 from tenants.queue.worker import recover_orphans
@@ -123,10 +123,15 @@ def test_a_tenants_role_does_nothing_else_with_the_queue(in_acme, statement):
         cursor.execute(statement)
 
 
-@pytest.mark.parametrize("changes", [{"priority": 1}, {"queue_name": "operators"}])
-def test_a_task_that_the_database_would_refuse_is_refused_with_a_reason(in_acme, changes):
-    with pytest.raises(InvalidTask, match="A task of a tenant has a priority of 0 at the most and the queue"):
-        tasks.report_binding.using(**changes).enqueue()
+@pytest.mark.parametrize("changes", [{"priority": 50}, {"queue_name": "slow"}])
+def test_the_projects_code_writes_what_a_tenants_sql_may_not(in_acme, changes):
+    written = [tasks.report_binding.using(**changes).enqueue()]
+    written.append(async_to_sync(tasks.report_binding.using(**changes).aenqueue)())
+
+    with owner_rights():
+        rows = DBTaskResult.objects.filter(pk__in=[task.id for task in written])
+        assert [getattr(row, name) for row in rows for name in changes] == [*changes.values()] * 2
+        assert {row.args_kwargs["kwargs"][SCHEMA_KEY] for row in rows} == {"acme"}
 
 
 @pytest.mark.parametrize(

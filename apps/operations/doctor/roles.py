@@ -7,13 +7,8 @@ from apps.operations.doctor.finding import Finding, Level, Scope, write_sql
 from tenants.context import connection
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
-from tenants.provisioning.roles import (
-    RESERVE_SET_CONFIG,
-    create_role,
-    drop_roles,
-    list_roles,
-    may_all_set_config,
-)
+from tenants.provisioning.reserving import is_reserved, write_reserve
+from tenants.provisioning.roles import create_role, drop_roles, list_roles
 from tenants.provisioning.schemas import list_schemas
 from tenants.queue.guarding import guard_queue, is_queue_guarded
 
@@ -59,7 +54,9 @@ def check(scope: Scope) -> Iterator[Finding]:
         yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
     if scope.is_whole:
         yield from _check_orphans(roles)
-        yield from _check_set_config()
+        if not is_reserved():
+            message = "Any role may call set_config(), take advisory locks and read every table's statistics."
+            yield Finding(Level.WARNING, "database", message, f"As a superuser: {write_reserve()};")
         if not is_queue_guarded():
             message = "A tenant's role may write tasks for other tenants."
             yield Finding(Level.ERROR, "database", message, REPAIR, guard_queue)
@@ -89,12 +86,3 @@ def _check_orphans(roles: set[str]) -> Iterator[Finding]:
         else:
             message = f"The role {role} has no tenant."
             yield Finding(Level.WARNING, schema, message, REPAIR, partial(drop_roles, [schema]))
-
-
-def _check_set_config() -> Iterator[Finding]:
-    if may_all_set_config():
-        message = "Injected SQL could take a tenant's role off: everybody may call set_config()."
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT session_user")
-            (user,) = cursor.fetchone()
-        yield Finding(Level.WARNING, "database", message, write_sql(RESERVE_SET_CONFIG, user=user))

@@ -302,11 +302,11 @@ def test_a_way_out_of_the_roles_is_found_and_closed(db):
     execute("GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO PUBLIC")
 
     finding = find_only("database")
-    execute(finding.fix)
+    execute(finding.fix.removeprefix("As a superuser: "))
 
     assert (finding.level, finding.message) == (
         Level.WARNING,
-        "Injected SQL could take a tenant's role off: everybody may call set_config().",
+        "Any role may call set_config(), take advisory locks and read every table's statistics.",
     )
     assert find("database") == []
 

@@ -15,6 +15,7 @@ from apps.accounts.access import rate_limits
 from apps.accounts.isolation import meet_others_limit
 from apps.operations.deletion.scheduling import schedule_deletion
 from apps.operations.isolation import isolation, proving
+from apps.operations.isolation.database import read_row_counts, take_lock_of_victim, use_session_of_victim
 from apps.operations.isolation.pool import ATTACKS as POOL_ATTACKS
 from apps.operations.isolation.process import CACHE_KEY
 from apps.operations.isolation.proving import load_attacks
@@ -92,6 +93,7 @@ def test_every_attack_is_tried_by_the_other_tenant_and_unbound(acme, globex, tmp
     tried = {attack["attack"]: attack["tried"] for attack in attacks}
     only_from_tenants = ["read_users_by_named_schema", "read_registry", "read_queue"]
     only_from_tenants += ["read_task_result", "refresh_carried_result", "write_task_for_victim"]
+    only_from_tenants += ["read_row_counts", "take_lock_of_victim"]
     assert tried.keys() == load_attacks().keys()
     assert {name for name, times in tried.items() if times != 4} == set(only_from_tenants)
     assert {tried[name] for name in only_from_tenants} == {2}
@@ -159,6 +161,33 @@ def test_a_queue_into_which_anybody_writes_is_found(acme, globex, attack_by_only
         call_command("prove_isolation")
 
     assert "LEAK write_task_for_victim: globex reached what belongs to acme" in capsys.readouterr().out
+
+
+def test_sessions_without_reset_are_found(acme, globex, attack_by_only, monkeypatch, capsys):
+    attack_by_only(use_session_of_victim)
+    monkeypatch.setattr(base.DatabaseWrapper, "_get_reset", lambda self: "")
+
+    with pytest.raises(CommandError, match="4 leaks, 0 attacks that are blind"):
+        call_command("prove_isolation")
+
+    assert "LEAK use_session_of_victim: public reached what belongs to acme" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("attack", "grant"),
+    [
+        (read_row_counts, "SELECT (reltuples) ON pg_class"),
+        (read_row_counts, "EXECUTE ON FUNCTION pg_total_relation_size(regclass)"),
+        (take_lock_of_victim, "EXECUTE ON FUNCTION pg_try_advisory_xact_lock(int, int)"),
+    ],
+)
+def test_functions_that_are_everybodys_are_found(acme, globex, attack_by_only, attack, grant):
+    attack_by_only(attack)
+    with connection.cursor() as cursor:
+        cursor.execute(f"GRANT {grant} TO PUBLIC")
+
+    with pytest.raises(CommandError, match="2 leaks, 0 attacks that are blind"):
+        prove()
 
 
 def test_a_pool_without_reset_is_found(acme, globex, attack_by_only, monkeypatch, capsys):

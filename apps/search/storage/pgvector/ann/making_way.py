@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from apps.search.storage.pgvector.ann.builder import AnnIndexBusyError, drop_ann_index
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.tables.ann_index import AnnIndex, find_ann_index, get_declared_ann_index
-from tenants.context import connection, get_current_schema, get_current_tenant, tenant_context
+from tenants.context import connection, get_current_schema, get_current_tenant, owner_rights, tenant_context
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def make_way(model: Any, index: AnnIndex) -> bool:
     table, for which the other session would wait, and while a worker builds the ANN index.
     """
     quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
+    with owner_rights(), connection.cursor() as cursor:  # as a tenant's role may not
         cursor.execute(OWN_LOCK, [f"{quote(get_current_schema())}.{quote(model._meta.db_table)}"])
         if cursor.fetchone()[0]:
             return False

@@ -15,7 +15,7 @@ from apps.search.storage.pgvector.tables.ann_index import (
     get_declared_ann_index,
     parse_comment,
 )
-from tenants.context import connection, get_current_schema
+from tenants.context import connection, get_current_schema, owner_rights
 
 OWN_NAME = re.compile(rf"pgvector_[0-9a-f]{{16}}_hnsw({UNFINISHED})?")
 # By name, which the catalog has an index for; a thousand tenants have many thousand tables.
@@ -105,7 +105,7 @@ def make_status(
 def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
     """Return the table's ANN indexes that this app looks after, by their names."""
     declared = get_declared_ann_index(model)
-    with connection.cursor() as cursor:
+    with owner_rights(), connection.cursor() as cursor:  # a tenant's role reads no sizes
         cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
         return {
             name: StoredAnnIndex(is_valid, size, parse_comment(comment))

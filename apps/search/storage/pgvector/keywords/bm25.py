@@ -21,6 +21,7 @@ from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds
 from apps.search.storage.pgvector.keywords.pending import find_pending, words_of
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
 from tenants.context import connection
+from tenants.postgresql.estimates import ESTIMATE_ROWS
 
 MAX_LEXEMES = 64  # of a query
 COUNTED = 5_000  # a count of documents ends there; a word that so many hold is common
@@ -46,7 +47,7 @@ COUNTING_SQL = r"""
         (SELECT count(*) FROM ({waiting}) AS all_waiting),
         (SELECT count(*) FROM ({everything}) AS everything),
         (SELECT avg(octet_length(content)) FROM ({sample}) AS sample),
-        (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
+        {estimate}(%s::regclass),
         {condition}::text
     FROM lexemes
 """
@@ -221,6 +222,7 @@ def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[
         condition=recipe.condition("%s"),
         counted=COUNTED,
         limit=MAX_LEXEMES,
+        estimate=ESTIMATE_ROWS,
         **{name: own for name, (own, _) in compiled.items()},
     )
     params: list[Any] = [recipe.language, *compiled["waiting"][1], recipe.language, split.wanted]

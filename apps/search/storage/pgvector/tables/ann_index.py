@@ -20,6 +20,7 @@ from pgvector.django import HnswIndex, IvfflatIndex
 
 from tenants.context import connection
 from tenants.memory import TenantMemory
+from tenants.postgresql.estimates import ESTIMATE_ROWS
 
 MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
 COPIES, UNFINISHED = "_copies", "_new"  # ends of names: of what it leaves out, and until it is built
@@ -161,9 +162,9 @@ def _read_catalog(model: Any, name: str) -> tuple[int | None, bool, dict[str, An
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.reltuples::bigint, obj_description(c.oid, 'pg_class') "
-            "FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-            "WHERE i.indisvalid AND i.indexrelid = to_regclass(%s)",
+            f"SELECT {ESTIMATE_ROWS}(indexrelid)::bigint, "  # noqa: S608 - a constant
+            "obj_description(indexrelid, 'pg_class') FROM pg_index "
+            "WHERE indisvalid AND indexrelid = to_regclass(%s)",
             [f"{quote(connection.schema_name)}.{quote(name)}"],
         )
         found = cursor.fetchone()
