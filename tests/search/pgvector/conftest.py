@@ -7,6 +7,7 @@ from django_tasks_db.models import DBTaskResult
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.ann.status import list_tables
+from apps.search.storage.pgvector.tables.ann_index import list_declared
 from tenants.context import owner_rights, tenant_context
 
 
@@ -14,8 +15,10 @@ def _clean():
     for model in list_tables():
         PgVectorProvider(model, space="committed").clear()
     list(carry_out(report_ann_indexes()))
-    with owner_rights():
+    with owner_rights(), connection.cursor() as cursor:
         DBTaskResult.objects.all().delete()
+        for index in (each for model in list_tables() for each in list_declared(model)):
+            cursor.execute(f"COMMENT ON INDEX {connection.ops.quote_name(index.name)} IS NULL")
 
 
 @pytest.fixture
