@@ -14,8 +14,10 @@ from apps.search.indexes.sources import get_sources
 from apps.search.indexing.batches import Batch
 from apps.search.indexing.runs import run_finished
 from apps.search.indexing.set_asides import index_patiently
+from apps.search.indexing.tasks import explain_waiting
 from apps.search.models import IndexRun, SetAside
 from apps.search.spaces.live_spaces import changing_spaces, set_searched_space
+from apps.search.spaces.space import UnknownSpaceError
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search_switching.comparing import ask_for_comparison
 from apps.search_switching.handwritten import copy_documents
@@ -57,6 +59,9 @@ def advance_switch(switch_pk: int) -> str:
         switch.refresh_from_db()
         if switch.is_automatic and switch.state == State.READY:
             cut_over(switch)
+    except UnknownSpaceError as error:
+        SpaceSwitch.objects.filter(pk=switch.pk).update(reason=explain_waiting(error))
+        raise
     except SwitchError as error:
         SpaceSwitch.objects.filter(pk=switch.pk).update(reason=str(error))
         advance_switch.using(run_after=timezone.now() + timedelta(seconds=WAIT)).enqueue(switch.pk)

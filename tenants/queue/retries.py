@@ -4,6 +4,7 @@ A full disk, a restart, a failover, a terminated session or a deadlock is no fau
 of its worker. The row keeps count of both: where a worker went on, RETRIED stands in place of its id.
 """
 
+import logging
 from datetime import timedelta
 
 import psycopg
@@ -12,11 +13,15 @@ from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from tenants.queue.not_here import NotHereError
 from tenants.queue.rows import get_worker
+
+logger = logging.getLogger(__name__)
 
 # COPY raises psycopg's own errors, which Django does not turn into its own.
 PASSING_ERRORS = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
+ELSEWHERE = 15  # seconds until a task is tried again that this worker does not know enough for
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until a task is run again
 MAX_RETRIES = 24  # the last of them after more than half a day
 RETRIED = "retried"
@@ -27,6 +32,13 @@ def retry_later(row: DBTaskResult, error: BaseException) -> bool:
 
     Raises the error if the session was lost with it, once the task is ready: the caller's locks are lost.
     """
+    if isinstance(error, NotHereError):
+        message = "Task %s (%s) waits for a worker with other settings; restart this one if they changed: %s"
+        logger.warning(message, row.id, row.task_path, error)
+        row.worker_ids, row.run_after = row.worker_ids[:-1], timezone.now() + timedelta(seconds=ELSEWHERE)
+        row.status, row.started_at = TaskResultStatus.READY, None
+        row.save(update_fields=["worker_ids", "run_after", "status", "started_at"])
+        return True
     retries = row.worker_ids.count(RETRIED)
     if not isinstance(error, PASSING_ERRORS) or retries >= MAX_RETRIES:
         return False

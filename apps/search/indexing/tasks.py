@@ -19,6 +19,7 @@ from apps.search.indexing.runs import create_run, unpause, work_on
 from apps.search.indexing.set_asides import index_patiently, set_aside
 from apps.search.models import IndexRun
 from apps.search.spaces.live_spaces import get_written_spaces
+from apps.search.spaces.space import UnknownSpaceError
 from apps.search.storage.pgvector.ann.report import (
     AnnIndexError,
     carry_out,
@@ -46,8 +47,8 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
     """Bring the documents of these objects up to date in the tenant's spaces; return how many rows changed.
 
     When a space can embed no text just now, the objects are set aside and a task for that `space` alone tries
-    again later. A task for a model that this worker's code does not know is tried again, too: another worker
-    may run newer code. One index's fault stops no other index.
+    again later. A task for a model or a space that this worker does not know is tried again, too: another
+    worker may have newer code and settings. One index's fault stops no other index.
 
     Raises EmbeddingUnavailableError or LookupError after MAX_ATTEMPTS, an error of the database's, with which
     the worker retries the task, and IndexingError for any other fault, when the objects are set aside.
@@ -82,15 +83,15 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
 
 def _set_failures_aside(
     failures: list[tuple[str, Batch, Exception]],
-) -> tuple[list[Exception], dict[str, EmbeddingUnavailableError]]:
+) -> tuple[list[Exception], dict[str, EmbeddingUnavailableError | UnknownSpaceError]]:
     """Return the faults to raise, the database's first, and the spaces that are to be tried again."""
     passing: list[Exception] = []
     faults: list[Exception] = []
-    waiting: dict[str, EmbeddingUnavailableError] = {}
+    waiting: dict[str, EmbeddingUnavailableError | UnknownSpaceError] = {}
     for alias, batch, error in failures:
         if isinstance(error, PASSING_ERRORS):
             passing.append(error)
-        elif isinstance(error, EmbeddingUnavailableError):
+        elif isinstance(error, EmbeddingUnavailableError | UnknownSpaceError):
             waiting[alias] = error
             set_aside(batch.source.label, batch.keys, alias, str(error), is_lasting=False)
         else:
@@ -120,7 +121,11 @@ def set_given_up_aside(result: TaskResult) -> None:
 
 
 def _try_later(
-    model_label: str, pks: list[Any], space: str, attempt: int, error: EmbeddingUnavailableError | LookupError
+    model_label: str,
+    pks: list[Any],
+    space: str,
+    attempt: int,
+    error: EmbeddingUnavailableError | UnknownSpaceError | LookupError,
 ) -> None:
     if attempt >= MAX_ATTEMPTS:
         raise error
@@ -135,11 +140,21 @@ def continue_run(run_pk: int) -> int:
     run = IndexRun.objects.filter(pk=run_pk, state=IndexRun.State.RUNNING).first()
     if run is None:
         return 0
-    if resumes_at := work_on(run):
+    try:
+        resumes_at = work_on(run)
+    except UnknownSpaceError as error:
+        IndexRun.objects.filter(pk=run.pk).update(reason=explain_waiting(error))
+        raise
+    if resumes_at:
         continue_run.using(run_after=resumes_at).enqueue(run.pk)
     else:
         enqueue_maintenance()
     return run.objects_done
+
+
+def explain_waiting(error: UnknownSpaceError) -> str:
+    """Return why a run or a switch waits, for those who look at it."""
+    return f"A worker has other settings; restart it. {error}"
 
 
 def start_run(index_name: str, space: str, *, switch_id: int | None = None) -> IndexRun:

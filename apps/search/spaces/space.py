@@ -18,6 +18,8 @@ from apps.search.embedders import (
     has_entry,
     list_aliases,
 )
+from tenants.queue.not_here import NotHereError
+from tenants.validators import OWN_SPACE_PREFIX
 
 if TYPE_CHECKING:
     from apps.search.storage.pgvector.models import BasePgVectorEmbedding
@@ -59,13 +61,19 @@ class Space:
         return model
 
 
+class UnknownSpaceError(ImproperlyConfigured, NotHereError):
+    """The settings of this process have no such alias. A task that meets it waits for another worker."""
+
+
 def get_space(alias: str) -> Space:
     """Return the space of that alias.
 
-    Raises ImproperlyConfigured when neither settings.EMBEDDINGS nor the bound tenant has it, and
-    NoTenantError for the alias of a tenant's own space while none is bound.
+    Raises UnknownSpaceError when neither settings.EMBEDDINGS nor the bound tenant has it. For the alias of a
+    tenant's own space, raises ImproperlyConfigured, and NoTenantError while none is bound.
     """
     if not has_entry(alias):
         known = ", ".join(sorted(list_aliases())) or "none"
-        raise ImproperlyConfigured(f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}.")
+        message = f"EMBEDDINGS[{alias!r}]: there is no such alias. Known aliases: {known}."
+        # A tenant's own spaces are in the database: no other worker knows more of them.
+        raise (ImproperlyConfigured if alias.startswith(OWN_SPACE_PREFIX) else UnknownSpaceError)(message)
     return Space(alias)

@@ -11,6 +11,7 @@ from apps.search_switching.estimating import estimate_switch
 from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
 from apps.search_switching.status import get_status
 from apps.search_switching.steps import STEPS, start_switch
+from tenants.locks import Lock, count_held
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 LOOK = 1  # seconds between two looks at a switch
@@ -79,6 +80,8 @@ class Command(BaseCommand):
         if status.switch is None:
             return self.stdout.write("No switch is under way.")
         self.stdout.write(f"{status.switch}{_because(status.switch)}")
+        if status.is_at_work and not count_held(Lock.WORKER):
+            self.stdout.write("  No worker is running. Start one: manage.py db_worker")
         for run in status.runs:
             self.stdout.write(f"  {run.index_name}: {run.state}, {run.percent} %{_because(run)}")
         if status.gaps:
@@ -96,10 +99,18 @@ def _get_live() -> SpaceSwitch:
 
 def _watch(switch: SpaceSwitch) -> None:
     """Show a bar until the target is filled; the worker goes on when this is stopped."""
+    told: set[str] = set()
     total = sum(run.total for run in switch.runs.all())
     with tqdm(total=total, desc=f"{switch.origin} to {switch.target}", unit=" objects") as bar:
         while switch.state == SpaceSwitch.State.FILLING:
-            bar.update(sum(run.objects_done for run in switch.runs.all()) - bar.n)
+            runs = list(switch.runs.all())
+            bar.update(sum(run.objects_done for run in runs) - bar.n)
+            reasons = {one.reason for one in [switch, *runs] if one.reason}
+            if not count_held(Lock.WORKER):
+                reasons.add("No worker is running. Start one: manage.py db_worker")
+            for reason in sorted(reasons - told):
+                bar.write(reason)
+            told = reasons
             sleep(LOOK)
             switch.refresh_from_db()
 
