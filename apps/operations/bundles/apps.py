@@ -7,5 +7,5 @@ class BundlesConfig(AppConfig):
     name = "apps.operations.bundles"
 
     def ready(self) -> None:
-        """Declare the extension point, of which the system checks must know."""
-        from apps.operations.bundles import parts  # noqa: F401
+        """Declare the extension point, of which the system checks must know, and the settings."""
+        from apps.operations.bundles import conf, parts  # noqa: F401
