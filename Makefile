@@ -38,10 +38,11 @@ test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 fo
 test-optional: setup ## The project without each optional app, and with one app more; about six minutes
 	$(PY) -m tests.matrix $(WITHOUT)
 
-lint: setup ## Style and types
+lint: setup ## Style, types, and what bandit, detect-secrets and pip-audit find
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m tests.scan
 
 eval: setup ## How well each mode of search finds known items; about two minutes
 	@test -d tests/eval || { echo "There is nothing to measure: tests/eval was removed with the example."; exit 1; }

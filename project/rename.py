@@ -76,7 +76,7 @@ def rename(root: Path, title: str, package: str = "") -> list[str]:
 def _require_clean_tree(root: Path) -> None:
     try:
         command = ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"]
-        status = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        status = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - git, with the folder of this checkout
     except (OSError, subprocess.CalledProcessError) as error:
         raise RenameError(
             f"{root} is not a git repository, so there would be no way back. Run `git init` and commit first."

@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import environ
 
 # What libpq calls the parts of an address (PostgreSQL's manual, "Parameter Key Words").
-_PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+_PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}  # nosec B105: a name
 _SOCKET_FOLDER = re.compile(r"(?:.*@)?(?P<folder>%2F[^:@]*)(?::\d+)?", re.IGNORECASE)
 _SMTP = {
     "host": "HOST",
     "port": "PORT",
     "username": "HOST_USER",
-    "password": "HOST_PASSWORD",
+    "password": "HOST_PASSWORD",  # nosec B105: a name
     "use_tls": "USE_TLS",
     "use_ssl": "USE_SSL",
 }

@@ -123,7 +123,7 @@ def read_documents_by_sql(victim: "Party", attacker: "Party") -> bool:
     victim.of(plant_documents)
     table = connection.ops.quote_name(get_provider(get_index_names()[0]).model._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {table} WHERE content LIKE %s", [f"%{victim.token}%"])  # noqa: S608
+        cursor.execute(f"SELECT 1 FROM {table} WHERE content LIKE %s", [f"%{victim.token}%"])  # noqa: S608 - the table is a model's, and quoted
         return cursor.fetchone() is not None
 
 

@@ -73,4 +73,4 @@ def _read_command(pid: int) -> str:
 
 
 def _run_ps(*arguments: str) -> str:  # macOS has no /proc
-    return os.fsdecode(subprocess.run(["/bin/ps", *arguments], capture_output=True).stdout)  # noqa: S603
+    return os.fsdecode(subprocess.run(["/bin/ps", *arguments], capture_output=True).stdout)  # noqa: S603 - a fixed program with numbers

@@ -80,6 +80,6 @@ def _can_execute(top: Path, identity: Identity) -> bool:
     script = 'cd -- "$1" && exec "$2" --version'
     command = ["/bin/sh", "-c", script, "sh", str(top), get_binary("postgres")]
     try:
-        return subprocess.run(command, cwd="/", capture_output=True, **identity).returncode == 0  # noqa: S603
+        return subprocess.run(command, cwd="/", capture_output=True, **identity).returncode == 0  # noqa: S603 - paths of this checkout
     except (OSError, subprocess.SubprocessError):  # the second: no user namespaces on this system
         return False

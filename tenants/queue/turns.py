@@ -25,8 +25,8 @@ UNREADABLE = (ValueError, RecursionError, DataError)  # JSON and dates of Postgr
 # As in the index, to the letter: PostgreSQL compares expressions.
 SCHEMA = """coalesce(args_kwargs #>> '{kwargs,_tenant_schema}', 'public') COLLATE "C\""""
 DUE = "CASE WHEN run_after = '9999-01-01 00:00:00+00' THEN enqueued_at ELSE run_after END"
-TENANT = RawSQL(SCHEMA, (), TextField())  # noqa: S611
-DUE_AT = RawSQL(DUE, (), DateTimeField())  # noqa: S611
+TENANT = RawSQL(SCHEMA, (), TextField())  # noqa: S611 - constants alone
+DUE_AT = RawSQL(DUE, (), DateTimeField())  # noqa: S611 - constants alone
 PRIORITIES = """
     WITH RECURSIVE found (priority) AS (
         SELECT max(priority) FROM {table} WHERE status = 'READY'
@@ -40,7 +40,7 @@ HEAD = f"""
     SELECT {SCHEMA} AS schema, {DUE} AS due FROM {{table}}
     WHERE status = 'READY' AND priority = %(priority)s AND {SCHEMA} > {{after}}
     ORDER BY {SCHEMA}, {DUE} LIMIT 1
-"""  # noqa: S608
+"""  # noqa: S608 - constants alone
 NEXT = f"""
     WITH RECURSIVE heads (schema, due) AS (
         ({HEAD.replace("{after}", "%(after)s")})
@@ -50,7 +50,7 @@ NEXT = f"""
         WHERE heads.due > %(now)s
     )
     SELECT schema FROM heads WHERE due <= %(now)s AND (%(until)s = '' OR schema <= %(until)s COLLATE "C")
-"""  # noqa: S608
+"""  # noqa: S608 - constants alone
 
 
 class Turns:

@@ -76,7 +76,7 @@ def read_schema(schema: str) -> Schema:
         sequences = dict(cursor.fetchall())
         migrations = set()
         if "django_migrations" in tables:
-            cursor.execute(f"SELECT app, name FROM {quote_schema_name(schema)}.django_migrations")  # noqa: S608
+            cursor.execute(f"SELECT app, name FROM {quote_schema_name(schema)}.django_migrations")  # noqa: S608 - the schema is quoted
             migrations.update(cursor.fetchall())
     return Schema(migrations, tables, sequences)
 

@@ -123,7 +123,7 @@ def _count_orphans(status: AnnIndexStatus, source: ModelSource) -> int:
     made_of_it = f"^{re.escape(source.label)}:[^:]*:[0-9]+$"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM {table} WHERE space = %s AND index_name = %s "  # noqa: S608
+            f"SELECT count(*) FROM {table} WHERE space = %s AND index_name = %s "  # noqa: S608 - the table is a model's, and quoted
             f"AND document_key ~ %s AND NOT {alive}",
             [status.space, status.index_name, made_of_it, *parameters],
         )

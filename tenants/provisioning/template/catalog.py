@@ -19,7 +19,7 @@ FROM pg_class JOIN pg_sequence ON seqrelid = pg_class.oid
 WHERE relnamespace = current_schema()::regnamespace AND NOT EXISTS (
     SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = seqrelid AND deptype = 'i')
 ORDER BY relname
-"""  # noqa: S608
+"""  # noqa: S608 - constants, and names that the catalog quotes
 
 # PostgreSQL 18 names a NOT NULL; before, the name is accepted and forgotten.
 TABLES = f"""
@@ -63,7 +63,7 @@ CROSS JOIN LATERAL (
 ) AS constrained
 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
 ORDER BY relname
-"""  # noqa: S608
+"""  # noqa: S608 - constants, and names that the catalog quotes
 
 OWNED_SEQUENCES = """
 SELECT format('ALTER SEQUENCE %I OWNED BY %I.%I', owned.relname, owner.relname, attname)
@@ -164,18 +164,18 @@ def _read_rows(cursor: Any) -> Iterator[str]:
     cursor.execute(TABLE_COLUMNS)
     for _, table, columns, values in cursor.fetchall():
         cursor.execute(
-            f"SELECT string_agg('(' || concat_ws(', ', {values}) || ')', ', ' ORDER BY ctid) FROM {table}"  # noqa: S608
+            f"SELECT string_agg('(' || concat_ws(', ', {values}) || ')', ', ' ORDER BY ctid) FROM {table}"  # noqa: S608 - constants, and names that the catalog quotes
         )
         (rows,) = cursor.fetchone()
         if rows:
-            yield f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}"  # noqa: S608
+            yield f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}"  # noqa: S608 - constants, and names that the catalog quotes
 
 
 def _read_sequences(cursor: Any) -> Iterator[str]:
     """The value that comes next, said as DDL: setval() would not reach the node that holds the sequence."""
     cursor.execute(SEQUENCE_NAMES)
     for sequence, start, increment in cursor.fetchall():
-        cursor.execute(f"SELECT last_value, is_called FROM {sequence}")  # noqa: S608
+        cursor.execute(f"SELECT last_value, is_called FROM {sequence}")  # noqa: S608 - constants, and names that the catalog quotes
         last_value, is_called = cursor.fetchone()
         following = last_value + increment if is_called else last_value
         if following != start:

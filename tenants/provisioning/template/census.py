@@ -23,7 +23,7 @@ OBJECT_NAMES = f"""
 SELECT type || ' ' || replace(identity, quote_ident(current_schema()) || '.', '')
 FROM objects CROSS JOIN LATERAL pg_identify_object(classid, objid, 0)
 WHERE type <> 'toast table'
-"""  # noqa: S608
+"""  # noqa: S608 - constants alone
 
 # Properties that the statements do not set: where they differ, a replay would lose something.
 PROPERTIES = f"""
@@ -44,7 +44,7 @@ WHERE relnamespace = current_schema()::regnamespace AND num_nonnulls(attacl, att
 UNION ALL
 SELECT concat_ws(' ', 'properties of', conrelid::regclass, conname, convalidated, connoinherit)
 FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
-"""  # noqa: S608
+"""  # noqa: S608 - constants alone
 
 
 def read_objects(cursor: Any) -> list[str]:

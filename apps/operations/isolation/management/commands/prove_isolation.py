@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if sample is not None:
             if sample < 1:
                 raise CommandError(f"--sample is {sample}; it must be 1 or more.")
-            tenants = random.sample(tenants, min(sample, len(tenants)))
+            tenants = random.sample(tenants, min(sample, len(tenants)))  # nosec B311: chance alone is wanted
         if not tenants:
             raise CommandError(f"There is no active tenant to attack. {find_next_step('')}")
         return tenants

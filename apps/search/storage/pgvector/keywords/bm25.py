@@ -87,7 +87,7 @@ def list_words(text: str, language: str) -> list[str]:
     """Return the words of a query that a document may match: no stop words and no exclusions."""
     words = WORD.findall(_split(text.replace("\0", " ")).wanted)[:MAX_LEXEMES]
     recipe = get_recipe(language)
-    sql = f"SELECT word FROM unnest(%s::text[]) AS word WHERE {recipe.lexemes('word')} <> ''"  # noqa: S608
+    sql = f"SELECT word FROM unnest(%s::text[]) AS word WHERE {recipe.lexemes('word')} <> ''"  # noqa: S608 - a recipe has constants only
     with connection.cursor() as cursor:
         cursor.execute(sql, [words, recipe.language])
         return [word for (word,) in cursor.fetchall()]
@@ -98,7 +98,7 @@ def find_words(words: Collection[str], text: str, language: str) -> set[str]:
     recipe = get_recipe(language)
     asked, found = recipe.lexemes("%s"), recipe.lexemes("word")
     sql = (
-        f"WITH query AS MATERIALIZED (SELECT tsvector_to_array({asked}) AS lexemes) "  # noqa: S608
+        f"WITH query AS MATERIALIZED (SELECT tsvector_to_array({asked}) AS lexemes) "  # noqa: S608 - a recipe has constants only
         "SELECT word FROM query, unnest(%s::text[]) AS word "
         f"WHERE tsvector_to_array(ts_filter({found}, '{{d}}')) && query.lexemes"
     )

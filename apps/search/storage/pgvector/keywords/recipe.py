@@ -174,7 +174,7 @@ def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda 
     1,000 rows, so it can be stopped and started again; `progress` is called with the number of rows of each.
     """
     recipe = get_recipe()
-    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611
+    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611 - a recipe has constants only
     stale = rows.exclude(keyword_recipe=str(recipe)).order_by("document_key")  # as writing locks them
     refreshed = 0
     # All of their keys at once: to find the next 1,000 each time would read all the others again.

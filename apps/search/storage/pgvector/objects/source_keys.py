@@ -43,7 +43,7 @@ def get_pk_condition(objects: QuerySet, source: str) -> tuple[str, list[Any]]:
     part = f"split_part({source}, ':', 2)"
     column, value, pattern = _comparison(objects.model._meta.pk.rel_db_type(connection), part)
     sql = (
-        f"(split_part({source}, ':', 1) = %s AND EXISTS (SELECT FROM ({own}) AS own (pk) "
+        f"(split_part({source}, ':', 1) = %s AND EXISTS (SELECT FROM ({own}) AS own (pk) "  # nosec B608: quoted
         f"WHERE {column} = CASE WHEN {part} ~ %s THEN {value} END))"
     )
     return sql, [objects.model._meta.label_lower, *params, pattern]
