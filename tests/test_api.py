@@ -154,6 +154,16 @@ def test_a_value_in_the_address_that_cannot_be_looked_up_is_400(caplog, error):
     assert f"GET /: 400, {error}" in caplog.text
 
 
+@pytest.mark.parametrize("query", ["key__regex=(", f"updated_at__year={HUGE}", "key=%00"])
+def test_a_page_says_that_an_address_cannot_be_read(member, query):
+    with transaction.atomic():
+        response = member.get(f"/admin/notes/note/?{query}", headers=ACME)
+        transaction.set_rollback(True)
+
+    assert response.status_code == 400
+    assert "<h1>This cannot be read</h1>" in response.content.decode()
+
+
 def test_the_api_answers_422_to_a_value_that_the_database_refuses(member, monkeypatch, caplog):
     refused = DataError("invalid regular expression")
     monkeypatch.setattr("tests.models_app.api.Note.objects.all", Mock(side_effect=refused))

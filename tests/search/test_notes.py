@@ -87,6 +87,15 @@ def test_a_list_without_a_close_match_says_so(fox, set_options, weak_below, note
     assert note_of("the fox", "keyword") == ""
 
 
+def test_a_hybrid_list_is_weak_if_nothing_holds_a_word_and_nothing_is_near(fox, set_options):
+    set_options(weak_below=0.99)
+
+    assert note_of("badger", "hybrid") == WEAK
+    assert note_of("the fox", "hybrid") == ""
+    set_options(weak_below=0.01)
+    assert note_of("badger", "hybrid") == ""
+
+
 def test_the_space_comes_before_the_embedder_and_only_cosine_counts(in_acme, embedder, set_options):
     provider = get_provider("notes")
     assert get_weak_below(provider) is None

@@ -62,6 +62,16 @@ def test_api_names_the_modes_for_an_unknown_one(client, public):
     }
 
 
+def test_a_project_without_an_index_says_so(client, public, monkeypatch):
+    monkeypatch.setattr("apps.search.searching.forms.get_index_names", list)
+
+    response = client.get("/api/search", {"q": "fox"}, headers=public)
+
+    assert response.json() == {
+        "errors": {"index": ["Nothing can be searched: no installed app has an index."]}
+    }
+
+
 @pytest.mark.parametrize("mode", ["keyword", "hybrid"])
 def test_api_filters_in_every_mode(client, public, mode):
     response = client.get(

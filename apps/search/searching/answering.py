@@ -15,7 +15,7 @@ from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
-from apps.search.searching.notes import WEAK, explain_nothing, get_weak_below
+from apps.search.searching.notes import WEAK, explain_nothing, is_hybrid_weak, is_weak
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
 from apps.search.searching.shares import search_share
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -149,8 +149,12 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
 def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, results: list[Result]) -> str:
     if not results:
         return explain_nothing(provider, asked.q, mode, asked.filter)
-    weak_below = get_weak_below(provider) if mode == "semantic" else None
-    return WEAK if weak_below is not None and results[0].score < weak_below else ""
+    if mode == "semantic":
+        return WEAK if is_weak(provider, results[0].score) else ""
+    if mode == "hybrid":
+        with suppress(EmbeddingError), in_a_hurry():
+            return WEAK if is_hybrid_weak(provider, asked.q, asked.filter) else ""
+    return ""
 
 
 def _find(asked: SearchRequest, mode: str, is_of_objects: bool) -> tuple[list[Result], str | None]:

@@ -67,6 +67,8 @@ class SearchForm(forms.Form):
         """Accept a known index only; the default one when none is given."""
         known = get_index_names()
         index = self.cleaned_data["index"] or get_default_index()
+        if not known:
+            raise ValidationError("Nothing can be searched: no installed app has an index.")
         if index not in known:
             names = ", ".join(known) or "none"
             raise ValidationError(f"There is no index {index!r}. Known indexes: {names}.")

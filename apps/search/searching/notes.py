@@ -7,6 +7,7 @@ from apps.search.embedders import OptionGroup, has_entry
 from apps.search.filters import compile_filter
 from apps.search.indexes.registry import get_noun
 from apps.search.options.values import is_number
+from apps.search.searching.hybrid import search_keywords, search_semantic
 from apps.search.storage.pgvector.keywords.bm25 import list_words
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.tables.distance import COSINE, get_metric
@@ -18,8 +19,8 @@ NOT_INDEXED = (
     "mostly within seconds."
 )
 NO_WORDS = (
-    "A search by words has nothing to look for here: words as common as “the” do not count, and those with a "
-    "hyphen before them must not be there."
+    "A search by words has nothing to look for here: very common words do not count, and those with a hyphen "
+    "before them must not be there."
 )
 GONE = "What was found has just been deleted."
 
@@ -46,6 +47,24 @@ def get_weak_below(provider: PgVectorProvider) -> float | None:
     if "weak_below" in options or get_metric(provider.model) is not COSINE:
         return options.get("weak_below")
     return provider.embedder.weak_below
+
+
+def is_weak(provider: PgVectorProvider, score: float) -> bool:
+    """Return whether even the best document is no close match; `score` is its, of a search by meaning."""
+    weak_below = get_weak_below(provider)
+    return weak_below is not None and score < weak_below
+
+
+def is_hybrid_weak(provider: PgVectorProvider, text: str, filter: Mapping[str, Any] | None = None) -> bool:
+    """Return whether no document holds a word of the text and none is near; its fused scores cannot tell.
+
+    Embeds the text once more, if no document holds a word of it. Raises EmbeddingError.
+    """
+    condition = compile_filter(filter)
+    if get_weak_below(provider) is None or search_keywords(provider, text, filter_q=condition)[:1]:
+        return False
+    nearest = search_semantic(provider, text, filter_q=condition)[:1]
+    return any(is_weak(provider, row.score) for row in nearest)
 
 
 def explain_nothing(
