@@ -4,6 +4,7 @@ A task is known if its module was imported: when its app got ready, or because t
 and lies in the folder of an installed app. The latter are imported when a path is not known yet.
 """
 
+import logging
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,8 @@ from django_tasks_db.models import DBTaskResult
 from django_tenants.utils import get_public_schema_name
 
 from tenants.queue.rows import SCHEMA_KEY, list_tasks_of_operators
+
+logger = logging.getLogger(__name__)
 
 _known: set[str] = set()
 _read_task = DBTaskResult.task.fget
@@ -71,6 +74,13 @@ def find_fault(row: DBTaskResult) -> str:
     return ""
 
 
+def _import(name: str) -> None:
+    try:
+        import_module(name)
+    except Exception:  # a SyntaxError, say: it must not end the worker of all other tasks
+        logger.exception("The tasks in %s are not known: it cannot be imported", name)
+
+
 @cache
 def _import_tasks() -> set[str]:
     for config in apps.get_app_configs():
@@ -80,5 +90,5 @@ def _import_tasks() -> set[str]:
         for file in sorted([*folder.rglob("tasks.py"), *folder.rglob("tasks/__init__.py")]):
             parts = file.relative_to(folder).with_suffix("").parts
             if "tests" not in parts:
-                import_module(".".join([config.name, *parts]).removesuffix(".__init__"))
+                _import(".".join([config.name, *parts]).removesuffix(".__init__"))
     return _known

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.db.models import Count
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from psycopg.errors import AdminShutdown
 
@@ -15,7 +16,7 @@ from apps.search.indexing import set_asides
 from apps.search.indexing.batches import count_objects, rebuild_index
 from apps.search.indexing.runs import work_on
 from apps.search.indexing.tasks import IndexingError, index_by_keys, start_run
-from apps.search.models import IndexRun, SetAside
+from apps.search.models import IndexRun, ServiceBudget, SetAside
 from tenants.context import tenant_context
 from tenants.models import Tenant
 from tenants.queue.retries import MAX_RETRIES, RETRIED
@@ -120,6 +121,47 @@ def test_a_text_that_always_gets_a_5xx_stops_no_run(embedder):
     run.refresh_from_db()
     assert (run.state, run.objects_done, len(titles("notes"))) == ("done", 40, 39)
     assert SetAside.objects.values_list("reason", "is_lasting").get() == ("status 500", True)
+
+
+def ask_to_wait(texts):
+    if any("poison" in text for text in texts):
+        raise EmbeddingUnavailableError("status 503", 60, 503)
+
+
+def end_pause():
+    ServiceBudget.objects.update(held_until=timezone.now())
+
+
+def test_a_text_that_always_gets_a_5xx_and_a_time_to_wait_stops_no_run(embedder):
+    for number in range(4):
+        make(f"title{number}", "poison" if number == 2 else "body")
+    DBTaskResult.objects.all().delete()
+    embedder.before_batch = staticmethod(ask_to_wait)
+    run = start_run("notes", "default")
+
+    waits_until = work_on(run)
+    run.refresh_from_db()
+    state = (run.state, run.objects_done, SetAside.objects.count())
+    end_pause()
+    work_on(run)
+
+    run.refresh_from_db()
+    assert waits_until > timezone.now()
+    assert state == ("running", 0, 0)
+    assert (run.state, run.objects_done, len(titles("notes"))) == ("done", 4, 3)
+    assert SetAside.objects.values_list("reason", "is_lasting").get() == ("status 503", True)
+
+
+def test_an_object_that_always_gets_a_5xx_and_a_time_to_wait_is_tried_twice(embedder):
+    make("title", "poison")
+    embedder.before_batch = staticmethod(ask_to_wait)
+
+    run_waiting(count=1)
+    end_pause()
+    run_waiting(count=1)
+
+    assert not DBTaskResult.objects.exists()
+    assert SetAside.objects.values_list("reason", "is_lasting").get() == ("status 503", True)
 
 
 @pytest.mark.parametrize("error", [("away", None, 503), ("busy", 7, 503), ("away", None, None)])

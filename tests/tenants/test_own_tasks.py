@@ -14,6 +14,7 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.operations.deletion.tasks import delete_due_tenant
 from tenants.context import owner_rights, tenant_context
+from tenants.queue import known_tasks
 from tenants.queue.guarding import is_queue_guarded
 from tenants.queue.rows import SCHEMA_KEY
 from tenants.queue.worker import recover_orphans
@@ -198,6 +199,21 @@ def test_a_receiver_that_fails_stops_no_worker(acme, write, run_tasks):
 
     assert "unexpected keyword argument" in get_error(first)
     assert "unexpected keyword argument" in get_error(second)
+
+
+def test_tasks_that_cannot_be_imported_stop_no_worker(monkeypatch, caplog, request):
+    def fail(name):
+        raise SyntaxError(f"in {name}")
+
+    request.addfinalizer(known_tasks._import_tasks.cache_clear)
+    known_tasks._import_tasks.cache_clear()
+    monkeypatch.setattr(known_tasks, "import_module", fail)
+
+    is_known = known_tasks.is_known("apps.search.indexing.tasks.unwritten")
+
+    assert not is_known
+    assert "The tasks in apps.search.indexing.tasks are not known: it cannot be imported" in caplog.text
+    assert "SyntaxError: in apps.search.indexing.tasks" in caplog.text
 
 
 def test_an_error_whose_text_cannot_be_stored_is_a_failure_all_the_same(acme, run_tasks):

@@ -64,16 +64,18 @@ def work_on(run: IndexRun, *, seconds: float = SLICE) -> datetime | None:
     Objects that cannot be embedded are set aside; when none can, the run waits as long as the service asks.
     """
     until = monotonic() + seconds
+    has_waited = run.resumes_at is not None  # and has done nothing since
     try:
         for position, batch in _batches(run):
-            if not _do_batch(run, position, batch):
+            if not _do_batch(run, position, batch, has_waited=has_waited):
                 return None
             if monotonic() >= until:
                 return timezone.now()
         for source in get_sources(run.index_name):  # those whose fault was the service's, and not their own
             waiting = SetAside.objects.filter(space=run.space, model_label=source.label, is_lasting=False)
             for item in source.find(set(waiting.values_list("object_pk", flat=True))):
-                index_patiently(Batch(run.index_name, source, [item]), run.space)
+                item_alone = Batch(run.index_name, source, [item])
+                index_patiently(item_alone, run.space, has_waited=has_waited)
     except EmbeddingUnavailableError as error:
         resumes_at = timezone.now() + timedelta(seconds=error.retry_after or WAIT)
         IndexRun.objects.filter(pk=run.pk).update(reason=str(error), resumes_at=resumes_at)
@@ -94,12 +96,12 @@ def _batches(run: IndexRun) -> Iterator[tuple[list[Any], Batch]]:
             yield [source.label, position], Batch(run.index_name, source, items)
 
 
-def _do_batch(run: IndexRun, position: list[Any], batch: Batch) -> bool:
+def _do_batch(run: IndexRun, position: list[Any], batch: Batch, *, has_waited: bool) -> bool:
     """Index a batch and save the position; return whether the run is still ours."""
     if not IndexRun.objects.filter(pk=run.pk, state=State.RUNNING).exists():
         return False
     started = monotonic()
-    documents = index_patiently(batch, run.space)
+    documents = index_patiently(batch, run.space, has_waited=has_waited)
     # Another worker on the same run would have counted further.
     ours = IndexRun.objects.filter(pk=run.pk, state=State.RUNNING, objects_done=run.objects_done)
     moved = ours.update(

@@ -16,32 +16,35 @@ PROBE = "probe"  # a text that every embedder can embed
 FAULTS = (EmbeddingError, InvalidTextError, InvalidDocumentError)
 
 
-def index_patiently(batch: Batch, space: str) -> int:
+def index_patiently(batch: Batch, space: str, *, has_waited: bool = False) -> int:
     """Bring the documents of these items up to date in one written space; return how many rows changed.
 
     An item that cannot be embedded is set aside, and loses the documents whose content is out of date. Raises
-    EmbeddingUnavailableError when no text can be embedded just now, and sets nothing aside then.
+    EmbeddingUnavailableError when no text can be embedded just now, and sets nothing aside then. `has_waited`
+    says that these items come again after a wait that the service asked for.
     """
     try:
         changed = index_batch(batch, space=space, only_if_written=True)
     except FAULTS as error:
-        check_embedder(space, error)
+        check_embedder(space, error, has_waited=has_waited)
         if len(batch.items) > 1:
-            return sum(index_patiently(half, space) for half in batch.halve())
+            return sum(index_patiently(half, space, has_waited=has_waited) for half in batch.halve())
         set_aside(batch.source.label, batch.keys, space, str(error), is_lasting=True)
         return delete_changed(batch, space=space)
     forget(batch.source.label, batch.keys, space)
     return changed
 
 
-def check_embedder(space: str, error: Exception) -> None:
+def check_embedder(space: str, error: Exception, *, has_waited: bool = False) -> None:
     """Raise EmbeddingUnavailableError if the error is due to the space's embedder, and not to a text.
 
     Some services answer 500 to a text that they cannot take. So after such an answer, as after any fault of a
-    text, another text is tried.
+    text, another text is tried. One that asks to wait is believed once: some ask for it with each 5xx.
     """
-    if isinstance(error, EmbeddingUnavailableError) and ((error.status or 0) < 500 or error.retry_after):
-        raise error
+    if isinstance(error, EmbeddingUnavailableError):
+        asks_to_wait = error.retry_after and not has_waited
+        if (error.status or 0) < 500 or asks_to_wait:
+            raise error
     try:
         get_space(space).embedder.embed_documents([PROBE])
     except EmbeddingUnavailableError:

@@ -65,7 +65,7 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
     for alias in [space] if space else get_written_spaces():
         for batch in batches:
             try:
-                changed += index_patiently(batch, alias)
+                changed += index_patiently(batch, alias, has_waited=attempt > 1)
             except Exception as error:  # dealt with when the others are up to date
                 drop_lost_session()
                 failures.append((alias, batch, error))

@@ -78,8 +78,8 @@ def hold(space: str, error: EmbeddingUnavailableError) -> None:
 
 
 def forgive(space: str) -> None:
-    """Note that the service of a space answers again."""
-    ServiceBudget.objects.filter(space=space, failures__gt=0).update(failures=0, held_until=None)
+    """Note that the service of a space answers again, even if it has just asked for a pause."""
+    ServiceBudget.objects.filter(space=space).update(failures=0, held_until=None)
 
 
 def _refuse_held(budget: ServiceBudget) -> None:
