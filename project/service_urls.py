@@ -56,4 +56,7 @@ def read_email_url(url: str) -> dict[str, Any]:
     elif mail["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
         options = {"file_path": mail["EMAIL_FILE_PATH"]}
     own = {name.lower(): value for name, value in mail.get("OPTIONS", {}).items()}
-    return {"BACKEND": mail["EMAIL_BACKEND"], "OPTIONS": options | own}
+    backend = mail["EMAIL_BACKEND"]
+    if backend.endswith("console.EmailBackend"):
+        backend = "project.console_mail.EmailBackend"
+    return {"BACKEND": backend, "OPTIONS": options | own}

@@ -232,3 +232,14 @@ def test_a_mail_server_that_says_nothing_is_given_up(settings):
 
         with pytest.raises(SMTPServerDisconnected, match="timed out"):
             send_mail("subject", "text", None, ["a@example.com"])
+
+
+def test_mail_that_is_printed_has_its_links_in_one_piece(settings, capsys):
+    link = f"http://a-tenant-with-a-long-name.example.com:8000/accounts/reset/MQ/{'0' * 40}/"
+    settings.MAILERS = {"default": read_email_url("consolemail://")}
+
+    send_mail("Set a password", f"Hello Mia Müller,\n\n{link}\n", None, ["mia@example.com"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Subject: Set a password", "To: mia@example.com"]
+    assert {"Hello Mia Müller,", link} <= set(lines)
