@@ -156,6 +156,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.accounts.access.idle_sessions.IdleSessionMiddleware",
     "apps.accounts.access.limited_requests.LimitMiddleware",
     "project.middleware.RefusedValuesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -183,7 +184,7 @@ LOGOUT_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
-]
+] + [{"NAME": "apps.accounts.passwords.GuessesValidator"}]
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 if HTTPS:  # a browser takes these from their own host alone, so that no tenant sets cookies for another

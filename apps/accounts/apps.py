@@ -21,8 +21,10 @@ class AccountsConfig(AppConfig):
         from django.contrib.auth.models import Group
 
         from apps.accounts import checks, receivers  # noqa: F401
+        from apps.accounts.access.masked_logs import mask_logs
         from apps.accounts.invitations import make_owner
 
+        mask_logs()
         user_logged_in.connect(receivers.note_sign_in, dispatch_uid="accounts.sign_in")
         user_login_failed.connect(receivers.note_failed_sign_in, dispatch_uid="accounts.failed_sign_in")
         user_logged_out.connect(receivers.note_sign_out, dispatch_uid="accounts.sign_out")

@@ -6,7 +6,10 @@ from tenants.conf import AppSettings
 
 
 class AccountSettings(AppSettings):
-    """How often somebody may try something, in each tenant apart: "10/m", or with s, h or d; "": no limit."""
+    """Rates say how often somebody may try something, in each tenant apart: "10/m", or with s, h or d.
+
+    "" is no limit.
+    """
 
     RATE_LIMIT_SIGN_IN: str = "10/m"  # failed sign-ins from one client address
     RATE_LIMIT_SIGN_IN_ACCOUNT: str = "50/h"  # for one e-mail address
@@ -17,6 +20,8 @@ class AccountSettings(AppSettings):
     RATE_LIMIT_API: str = "300/m"  # calls of the API by one key, or by one member without a key
     RATE_LIMIT_API_ANONYMOUS: str = "60/m"  # from one client address where nobody is signed in
     RATE_LIMITS: Mapping[str, str] | None = None  # scope -> rate, in place of all those above
+
+    SESSION_IDLE_MINUTES: float = 480  # until somebody who asks for nothing is signed out; 0: never
 
     # Names of addresses that cost what a call of the API costs, beside the `limited_pages` of AppConfigs.
     RATE_LIMITED_PAGES: Sequence[str] = ()

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.admin.models import DELETION, LogEntry
 from django.http import HttpRequest
 
+from apps.accounts.access.idle_sessions import note_use
 from apps.accounts.access.limited_requests import forgive_tries
 from apps.accounts.access.rate_limits import get_client_address
 from tenants.audit import record
@@ -13,6 +14,7 @@ from tenants.audit import record
 def note_sign_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     """Record a sign-in, and uncount it: a whole office may come from one address."""
     forgive_tries(request)
+    note_use(request)
     record("sign in", user, address=get_client_address(request))
 
 
