@@ -196,6 +196,19 @@ def _find_relation_fault(begin: str, end: str) -> str:
 
 
 @register(Tags.models)
+def check_indexes(**kwargs: Any) -> list[CheckMessage]:
+    """Run Django's checks of indexes, such as models.E012: it skips models without a table in `public`."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    return [
+        message
+        for model in apps.get_models(include_auto_created=True)
+        if has_tenant_tables(model._meta.app_label) and not has_shared_tables(model._meta.app_label)
+        for index in model._meta.indexes
+        for message in index.check(model, connection)
+    ]
+
+
+@register(Tags.models)
 def check_apps(**kwargs: Any) -> list[CheckMessage]:
     """E008: the tables of an app must be somewhere."""
     hint = (

@@ -15,6 +15,7 @@ With a pool (OPTIONS: {"pool": ...}) a session that is given back is reset: see 
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -40,6 +41,8 @@ RESET = (
     "RESET ROLE; RESET ALL; SET TimeZone = {time_zone}; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
     "DISCARD TEMP; DISCARD SEQUENCES; "
 )
+
+EXTENSION = re.compile(r"(CREATE|DROP)\s+EXTENSION\b", re.IGNORECASE)
 
 # By psycopg's connection, which a pool hands from one DatabaseWrapper to the next.
 _schemas_of_session: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
@@ -67,10 +70,25 @@ class DatabaseOperations(base.original_backend.DatabaseWrapper.ops_class):
         return self.compose_sql(sql, params)
 
 
+class SchemaEditor(base.original_backend.DatabaseWrapper.SchemaEditorClass):
+    """The stock editor, for which an extension belongs to all tenants and not to the one that is bound."""
+
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        """Run a statement; where a tenant is bound, an extension is made in `public`, and none is dropped."""
+        statement = str(sql).strip().rstrip(";")
+        is_unbound = self.connection.schema_name == get_public_schema_name()
+        if is_unbound or not EXTENSION.match(statement):
+            super().execute(sql, params)
+        elif statement.upper().startswith("CREATE"):
+            has_schema = re.search(r"\bSCHEMA\b", statement, re.IGNORECASE)
+            super().execute(statement if has_schema else f"{statement} SCHEMA public", params)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection; `set_tenant`, `set_schema` and `set_schema_to_public` are django-tenants' own."""
 
     ops_class = DatabaseOperations
+    SchemaEditorClass = SchemaEditor
     search_path_set_schemas: list[Any] | None  # with the role, and the timeout for statements
     _setting_search_path: bool
     settings_dict: dict[str, Any]
