@@ -1,8 +1,9 @@
 """Which task a worker takes next: by priority, and among tenants in turn.
 
 Within a priority each tenant has one task done before any has a second one, so that nobody waits for the
-10,000 tasks of somebody else. Each worker goes round by itself. The statements skip from tenant to tenant in
-the index of tenants/migrations/0004, so that a long queue costs no more than a short one.
+10,000 tasks of somebody else. A tenant whose tasks take long leaves one worker free. Each worker goes round
+by itself. The statements skip from tenant to tenant in the index of tenants/migrations/0004, so that a long
+queue costs no more than a short one.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from tenants.context import connection
+from tenants.queue.free_worker import FreeWorker
 from tenants.queue.known_tasks import UnusableTaskError
 from tenants.queue.rows import ARGUMENTS, SCHEMA_KEY
 
@@ -56,15 +58,19 @@ NEXT = f"""
 class Turns:
     """Whose turn it is, for one worker: it remembers the tenant that had the last one, by priority."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, leaves_one_free: bool = True) -> None:
         self._last: dict[int, str] = {}
+        self._free_worker = FreeWorker() if leaves_one_free else None
 
     def claim(self, tasks: QuerySet[DBTaskResult], worker_id: str) -> DBTaskResult | None:
         """Give the worker the next of these tasks that is due; return None if there is none."""
         now = timezone.now()
+        greedy = self._free_worker.find_greedy(SCHEMA) if self._free_worker else set()
         with transaction.atomic():
             for (priority,) in _select(PRIORITIES):
                 for schema in self._list_tenants(priority, now):
+                    if schema in greedy:
+                        continue
                     self._last[priority] = schema
                     ready = tasks.filter(status=TaskResultStatus.READY, priority=priority)
                     named = ready.annotate(schema=TENANT, due=DUE_AT)

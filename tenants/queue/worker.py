@@ -56,7 +56,7 @@ class RecoveringWorker(Worker):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._turns = Turns()
+        self._turns = Turns(leaves_one_free=not self.batch)  # a batch ends when nothing is due
 
     def run(self) -> None:
         """Work until stopped. A worker that loses the database goes on once it is back, with another id.

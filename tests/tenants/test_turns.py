@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from tenants.queue import turns
+from tenants.queue import free_worker, turns
 from tenants.queue.rows import SCHEMA_KEY, get_schema
 from tenants.queue.turns import BULK, FIRST, Turns
 from tenants.tasks import provision_tenant
@@ -177,3 +177,61 @@ def test_the_next_turn_is_found_in_the_index_whatever_waits(write):
     read = [node for node in nodes if node.get("Relation Name") == DBTaskResult._meta.db_table]
     assert {node["Index Name"] for node in read} == {"tenants_turns"}
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 2
+
+
+def run_elsewhere(rows, *, seconds):
+    """Let other workers be at these tasks for so long."""
+    started_at = timezone.now() - timedelta(seconds=seconds)
+    keys = [row.pk for row in rows]
+    DBTaskResult.objects.filter(pk__in=keys).update(status="RUNNING", started_at=started_at)
+
+
+@pytest.fixture
+def claim_beside(run_tasks, monkeypatch):
+    """Claim a task as one of so many workers; return its tenant."""
+
+    def claim(workers):
+        monkeypatch.setattr(free_worker, "count_held", lambda lock: workers)
+        task = Turns().claim(DBTaskResult.objects.all(), "worker")
+        return get_schema(task) if task else None
+
+    return claim
+
+
+def test_a_tenant_whose_tasks_take_long_leaves_a_worker_free(write, claim_beside):
+    run_elsewhere(write("slow", 2), seconds=60)
+    write("slow")
+
+    assert claim_beside(workers=3) is None
+    write("another")
+    assert claim_beside(workers=3) == "another"
+
+
+@pytest.mark.parametrize(
+    ("running", "seconds", "workers"),
+    [(2, 1, 3), (1, 60, 3), (1, 60, 1), (0, 0, 2)],
+    ids=["quick tasks", "two free workers", "a worker alone", "nothing at work"],
+)
+def test_a_worker_is_not_left_free_for_nothing(write, claim_beside, running, seconds, workers):
+    run_elsewhere(write("busy", running), seconds=seconds)
+    write("busy")
+
+    assert claim_beside(workers=workers) == "busy"
+
+
+def test_new_tenants_are_never_held_back(write, claim_beside):
+    run_elsewhere(write("public", 2), seconds=60)
+    write("public", priority=FIRST)
+
+    assert claim_beside(workers=3) == "public"
+
+
+def test_running_tasks_are_counted_in_an_index(write):
+    write("big", 2_000)
+    statement = free_worker.RUNNING.format(schema=turns.SCHEMA, table=DBTaskResult._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {DBTaskResult._meta.db_table}")
+        cursor.execute(f"EXPLAIN {statement}", [1, timezone.now()])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "tenants_running" in plan
