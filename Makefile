@@ -87,8 +87,8 @@ $(DOCS)/installed: requirements/docs.txt
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-rename: ## The project's own name: make rename NAME="Acme Cloud"
-	@$(PYTHON) -m project.rename "$$NAME" --package "$$PACKAGE"
+rename: ## The project's own name: make rename NAME="Acme Cloud" CONTACT=security@acme.example
+	@$(PYTHON) -m project.rename "$$NAME" --package "$$PACKAGE" --contact "$$CONTACT"
 
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header --no-annotate
 

@@ -17,9 +17,10 @@ NEXT = """
 Next:
   1. Look at it: git diff. Then: make test
   2. Commit it: git commit --all --message "Name the project {title}"
-  3. docs/search.png still shows the former name: take a picture of your own site.
-  4. LICENSE: leave the template's notice, as it asks for; add a line of your own.
-  5. Go on with docs/how-to/make-it-yours.md.
+  3. SECURITY.md: CONTACT is the address for reports; read what else it promises in your name.
+  4. docs/search.png still shows the former name: take a picture of your own site.
+  5. LICENSE: leave the template's notice, as it asks for; add a line of your own.
+  6. Go on with docs/how-to/make-it-yours.md.
 """
 
 
@@ -30,6 +31,7 @@ class Place:
     path: str
     pattern: str
     is_package: bool = False
+    is_contact: bool = False
 
 
 # A test makes sure that the name stands nowhere else.
@@ -42,6 +44,7 @@ PLACES = (
     Place(".devcontainer/devcontainer.json", r'^  "name": "(?P<name>[^"]*)"'),
     Place("mkdocs.yml", r'^site_name: "(?P<name>[^"]*)"'),
     Place("README.md", r"\A# (?P<name>.*)$"),
+    Place("SECURITY.md", r"^Write to <(?P<name>[^>]*)>", is_contact=True),
 )
 
 
@@ -55,8 +58,11 @@ def make_package_name(title: str) -> str:
     return "-".join(re.findall(r"[a-z0-9]+", ascii_only))
 
 
-def rename(root: Path, title: str, package: str = "") -> list[str]:
-    """Write the name into every place below `root`; return one line for each place. Raises RenameError."""
+def rename(root: Path, title: str, package: str = "", contact: str = "") -> list[str]:
+    """Write the name into every place below `root`; return one line for each place. Raises RenameError.
+
+    `contact` is where people report vulnerabilities. Without one, the address that is there stays.
+    """
     title = title.strip()
     package = package or make_package_name(title)
     if not title or len(title) > 60 or REFUSED.search(title):
@@ -69,8 +75,14 @@ def rename(root: Path, title: str, package: str = "") -> list[str]:
             f"PACKAGE is {package!r}; it must consist of a-z, 0-9 and single hyphens between them. "
             f'Try: make rename NAME="{title}" PACKAGE=acme-cloud'
         )
+    if contact and not re.fullmatch(r"[^@<>\s]+@[^@<>\s]+\.[^@<>\s]+", contact):
+        raise RenameError(
+            f"CONTACT is {contact!r}; it must be an e-mail address, such as security@acme.example."
+        )
     _require_clean_tree(root)
-    return [_write(root, place, package if place.is_package else title) for place in PLACES]
+    places = [place for place in PLACES if contact or not place.is_contact]
+    names = [contact if place.is_contact else package if place.is_package else title for place in places]
+    return [_write(root, place, name) for place, name in zip(places, names, strict=True)]
 
 
 def _require_clean_tree(root: Path) -> None:
@@ -104,9 +116,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make rename", description=__doc__)
     parser.add_argument("title", help="the name that people read, such as 'Acme Cloud'")
     parser.add_argument("--package", default="", help="name of package and image; default: from the title")
+    parser.add_argument("--contact", default="", help="the e-mail address for reports of vulnerabilities")
     arguments = parser.parse_args()
     try:
-        lines = rename(ROOT, arguments.title, arguments.package)
+        lines = rename(ROOT, arguments.title, arguments.package, arguments.contact)
     except RenameError as error:
         sys.exit(str(error))
     print(*lines, NEXT.format(title=arguments.title.strip()), sep="\n")

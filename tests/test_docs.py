@@ -13,7 +13,12 @@ from tests.clone.howto import BLOCK
 from tests.optional import OPTIONAL, is_dropped
 
 ROOT = settings.BASE_DIR
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`((?:apps|docs|infra|project|requirements|tenants|tests)/[\w./*-]*)`")
 DOTTED = re.compile(r"`((?:apps|project|tenants|tests)(?:\.\w+)+)`")

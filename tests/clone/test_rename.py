@@ -51,7 +51,8 @@ def test_a_renamed_project_works_under_its_new_name(tmp_path):
 
 @pytest.mark.skipif(not IS_TEMPLATE, reason="a clone names itself where it likes")
 def test_the_name_stands_only_where_renaming_finds_it():
-    assert find_name(ROOT, TITLE, PACKAGE) == {place.path for place in PLACES} - {".env"}
+    named = {place.path for place in PLACES if not place.is_contact}
+    assert find_name(ROOT, TITLE, PACKAGE) == named - {".env"}
 
 
 def test_a_project_is_renamed_again(project):
@@ -65,6 +66,25 @@ def test_a_project_is_renamed_again(project):
     commit(project, "Name it again")
     assert not any("Größe ->" in line for line in rename(project, "Größe & Söhne"))
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_clone_names_who_hears_of_vulnerabilities(project):
+    kept = rename(project, "Zebra")
+    commit(project, "Name it")
+
+    lines = rename(project, "Zebra", contact="security@zebra.example")
+
+    assert not any(line.startswith("SECURITY.md") for line in kept)
+    assert any(
+        line.startswith("SECURITY.md: ") and line.endswith("-> security@zebra.example") for line in lines
+    )
+    assert "Write to <security@zebra.example>." in (project / "SECURITY.md").read_text()
+
+
+@pytest.mark.parametrize("contact", ["zebra", "a b@zebra.example", "<x@zebra.example>", "x@zebra"])
+def test_a_contact_that_is_no_address_is_refused(project, contact):
+    with pytest.raises(RenameError, match=r"it must be an e-mail address, such as security@acme\.example"):
+        rename(project, "Zebra", contact=contact)
 
 
 def test_a_place_that_was_deleted_is_passed_over(project):
