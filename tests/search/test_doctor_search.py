@@ -17,6 +17,7 @@ from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
 from tenants.postgresql.role_names import get_role_name
 from tests.models_app.models import NoteEmbedding
+from tests.search.embedder import HashingEmbedder
 from tests.search.pgvector.filling import fill
 
 pytestmark = pytest.mark.usefixtures("embedder")
@@ -101,6 +102,28 @@ def test_dimension_drift_is_found_and_the_sql_of_its_fix_removes_it(acme, fill_a
     assert finding.fix.startswith("Undo the change of EMBEDDINGS['default']; or: DELETE FROM")
     assert command == "manage.py rebuild_index --schema=acme --space=default"
     assert find("acme") == []
+
+
+@pytest.mark.parametrize(
+    ("cut", "words"), [(3, "3 documents have"), (100, "The 100 longest documents, perhaps more, have")]
+)
+def test_documents_that_the_embedder_reads_in_part_are_counted(acme, globex, monkeypatch, cut, words):
+    monkeypatch.setattr(HashingEmbedder, "max_words", 5)
+    texts = ["x" * 4 * (5 + (number < cut)) for number in range(120)]
+    with tenant_context(acme):
+        PgVectorProvider().add(
+            EmbeddedDocument(f"k{number}", text, {}, [1.0] * 8) for number, text in enumerate(texts)
+        )
+
+    finding = find_only("acme")
+
+    assert finding.level == Level.INFO
+    assert finding.message == (
+        f"space 'default', index 'default': {words} more than the 5 tokens that the embedder reads, up to 6. "
+        "What is beyond is found by words only."
+    )
+    assert finding.fix.endswith("manage.py rebuild_index --schema=acme --index=default")
+    assert find("globex") == []
 
 
 def test_drift_of_the_newest_vectors_is_found(acme, fill_acme):

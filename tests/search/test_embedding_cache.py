@@ -7,6 +7,7 @@ from apps.search import get_provider
 from apps.search.embedders import InvalidTextError, get_embedder
 from apps.search.indexing.batches import rebuild_index
 from apps.search.models import CachedVector, CacheUse
+from apps.search.spaces import embedding_cache
 from apps.search.spaces.embedding_cache import embed_documents, report_cache, trim_cache
 from tenants.context import tenant_context
 from tests.models_app.models import Note
@@ -16,6 +17,20 @@ pytestmark = pytest.mark.usefixtures("embedder", "in_acme")
 
 def embed(*texts, space="default"):
     return embed_documents(space, get_embedder(space), list(texts))
+
+
+def test_a_text_that_is_read_in_part_is_told_of_once_in_a_while(acme, globex, embedder, caplog, monkeypatch):
+    monkeypatch.setattr(embedder, "max_words", 5)
+    embedding_cache._told.clear()
+
+    for tenant, text in [(acme, "x" * 21), (acme, "y" * 24), (globex, "z" * 20)]:
+        with tenant_context(tenant):
+            embed(text)
+
+    told = [record.message for record in caplog.records if record.name == embedding_cache.__name__]
+    assert told == [
+        "space 'default': a text has 6 tokens, of which 5 are read; what is beyond is found by words only"
+    ]
 
 
 def test_a_text_is_embedded_once_and_its_vector_stays_the_same(embedder):

@@ -11,6 +11,7 @@ from apps.search.checks import check_indexed_models, check_spaces
 from apps.search.doctor.stored import (
     check_ann_index,
     check_chunks,
+    check_cut,
     check_declared,
     check_keywords,
     check_length,
@@ -86,6 +87,7 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
                 yield describe_left_over(status, tenant)
             if status.space == tenant.space:
                 yield from check_chunks(status)
+                yield from check_cut(status)
         yield from check_ann_index(status, care)
 
 

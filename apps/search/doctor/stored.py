@@ -10,6 +10,7 @@ from psycopg import sql
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
 from apps.search.doctor.work import enqueue_in
+from apps.search.embedders import EmbeddingError
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import make_keywords
 from apps.search.providers import get_provider
@@ -19,6 +20,7 @@ from apps.search.storage.pgvector.keywords.pending import find_pending
 from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
 from tenants.context import connection
 
+LONGEST = 100  # documents whose tokens are counted
 LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
 OPERATOR_CLASS = """
     SELECT o.opcname FROM pg_index i JOIN pg_opclass o ON o.oid = i.indclass[0]
@@ -93,6 +95,31 @@ def check_chunks(status: AnnIndexStatus) -> Iterator[Finding]:
             )
             fix = f"manage.py rebuild_index --schema={status.schema} --index={status.index_name}"
             yield Finding(Level.WARNING, status.schema, message, fix)
+
+
+def check_cut(status: AnnIndexStatus) -> Iterator[Finding]:
+    """Count how many of the longest documents the space's embedder reads in part only."""
+    try:
+        embedder = get_space(status.space).embedder
+        limit = embedder.token_limit
+        if limit is None:
+            return
+        rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
+        longest = rows.order_by(Func("content", function="octet_length").desc(), "pk")[:LONGEST]
+        counts = [embedder.count_tokens(text) for text in longest.values_list("content", flat=True)]
+    except (ImproperlyConfigured, EmbeddingError):  # check_settings() has complained of it
+        return
+    if cut := sum(count > limit for count in counts):
+        of_all = f"{cut} documents" if cut < LONGEST else f"The {cut} longest documents, perhaps more,"
+        message = (
+            f"{_name(status)}: {of_all} have more than the {limit} tokens that the embedder reads, up to "
+            f"{max(counts)}. What is beyond is found by words only."
+        )
+        fix = (
+            "Make a TokenChunker the CHUNKER of the space or the model's `chunker`; then: manage.py "
+            f"rebuild_index --schema={status.schema} --index={status.index_name}"
+        )
+        yield Finding(Level.INFO, status.schema, message, fix)
 
 
 def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ more rows than settings.EMBEDDING_CACHE["ROWS"], those used longest ago go first
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,8 +25,12 @@ from apps.search.embedders.base import Vectors
 from apps.search.models import CachedVector, CacheUse
 from apps.search.spaces.budget import asking
 from tenants.context import connection
+from tenants.memory import TenantMemory
+
+logger = logging.getLogger(__name__)
 
 ROWS = 100_000
+TELL_INTERVAL = 600  # seconds between two lines in the log on texts that are cut
 TRIM_INTERVAL = 60  # seconds
 TRIM_KEY = "search:embedding-cache"  # in Django's cache, which keeps each tenant's keys apart
 DAYS_SHOWN = 30
@@ -34,6 +39,9 @@ COUNT = """
     ON CONFLICT (day) DO UPDATE
     SET hits = {table}.hits + EXCLUDED.hits, misses = {table}.misses + EXCLUDED.misses
 """
+
+
+_told: TenantMemory[bool] = TenantMemory(seconds=TELL_INTERVAL, size=10_000)
 
 
 @dataclass(frozen=True)
@@ -98,9 +106,22 @@ def trim_cache() -> int:
 def _embed(space: str, embedder: BaseEmbedder, part: Sequence[str], texts: Sequence[str]) -> Vectors:
     try:
         with asking(space, part):
-            return embedder.embed_documents(part)
+            vectors = embedder.embed_documents(part)
     except InvalidTextError as error:
         raise InvalidTextError(texts.index(part[error.position]), error.reason) from error
+    _tell_of_cuts(space, embedder, part)
+    return vectors
+
+
+def _tell_of_cuts(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> None:
+    limit = embedder.token_limit
+    longest = max(map(embedder.count_tokens, texts)) if limit else 0
+    if limit and longest > limit:
+        # Once in a while: an import may have thousands of such texts. manage.py doctor counts them.
+        message = (
+            "space %r: a text has %d tokens, of which %d are read; what is beyond is found by words only"
+        )
+        _told.get(space, lambda: logger.warning(message, space, longest, limit) or True)
 
 
 def _make_key(embedder: BaseEmbedder, text: str) -> bytes:
