@@ -1,5 +1,6 @@
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.core.management.commands import migrate as djangos_migrate
 from django.db import connection
 
 from tenants.context import tenant_context
@@ -95,6 +96,50 @@ def test_migrating_twice_changes_nothing(acme, migrate, column):
 
     assert column(applied) == before
     assert connection.schema_name == "public"
+
+
+def test_plain_migrate_does_the_same(unmigrated_acme, globex, tables_of, capsys):
+    call_command("migrate")
+
+    assert has_notes(tables_of("acme"))
+    out = capsys.readouterr().out
+    assert "acme: migrated in" in out
+    assert "1 migrated, 0 failed, 0 not begun." in out
+    assert "standard:globex" not in out  # which does not lag
+    call_command("migrate", verbosity=1)
+    assert "No tenant lags" in capsys.readouterr().out
+
+
+def test_plain_migrate_takes_an_app_and_a_migration(acme, globex, tables_of):
+    call_command("migrate", "notes", "zero", verbosity=0)
+    unapplied = [has_notes(tables_of(schema)) for schema in ("acme", "globex")]
+    call_command("migrate", "notes", verbosity=0)
+
+    assert unapplied == [False, False]
+    assert has_notes(tables_of("acme"))
+    assert has_notes(tables_of("globex"))
+
+
+def test_plain_migrate_takes_all_options_of_djangos_and_of_ours():
+    options = {}
+    for name, app in {"migrate": "tenants", "migrate_schemas": get_commands()["migrate_schemas"]}.items():
+        options[name] = set(load_command_class(app, name).create_parser("", name)._option_string_actions)
+
+    djangos = set(djangos_migrate.Command().create_parser("", "migrate")._option_string_actions)
+    assert djangos | options["migrate_schemas"] <= options["migrate"]
+
+
+def test_plain_migrate_names_the_tenants_that_lag(unmigrated_acme, globex, capsys):
+    with pytest.raises(SystemExit) as end:
+        call_command("migrate", check_unapplied=True)
+
+    assert end.value.code == 1
+    assert "acme" in capsys.readouterr().out
+
+
+def test_plain_migrate_refuses_a_database_that_is_not_there(db):
+    with pytest.raises(CommandError, match=r"--database: there is no 'nowhere'\. There are: default\."):
+        call_command("migrate", database="nowhere")
 
 
 def test_a_schema_that_is_not_there_is_an_error(migrate):
