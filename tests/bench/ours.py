@@ -11,6 +11,7 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.embedders import BaseEmbedder
 from apps.search.searching.hybrid import search_by_mode
 from apps.search.storage.pgvector.ann.builder import build_ann_index
+from apps.search.storage.pgvector.ann.report import measure_ann_index
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection, owner_rights
@@ -74,7 +75,9 @@ class Ours:
 
     def build_index(self) -> None:
         """As the task does, but whatever the number of rows."""
-        build_ann_index(self.provider.model, NAME, NAME, self.dimensions, len(self.documents))
+        key = (self.provider.model, NAME, NAME, self.dimensions, len(self.documents))
+        build_ann_index(*key)
+        measure_ann_index(*key)
         self._execute(f"VACUUM ANALYZE {self.table}")
 
     def nearest(self, vector: Any, filter: dict[str, int] | None) -> list[Any]:

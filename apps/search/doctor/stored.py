@@ -145,10 +145,17 @@ def check_ann_index(status: AnnIndexStatus, care: Callable[[], object]) -> Itera
     """Yield an ANN index that should be built, rebuilt or dropped; `care` has that done."""
     if status.action != "none":
         level = Level.INFO if status.action == "drop" and status.mode != "invalid" else Level.WARNING
-        state = {"invalid": "invalid", "exact": "missing"}.get(status.mode, "of no use")
+        if status.action == "measure":
+            level, state = Level.INFO, "to be measured"
+        else:
+            state = {"invalid": "invalid", "exact": "missing"}.get(status.mode, "of no use")
         message = f"{_name(status)}: its vector index is {state}; {status.why}."
         fix = f"manage.py vector_indexes --schema={status.schema} --apply"
         yield Finding(level, status.schema, message, fix, care)
+    elif status.misses_target:
+        fix = f"Lower the recall: OPTIONS of the space, or PGVECTOR['RECALL']. Now: {status.why}."
+        message = f"{_name(status)}: searches through its vector index miss too many neighbours."
+        yield Finding(Level.WARNING, status.schema, message, fix)
 
 
 def _name(status: AnnIndexStatus) -> str:

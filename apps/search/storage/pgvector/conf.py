@@ -18,6 +18,10 @@ class PgVectorSettings:
     # A write of more rows leaves their keywords to a worker: those of so many take 50 ms. None: no write
     # does.
     BULK_ROWS: int | None = 1_000
+    # Which share of the ten nearest rows a search through an ANN index is to find. How hard searches try
+    # follows from it: that is measured for each ANN index, after it is built and when it has grown. A space
+    # may have another `recall` in its OPTIONS.
+    RECALL: float = 0.97
     # What the build of an ANN index may use at most.
     MAINTENANCE_WORK_MEM_MB: int = 512
 

@@ -23,6 +23,7 @@ from apps.search.storage.pgvector.tables.ann_index import (
     get_ann_index_name,
     get_cast,
     get_mode,
+    parse_comment,
 )
 from apps.search.storage.pgvector.tables.left_out import cast_sql, digest_sql, left_out_sql
 from tenants.context import connection, get_current_schema, owner_rights
@@ -33,6 +34,7 @@ ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measur
 PATIENCE = "10min"
 SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
 MEMORY = "SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'"
+COMMENT = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
 
@@ -56,7 +58,12 @@ def build_ann_index(
             return
         _drop(name + UNFINISHED, name + COPIES + UNFINISHED)
         left_out = list(find_copied(model, space, index_name, dimensions))
-        about = {"space": space, "index_name": index_name, "dimensions": dimensions, "rows": rows}
+        about = _read_about(name) | {
+            "space": space,
+            "index_name": index_name,
+            "dimensions": dimensions,
+            "rows": rows,
+        }
         try:
             for kind in (COPIES, "") if left_out else ("",):
                 new = name + kind + UNFINISHED
@@ -85,8 +92,16 @@ def rebuild_ann_index(name: str, rows: int, dimensions: int) -> None:
         for leftover in (f"{name}_ccnew", f"{name}_ccold"):
             if _is_valid(leftover) is False:
                 _drop(leftover)
+        about = _read_about(name)
         _execute(f"REINDEX INDEX{_concurrently()} {{}}", _qualified(name))
-        _comment(name, {"rows": rows})
+        _comment(name, about | {"rows": rows})
+
+
+def note_down(name: str, about: dict[str, Any]) -> None:
+    """Add to what is noted down about an ANN index. Raises AnnIndexBusyError when a session works on it."""
+    with _working_on(name, 0):
+        if _is_valid(name):
+            _comment(name, _read_about(name) | about)
 
 
 def drop_ann_index(name: str, *, patience: str = PATIENCE) -> None:
@@ -156,6 +171,12 @@ def _is_valid(name: str) -> bool | None:
         cursor.execute(VALIDITY, [_qualified(name).as_string(None)])
         found = cursor.fetchone()
     return found[0] if found else None
+
+
+def _read_about(name: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(COMMENT, [_qualified(name).as_string(None)])
+        return parse_comment(cursor.fetchone()[0])
 
 
 def _comment(name: str, about: dict[str, Any]) -> None:

@@ -7,11 +7,15 @@ from pgvector.django import IvfflatIndex
 
 from apps.search.storage.pgvector.ann.builder import estimate_size, is_busy
 from apps.search.storage.pgvector.ann.copies import has_new_copies
+from apps.search.storage.pgvector.ann.recall import Effort
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
 from apps.search.storage.pgvector.conf import conf
+from apps.search.storage.pgvector.searching.tuning import get_recall
 from apps.search.storage.pgvector.tables.ann_index import UNFINISHED as ENDING
 from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index, get_lists, get_mode
 
+GROWN = 1.5  # so many times more rows, and searches may have to try harder
+MISSED = "in use; even the largest effort finds {0.recall:.3f} of the nearest rows, not {0.target:g}"
 FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with every document
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
 BUSY = "a worker is working on it"
@@ -49,7 +53,7 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
         return replace(status, action="rebuild", why=EMPTIED)
     if has_new_copies(status, stored.about.get("left_out", [])):
         return replace(status, action="rebuild", why=COPIED)
-    return replace(status, why="in use")
+    return _judge_effort(replace(status, why="in use"), stored)
 
 
 def judge_orphan(model: Any, name: str, stored: StoredAnnIndex) -> AnnIndexStatus:
@@ -81,8 +85,10 @@ def judge_declared(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> Ann
         # Its numbers may take four bytes each.
         if status.table_rows < get_fewest_rows():
             return status
-        is_bloated = _is_bloated(stored.size, status.table_rows, 2 * status.dimensions)
-        return replace(status, action="rebuild", why=EMPTIED) if is_bloated else status
+        if _is_bloated(stored.size, status.table_rows, 2 * status.dimensions):
+            return replace(status, action="rebuild", why=EMPTIED)
+        # Where others share it, every search is a filtered one.
+        return _judge_effort(status, stored) if status.rows == status.table_rows else status
     status = replace(status, mode="ivfflat", why="declared by the model")
     # pgvector's manual, "IVFFlat": create it after the table has some data. A migration builds it on an empty
     # table.
@@ -92,6 +98,24 @@ def judge_declared(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> Ann
     basis = f"{built_on:,} rows" if built_on else "what the migration found"
     why = f"its {get_lists(declared)} lists are those of {basis}; there are {status.table_rows:,} rows"
     return replace(status, action="rebuild", why=why)
+
+
+def _judge_effort(status: AnnIndexStatus, stored: StoredAnnIndex) -> AnnIndexStatus:
+    """Decide whether it must be measured how hard searches have to try, in an HNSW index."""
+    if status.mode != "hnsw":
+        return status
+    effort, target = Effort.read(stored.about), get_recall(status.space)
+    if effort is None:
+        return replace(status, action="measure", why="how hard searches must try was not measured yet")
+    if effort.target != target:
+        why = f"searches are to find {target:g} of the nearest rows; it was {effort.target:g} when measured"
+        return replace(status, action="measure", why=why)
+    if status.rows > GROWN * effort.rows:
+        why = f"its effort was measured with {effort.rows:,} rows; there are {status.rows:,}"
+        return replace(status, action="measure", why=why)
+    if not effort.is_met:
+        return replace(status, why=MISSED.format(effort), misses_target=True)
+    return status
 
 
 def _is_bloated(size: int, rows: int, dimensions: int) -> bool:

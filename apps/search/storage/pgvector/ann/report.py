@@ -15,10 +15,11 @@ from apps.search.storage.pgvector.ann.builder import (
     AnnIndexBusyError,
     build_ann_index,
     drop_ann_index,
+    note_down,
     rebuild_ann_index,
 )
 from apps.search.storage.pgvector.ann.policy import get_fewest_rows, judge, judge_declared, judge_orphan
-from apps.search.storage.pgvector.ann.recall import measure_recall
+from apps.search.storage.pgvector.ann.recall import choose_effort, measure_recall
 from apps.search.storage.pgvector.ann.status import (
     AnnIndexStatus,
     list_ann_indexes,
@@ -27,8 +28,10 @@ from apps.search.storage.pgvector.ann.status import (
     make_status,
 )
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
+from apps.search.storage.pgvector.searching.tuning import get_recall
 from apps.search.storage.pgvector.tables.ann_index import (
     UNFINISHED,
+    find_ann_index,
     forget_ann_indexes,
     get_declared_ann_index,
 )
@@ -96,9 +99,27 @@ def carry_out(
             yield status, ""
 
 
+def measure_ann_index(model: Any, space: str, index_name: str, dimensions: int, rows: int) -> None:
+    """Note down how hard searches through an HNSW index must try, for the recall that the space aims at.
+
+    `rows` is about how many there are. Leaves an ANN index alone that serves several indexes. Raises
+    AnnIndexBusyError when another session works on it.
+    """
+    forget_ann_indexes()
+    index = find_ann_index(model, space, index_name, dimensions)
+    if index is None or index.mode != "hnsw" or index.is_shared:
+        return
+    effort = choose_effort(model, space, index_name, target=get_recall(space), rows=rows)
+    if effort is not None:
+        note_down(index.name, effort.note())
+
+
 def _act(status: AnnIndexStatus) -> None:
     if status.action == "drop":
         drop_ann_index(status.name)
+        return
+    if status.action == "measure":
+        pass
     elif status.action == "rebuild" and get_declared_ann_index(status.model) is not None:
         rebuild_ann_index(status.name, status.table_rows, status.dimensions)
     else:
@@ -106,6 +127,7 @@ def _act(status: AnnIndexStatus) -> None:
         make_pending_keywords(status.model, status.space, status.index_name)
         key = (status.model, status.space, status.index_name, status.dimensions)
         build_ann_index(*key, status.rows, anew=status.action == "rebuild")
+    measure_ann_index(status.model, status.space, status.index_name, status.dimensions, status.rows)
 
 
 def _list_unfinished(statuses: list[AnnIndexStatus]) -> set[str]:

@@ -34,8 +34,9 @@ class AnnIndexStatus:
 
     `name` and `size`, in bytes, are those of the ANN index; one that the model declares serves all
     `table_rows`. `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid". `recall` is
-    recall@10 against an exact search, None where it was not measured. `action` is "none", "build", "drop" or
-    "rebuild", and `why` is the reason.
+    recall@10 against an exact search, None where it was not measured. `action` is "none", "build", "drop",
+    "rebuild" or "measure", and `why` is the reason. `misses_target` says that no effort reaches the recall
+    aimed at.
     """
 
     schema: str
@@ -51,6 +52,7 @@ class AnnIndexStatus:
     recall: float | None = None
     action: str = "none"
     why: str = ""
+    misses_target: bool = False
 
     @property
     def label(self) -> str:

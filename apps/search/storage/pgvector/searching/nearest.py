@@ -202,6 +202,10 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
                 is_filtered=bool(matching),
                 get_matching=lambda: matching or self._get_rows(spec),
             )
+            if matching and self._plan.mode == "hnsw":
+                # Strict order loses each row that a later round finds nearer than one before.
+                tuning = {"iterative_scan": "relaxed_order", **self._plan.tuning}
+                self._plan = replace(self._plan, tuning=tuning)
             rows = read_nearest(spec, self._plan, low, high, self._tenant, matching)
             if rows is None:  # the ANN search ended early
                 self._plan = EXACT

@@ -10,6 +10,9 @@ from apps.search.storage.pgvector.tables.ann_index import AnnIndex, find_ann_ind
 from apps.search.storage.pgvector.tables.plan import EXACT, Plan
 
 UNKNOWN_EF_SEARCH = 400  # where nobody knows how many candidates a filter throws away
+MAX_EF_SEARCH = 1_000  # pgvector's
+FEW_TIMES = 20  # times EXACT_ROWS: so many rows are still searched exactly, where no effort would find enough
+ROOM = 20  # how many of the candidates should be left by a filter, for a search of ten rows
 MAX_LIMIT = 1_000  # an ANN search is for the first rows; whoever wants more wants them all
 
 
@@ -41,8 +44,16 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
         # Twice what pgvector advises (its manual, "IVFFlat"): the recall aimed at here takes so many probes.
         probes = round(2 * index.lists**0.5)
         tuning = {"probes": max(1, min(index.lists, probes))} | tuning
-    elif index.mode == "hnsw" and matches is not None:
-        tuning["ef_search"] = _widen(int(tuning.get("ef_search", get_ef_search())), matches, index)
+    elif index.mode == "hnsw":
+        usual = get_ef_search()
+        effort = int(tuning.get("ef_search", index.ef_search or usual))
+        if matches is not None:
+            effort = _widen(effort, matches, index)
+            if effort > MAX_EF_SEARCH and matches <= FEW_TIMES * conf.EXACT_ROWS:
+                return Plan(matches=matches)
+            effort = min(effort, MAX_EF_SEARCH)
+        if matches is not None or effort != usual:  # a search that sets nothing can be prepared
+            tuning["ef_search"] = effort
     return Plan(index.mode, index.cast, tuning, matches, index.left_out, index.is_unit)
 
 
@@ -63,11 +74,13 @@ def _count(rows: Rows, index: AnnIndex) -> int:
 def _widen(ef_search: int, matches: int, index: AnnIndex) -> int:
     """Return how many candidates a filtered search needs where an unfiltered one needs `ef_search`.
 
-    The fewer of them the filter leaves, the more there must be. Measured with `make bench`: the recall stays
-    above 0.98 from half of the rows down to the exact search.
+    The fewer of them the filter leaves, the more there must be. More than pgvector takes where hardly any of
+    those would be left. Measured with `make bench`: the recall stays above 0.98 from half of the rows down to
+    the exact search.
     """
     may_be_more = matches == conf.EXACT_ROWS + 1  # the count ended there
     if not index.has_statistics or index.rows <= 0 or may_be_more:
         return max(ef_search, UNKNOWN_EF_SEARCH)
     share = min(1.0, matches / index.rows)
-    return min(1_000, round(ef_search * (1 + 0.35 / share)))
+    wanted = min(MAX_EF_SEARCH, round(ef_search * (1 + 0.35 / share)))
+    return max(wanted, round(ROOM / share))

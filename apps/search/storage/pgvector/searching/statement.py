@@ -69,7 +69,8 @@ def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matchin
 
 
 def _search_sql(model: Any, matching: Matching, plan: Plan, low: int, high: int | None) -> str:
-    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, plan.is_unit, low, high)
+    is_relaxed = plan.tuning.get("iterative_scan") == "relaxed_order"
+    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, plan.is_unit, is_relaxed, low, high)
 
 
 @lru_cache(maxsize=1024)
@@ -80,6 +81,7 @@ def _compose(
     cast: str,
     left_out: tuple[str, ...],
     is_unit: bool,
+    is_relaxed: bool,
     low: int,
     high: int | None,
 ) -> str:
@@ -100,11 +102,15 @@ def _compose(
             f"LIMIT {max(RERANKED, RERANKED_PER_ROW * (high or 0))})"
         )
     distance = plan.distance_sql(vector, get_metric(model).operator, parameter)
-    limits = "" if high is None else f" LIMIT {high - low}"
-    return (
-        f"SELECT {get_columns(model).sql}, {distance} AS distance FROM {table} WHERE {where} "
-        f"ORDER BY distance{limits} OFFSET {low}"
-    )
+    columns = f"{get_columns(model).sql}, {distance} AS distance"
+    rows = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY distance"
+    limits = f"{'' if high is None else f' LIMIT {high - low}'} OFFSET {low}"
+    if is_relaxed:
+        # Each round of the scan is in order, but a later one may find nearer rows. PostgreSQL takes them all
+        # for sorted, so without + 0 it would leave out the second sorting (pgvector's manual).
+        first = "" if high is None else f" LIMIT {high}"
+        return f"WITH found AS MATERIALIZED ({rows}{first}) SELECT * FROM found ORDER BY distance + 0{limits}"
+    return rows + limits
 
 
 def _left_out_sql(model: Any, matching: Matching, plan: Plan, high: int | None) -> str:

@@ -6,11 +6,14 @@ Parameters: pgvector's manual, "HNSW", "IVFFlat" and "Iterative Index Scans".
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from math import ceil
 from typing import Any
 
 from django.db import connection
 
 from apps.search.embedders import OptionGroup, has_entry
+from apps.search.options.values import is_number
+from apps.search.storage.pgvector.conf import conf
 
 # OPTIONS of a space, each with the parameter that it sets and with its range or its words.
 SEARCH_OPTIONS: dict[str, tuple[str, range | tuple[str, ...]]] = {
@@ -22,6 +25,7 @@ SEARCH_OPTIONS: dict[str, tuple[str, range | tuple[str, ...]]] = {
     "ivfflat_iterative_scan": ("ivfflat.iterative_scan", ("relaxed_order", "off")),
 }
 DEFAULT_EF_SEARCH = 40  # pgvector's own
+DEFAULT_SCAN_TUPLES = 20_000  # pgvector's own
 type Tuning = Mapping[str, int | str]
 
 
@@ -37,12 +41,26 @@ def check_search_options(options: Mapping[str, object]) -> None:
             raise ValueError(f"{name} is {value!r}; allowed: {words}.")
 
 
+def check_recall(options: Mapping[str, object]) -> None:
+    """Raise ValueError, naming its value and what is allowed, for a bad recall."""
+    recall = options.get("recall", 0.9)
+    if not is_number(recall) or not 0.5 <= recall <= 1:  # type: ignore[operator]
+        raise ValueError(f"recall is {recall!r}; allowed: a number from 0.5 to 1.")
+
+
 options_of_searches = OptionGroup(tuple(SEARCH_OPTIONS), check_search_options)
+options_of_recall = OptionGroup(("recall",), check_recall)
 
 
 def get_tuning(space: str) -> Tuning:
     """Return the search options of a space: those in OPTIONS of its entry."""
     return options_of_searches.read(space) if has_entry(space) else {}
+
+
+def get_recall(space: str) -> float:
+    """Return the recall that searches of a space are to reach: that in OPTIONS, else PGVECTOR["RECALL"]."""
+    own = options_of_recall.read(space) if has_entry(space) else {}
+    return own.get("recall", conf.RECALL)
 
 
 def get_ef_search() -> int:
@@ -61,7 +79,12 @@ def tuned(tuning: Tuning) -> AbstractContextManager[None]:
     if not tuning:
         return nullcontext()
     check_search_options(tuning)
-    return _prefixed([f"SET LOCAL {SEARCH_OPTIONS[name][0]} = '{value}'; " for name, value in tuning.items()])
+    values = {SEARCH_OPTIONS[name][0]: value for name, value in tuning.items()}
+    tuples = int(tuning.get("max_scan_tuples", 0))
+    if tuples > DEFAULT_SCAN_TUPLES:
+        # A scan also ends when its memory does: with work_mem's default near 20,000 rows.
+        values["hnsw.scan_mem_multiplier"] = min(1_000, 2 * ceil(tuples / DEFAULT_SCAN_TUPLES))
+    return _prefixed([f"SET LOCAL {parameter} = '{value}'; " for parameter, value in values.items()])
 
 
 @contextmanager
@@ -70,7 +93,7 @@ def _prefixed(statements: list[str]) -> Iterator[None]:
 
     def send(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         # Only searches are tuned; a statement such as SET search_path goes as it is.
-        if many or not sql.startswith(("SELECT", "EXPLAIN")):
+        if many or not sql.startswith(("SELECT", "EXPLAIN", "WITH")):
             return execute(sql, params, many, context)
         result = execute(prefix + sql, params, many, context)
         for _ in statements:

@@ -35,8 +35,9 @@ class AnnIndex:
     `lists` is the number of lists of an IVFFlat index. `is_shared` says that the table's one ANN index also
     holds other spaces or indexes, so that every search of it is a filtered one. `rows` is how many rows it
     has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
-    on metadata leaves. `left_out` are the digests of the vectors that it leaves out (see left_out.py), and
-    `is_unit` says that it scales vectors to length 1.
+    on metadata leaves. `ef_search` is the effort that reaches the recall aimed at, None where that was not
+    measured. `left_out` are the digests of the vectors that it leaves out (see left_out.py), and `is_unit`
+    says that it scales vectors to length 1.
     """
 
     name: str
@@ -46,6 +47,7 @@ class AnnIndex:
     is_shared: bool = False
     rows: int = -1
     has_statistics: bool = False
+    ef_search: int | None = None
     left_out: tuple[str, ...] = ()
     is_unit: bool = True
 
@@ -121,13 +123,14 @@ def get_lists(declared: HnswIndex | IvfflatIndex) -> int:
 
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
     if (declared := get_declared_ann_index(model)) is not None:
-        rows, has_statistics, _ = _read_catalog(model, declared.name)
+        rows, has_statistics, about = _read_catalog(model, declared.name)
         mode = "hnsw" if isinstance(declared, HnswIndex) else "ivfflat"
         # Rows of another (space, index_name) exist where the key's first or last entry is one.
         keys = model.objects.values_list("space", "index_name")
         ends = [keys.order_by("space", "index_name").first(), keys.order_by("-space", "-index_name").first()]
         is_shared = any(end not in (None, (space, index_name)) for end in ends)
-        return AnnIndex(declared.name, mode, "", get_lists(declared), is_shared, rows or -1, has_statistics)
+        lists, effort = get_lists(declared), _get_effort(about)
+        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics, effort)
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
@@ -140,9 +143,15 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         get_cast(dimensions),
         rows=rows,
         has_statistics=has_statistics,
+        ef_search=_get_effort(about),
         left_out=tuple(about.get("left_out", ())),
         is_unit=bool(about.get("is_unit")),
     )
+
+
+def _get_effort(about: dict[str, Any]) -> int | None:
+    effort = about.get("effort")
+    return effort.get("ef_search") if isinstance(effort, dict) else None
 
 
 def parse_comment(comment: str | None) -> dict[str, Any]:
