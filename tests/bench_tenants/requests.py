@@ -36,7 +36,9 @@ WSGI = WSGIHandler()
 def bench(count: int) -> None:
     """Print the medians over two tenants and over all, what a look-up of the host costs, and the memory."""
     with _as_in_production():
-        hosts = [tenant.hostname for tenant in _fill(make_tenants(count))]
+        tenants = _fill(make_tenants(count))
+        hosts = [tenant.hostname for tenant in tenants]
+        _show_reset(*tenants[:2])
         _show_look_ups(hosts)
         print(f"  {'':<48} {'2 tenants':>12} {f'{count} tenants':>12}")
         _compare_pages("as it is", hosts)
@@ -71,6 +73,25 @@ def _fill(tenants: list[Tenant]) -> list[Tenant]:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # or the server would, meanwhile
     return tenants
+
+
+def _show_reset(one: Tenant, other: Tenant) -> None:
+    """Print what a query takes in a session that another tenant has just used."""
+    times: dict[str, list[float]] = {"reset": [], "kept": [], "same tenant": []}
+    for _ in range(PAIRS):
+        for way, before in {"reset": other, "kept": other, "same tenant": one}.items():
+            _query(before)
+            if way == "kept":
+                connection._state_of = None  # nobody's state needs no reset
+            times[way].append(_time(lambda: _query(one)))
+    reset, without, same = (median(each) for each in times.values())
+    print(f"  {'session of another tenant: reset, kept':<48} {reset:9.3f} ms {without:9.3f} ms", end="")
+    print(f" {reset / without:7.2f} x; of the same tenant {same:.3f} ms", flush=True)
+
+
+def _query(tenant: Tenant) -> None:
+    with tenant_context(tenant), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def _show_look_ups(hosts: list[str]) -> None:
