@@ -15,7 +15,7 @@ from apps.search.spaces.space import get_space
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import UndecryptableError, decrypt, encrypt
 from tenants.audit import record
-from tenants.context import get_current_schema, unbound
+from tenants.context import get_current_schema, statement_timeout, unbound
 from tenants.validators import OWN_SPACE
 
 BACKEND = f"{OwnEndpointEmbedder.__module__}.{OwnEndpointEmbedder.__qualname__}"
@@ -29,6 +29,7 @@ OPTIONS = (
 )
 FIXED = ("alias", *OPTIONS)
 LIMITS = ("requests_per_minute", "tokens_per_minute", "price_per_million_tokens")
+DELETION_TIMEOUT = 120  # seconds; a page asks for it, and there may be many documents
 SHOWN = 4  # characters of a key, where 12 or more stay hidden
 UNREADABLE = "cannot be read: give it again"
 
@@ -122,7 +123,7 @@ class OwnSpace(models.Model):
 
     def delete(self, **options: Any) -> tuple[int, dict[str, int]]:  # type: ignore[override]
         """Delete the space and its documents. Raises SpaceInUseError while something needs it."""
-        with transaction.atomic():
+        with statement_timeout(DELETION_TIMEOUT), transaction.atomic():
             if uses := self.describe_uses(lock=True):
                 raise SpaceInUseError(f"{self.alias} cannot be deleted. {' '.join(uses)}")
             self._delete_documents()

@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx2
 import pytest
 
@@ -11,6 +14,7 @@ from tests.embedders.dripping import HEAD, Dripping
 from tests.embedders.stub_server import DIMENSIONS, StubServer
 from tests.search_own_spaces.certificates import make_certificate
 from tests.search_own_spaces.conftest import KEY, PUBLIC
+from tests.workers import wait_until
 
 
 def make_embedder(base_url, *, key=KEY, **options):
@@ -210,6 +214,28 @@ def test_in_a_hurry_a_service_that_failed_is_left_alone_for_a_while(stub_server)
     assert "it failed a moment ago and is asked again in" in messages[1]
     assert vector.shape == (DIMENSIONS,)
     assert len(stub_server.requests) == 3
+
+
+def test_after_the_pause_one_search_finds_out_for_all(stub_server):
+    def search():
+        with in_a_hurry():
+            return embedder.embed_query("cat")
+
+    embedder = make_embedder(stub_server.url)
+    stub_server.fail(500)
+    with pytest.raises(EmbeddingError):
+        search()
+    embedder._paused_until = time.monotonic()  # the pause is over
+    stub_server.be_slow(seconds=2)
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(search)
+        wait_until(lambda: len(stub_server.requests) == 2)
+        with pytest.raises(EmbeddingError, match="it failed a moment ago"):
+            search()
+        assert len(first.result(60)) == DIMENSIONS
+
+    assert len(search()) == DIMENSIONS
 
 
 def test_a_refusal_that_is_the_tenants_own_fault_makes_no_pause(stub_server):
