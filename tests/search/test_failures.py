@@ -9,7 +9,7 @@ from django_tasks_db.models import DBTaskResult
 from psycopg.errors import AdminShutdown
 
 from apps.search import get_provider
-from apps.search.embedders import EmbeddingUnavailableError
+from apps.search.embedders import EmbeddingUnavailableError, InvalidTextError
 from apps.search.indexes.registry import VectorIndex, register, unregister
 from apps.search.indexes.sources import CallableSource, ModelSource, Text
 from apps.search.indexing import set_asides
@@ -249,6 +249,25 @@ def test_a_task_that_kills_its_workers_leaves_set_asides(in_acme, globex):
         assert list(asides) == [("default", str(pk), reason, True) for pk in pks]
     with tenant_context(globex):
         assert not SetAside.objects.exists()
+
+
+@pytest.mark.parametrize("failing", ["notes", "odd"])
+def test_an_index_that_succeeds_forgets_no_fault_of_another(make_index, monkeypatch, failing):
+    index_batch = set_asides.index_batch
+
+    def refuse(batch, **options):
+        if batch.index_name == failing:
+            raise InvalidTextError(0, f"is refused by {failing}")
+        return index_batch(batch, **options)
+
+    make_index(lambda: Note.objects.all())
+    monkeypatch.setattr(set_asides, "index_batch", refuse)
+    note = make("title")
+
+    for _ in range(2):
+        index_by_keys.func("notes.note", [note.pk])
+
+        assert f"is refused by {failing}" in SetAside.objects.get().reason
 
 
 def test_set_asides_go_when_the_object_is_indexed_after_all(in_acme):

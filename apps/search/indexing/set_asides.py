@@ -1,9 +1,11 @@
 """Indexing that no bad object stops: it is set aside with the reason, and the others are indexed."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from hashlib import sha256
 
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from apps.search.documents import MAX_KEY_LENGTH, InvalidDocumentError
 from apps.search.embedders import EmbeddingError, EmbeddingUnavailableError, InvalidTextError
@@ -16,22 +18,26 @@ PROBE = "probe"  # a text that every embedder can embed
 FAULTS = (EmbeddingError, InvalidTextError, InvalidDocumentError)
 
 
-def index_patiently(batch: Batch, space: str, *, has_waited: bool = False) -> int:
+def index_patiently(
+    batch: Batch, space: str, *, has_waited: bool = False, begun: datetime | None = None
+) -> int:
     """Bring the documents of these items up to date in one written space; return how many rows changed.
 
     An item that cannot be embedded is set aside, and loses the documents whose content is out of date. Raises
     EmbeddingUnavailableError when no text can be embedded just now, and sets nothing aside then. `has_waited`
-    says that these items come again after a wait that the service asked for.
+    says that these items come again after a wait that the service asked for. What was set aside since `begun`
+    stays so, whatever becomes of this batch: another index of the same objects did it.
     """
     try:
         changed = index_batch(batch, space=space, only_if_written=True)
     except FAULTS as error:
         check_embedder(space, error, has_waited=has_waited)
         if len(batch.items) > 1:
-            return sum(index_patiently(half, space, has_waited=has_waited) for half in batch.halve())
+            halves = batch.halve()
+            return sum(index_patiently(half, space, has_waited=has_waited, begun=begun) for half in halves)
         set_aside(batch.source.label, batch.keys, space, str(error), is_lasting=True)
         return delete_changed(batch, space=space)
-    forget(batch.source.label, batch.keys, space)
+    forget(batch.source.label, batch.keys, space, before=begun)
     return changed
 
 
@@ -58,7 +64,8 @@ def set_aside(label: str, keys: Sequence[str], space: str, reason: str, *, is_la
     """Note that these items of a source are not up to date in a space, and why."""
     keys = list(map(fit_key, keys))
     known = set(_find(label, keys, space).values_list("object_pk", flat=True))
-    _find(label, known, space).update(reason=reason, is_lasting=is_lasting, attempts=F("attempts") + 1)
+    again = {"attempts": F("attempts") + 1, "last_at": timezone.now()}
+    _find(label, known, space).update(reason=reason, is_lasting=is_lasting, **again)
     SetAside.objects.bulk_create(
         [
             SetAside(space=space, model_label=label, object_pk=key, reason=reason, is_lasting=is_lasting)
@@ -77,9 +84,10 @@ def fit_key(key: str) -> str:
     return key[: MAX_KEY_LENGTH - len(digest)] + digest
 
 
-def forget(label: str, keys: Collection[str], space: str) -> None:
-    """Note that these items of a source are up to date in a space."""
-    _find(label, keys, space).delete()
+def forget(label: str, keys: Collection[str], space: str, *, before: datetime | None = None) -> None:
+    """Note that these items of a source are up to date in a space, unless set aside since."""
+    asides = _find(label, keys, space)
+    (asides.filter(last_at__lt=before) if before else asides).delete()
 
 
 def _find(label: str, keys: Collection[str], space: str) -> QuerySet:

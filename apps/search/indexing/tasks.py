@@ -60,12 +60,12 @@ def index_by_keys(model_label: str, pks: list[Any], space: str = "", attempt: in
         return 0
     keys = [model._meta.pk.to_python(pk) for pk in pks]
     batches = make_batches(model, keys)
-    changed = 0
+    changed, begun = 0, timezone.now()
     failures: list[tuple[str, Batch, Exception]] = []
     for alias in [space] if space else get_written_spaces():
         for batch in batches:
             try:
-                changed += index_patiently(batch, alias, has_waited=attempt > 1)
+                changed += index_patiently(batch, alias, has_waited=attempt > 1, begun=begun)
             except Exception as error:  # dealt with when the others are up to date
                 drop_lost_session()
                 failures.append((alias, batch, error))
