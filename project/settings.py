@@ -5,6 +5,7 @@ Each app has a `conf.py` with the defaults of its own settings. Set one here to 
 
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -222,7 +223,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_tenants.files.storage.TenantFileSystemStorage",
         "OPTIONS": {"file_permissions_mode": 0o640, "directory_permissions_mode": 0o750},

@@ -85,7 +85,7 @@ def describe_invitation(user: User | None) -> str:
         return "accepted"
     if user.invited_at is None:
         return "not accepted yet"
-    expires = _get_expiry(user)
+    expires = _get_expiry(user.invited_at)
     verb = "worked" if expires <= timezone.now() else "works"
     return f"not accepted yet; the link {verb} until {expires:%Y-%m-%d %H:%M} UTC"
 
@@ -98,8 +98,8 @@ def invite(user: User, *, base_url: str) -> str:
     http:// or https://, OSError when the mail cannot be sent.
     """
     link = _make_link(user, base_url)
-    site = urlsplit(base_url).netloc
-    context = {"user": user, "site": site, "link": link, "expires": _get_expiry(user)}
+    expires = _get_expiry(user.invited_at or timezone.now())
+    context = {"user": user, "site": urlsplit(base_url).netloc, "link": link, "expires": expires}
     subject = render_to_string("accounts/invitation_subject.txt", context).strip()
     send_mail(subject, render_to_string("accounts/invitation_email.txt", context), None, [user.email])
     user.save(update_fields=["invited_at"])
@@ -154,5 +154,5 @@ def _make_link(user: User, base_url: str) -> str:
     return base_url.rstrip("/") + make_password_path(user)
 
 
-def _get_expiry(user: User) -> datetime:
-    return user.invited_at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+def _get_expiry(invited_at: datetime) -> datetime:
+    return invited_at + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
