@@ -23,7 +23,10 @@ def hold_fleet(connection: Any) -> Iterator[None]:
                 "Another migrate_schemas is at work on this database. Wait for it to end; "
                 "running this again then does what it left."
             )
-        yield
+        try:
+            yield
+        finally:  # at once: the server takes a while to notice that a session has ended
+            give_back(Lock.FLEET, session=session)
 
 
 @contextmanager

@@ -3,7 +3,9 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.core.management.commands import migrate as djangos_migrate
 from django.db import connection
 
+from apps.operations.fleet.locks import hold_fleet
 from tenants.context import tenant_context
+from tenants.locks import Lock, count_held
 from tests.models_app.models import Note
 
 
@@ -108,6 +110,17 @@ def test_plain_migrate_does_the_same(unmigrated_acme, globex, tables_of, capsys)
     assert "standard:globex" not in out  # which does not lag
     call_command("migrate", verbosity=1)
     assert "No tenant lags" in capsys.readouterr().out
+
+
+def test_one_run_can_follow_another_before_its_session_has_ended(other_session, monkeypatch):
+    monkeypatch.setattr(connection, "copy", lambda: other_session)
+    monkeypatch.setattr(other_session, "close", lambda: None)
+
+    with hold_fleet(connection):
+        assert count_held(Lock.FLEET) == 1
+
+    assert count_held(Lock.FLEET) == 0
+    monkeypatch.undo()
 
 
 def test_plain_migrate_takes_an_app_and_a_migration(acme, globex, tables_of):
