@@ -141,6 +141,7 @@ def test_one_key_many_times_is_one_facet(ask):
 
 def test_all_facets_are_one_statement(ask):
     few, many = [], []
+    ask_facets(["lang"])  # the first search reads what later ones know
     for keys, queries in ((["lang"], few), (["lang", "year", "a", "b"], many)):
         with CaptureQueriesContext(connection) as captured:
             assert ask_facets(keys).status_code == 200
