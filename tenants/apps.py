@@ -35,7 +35,8 @@ class TenantsConfig(AppConfig):
         remember_homes()
         guard_bulk_writes()
         watch_registry()
-        DBTaskResult.task = property(get_task)  # the library imports whatever a row names
+        # The library imports whatever a row names.
+        DBTaskResult.task = property(get_task)  # type: ignore[assignment, method-assign]
         post_init.connect(tidy_row, sender=DBTaskResult, dispatch_uid="tenants.tidy_row")
         request_started.connect(unbind_tenant, dispatch_uid="tenants.unbind")
         request_finished.connect(unbind_tenant, dispatch_uid="tenants.unbind")

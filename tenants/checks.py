@@ -246,7 +246,7 @@ def check_caches(**kwargs: Any) -> list[CheckMessage]:
             id="tenants.W002",
         )
         for alias, entry in settings.CACHES.items()
-        if not issubclass(backend := import_string(entry["BACKEND"]), EmptiedByTenant | DummyCache)
+        if not issubclass(backend := import_string(str(entry["BACKEND"])), EmptiedByTenant | DummyCache)
     ]
 
 

@@ -44,7 +44,7 @@ def owner_invitation(request: HttpRequest, pk: int) -> HttpResponse:
                 None, f"The mail could not be sent: {error}. Show the link, and hand it over yourself."
             )
         except (ValidationError, ValueError) as error:
-            form.add_error("email", error)
+            form.add_error("email", error if isinstance(error, ValidationError) else str(error))
         else:
             if by_mail:
                 messages.success(request, f"An invitation was sent to {tenant.owner_email}.")

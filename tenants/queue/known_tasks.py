@@ -22,7 +22,7 @@ from tenants.queue.rows import SCHEMA_KEY, list_tasks_of_operators
 logger = logging.getLogger(__name__)
 
 _known: set[str] = set()
-_read_task = DBTaskResult.task.fget
+_read_task = DBTaskResult.task.fget  # type: ignore[attr-defined]  # it is a property
 
 
 class UnusableTaskError(ImportError):

@@ -97,7 +97,7 @@ def _read_first(due: QuerySet[DBTaskResult], schema: str) -> DBTaskResult | None
         try:
             return due.first()
         except UNREADABLE as error:
-            unreadable = DBTaskResult.objects.filter(pk=due.values_list("pk", flat=True).first())
+            unreadable = DBTaskResult.objects.filter(pk__in=list(due.values_list("pk", flat=True)[:1]))
             now, fault = timezone.now(), UnusableTaskError(f"The row of the task cannot be read: {error}")
             values = {ARGUMENTS: {"args": [], "kwargs": {SCHEMA_KEY: schema}}, "worker_ids": []}
             unreadable.update(enqueued_at=now, run_after=now, **values)

@@ -121,7 +121,12 @@ def _tell_of_cuts(space: str, embedder: BaseEmbedder, texts: Sequence[str]) -> N
         message = (
             "space %r: a text has %d tokens, of which %d are read; what is beyond is found by words only"
         )
-        _told.get(space, lambda: logger.warning(message, space, longest, limit) or True)
+
+        def tell() -> bool:
+            logger.warning(message, space, longest, limit)
+            return True
+
+        _told.get(space, tell)
 
 
 def _make_key(embedder: BaseEmbedder, text: str) -> bytes:

@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Evaluate tenant by tenant and index by index, print, save, and judge."""
         gates = Gates(**{name: options[name] for name in ("min_recall", "min_mrr", "min_ndcg", "max_drop")})
-        found, failures = [], []
+        found, failures = [], list[str]()
 
         def judge(tenant: Any) -> None:
             for evaluations in self._evaluate_tenant(tenant.schema_name, options):

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:
         """Take FILE after options, too: argparse looks for one that may be missing before them only."""
         parser = super().create_parser(*args, **options)
-        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign, assignment]
+        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:

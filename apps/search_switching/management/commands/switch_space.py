@@ -105,7 +105,7 @@ def _watch(switch: SpaceSwitch) -> None:
         while switch.state == SpaceSwitch.State.FILLING:
             runs = list(switch.runs.all())
             bar.update(sum(run.objects_done for run in runs) - bar.n)
-            reasons = {one.reason for one in [switch, *runs] if one.reason}
+            reasons = {switch.reason, *(run.reason for run in runs)} - {""}
             if not count_held(Lock.WORKER):
                 reasons.add("No worker is running. Start one: manage.py db_worker")
             for reason in sorted(reasons - told):

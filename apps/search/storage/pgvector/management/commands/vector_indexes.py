@@ -30,7 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table, tenant by tenant. Raises CommandError when an action failed."""
         failures: list[str] = []
-        named, shown, known = options["index"], [], set()
+        named, shown = options["index"], []
+        known: set[str] = set()
         self.stdout.write(ROW.format(*HEADINGS))
 
         def show(tenant: Any) -> None:
