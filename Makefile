@@ -7,7 +7,7 @@ DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup docs test test-alone test-optional lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup docs test test-alone test-optional test-pages lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
@@ -37,6 +37,13 @@ test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 fo
 
 test-optional: setup ## The project without each optional app, and with one app more; about six minutes
 	$(PY) -m tests.matrix $(WITHOUT)
+
+test-pages: $(VENV)/pages ## Every page of both sites in Chromium, with axe-core; about four minutes
+	$(PY) -m pytest -m pages tests/pages
+
+$(VENV)/pages: $(VENV)/installed .env requirements/pages.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pages.txt
+	@touch $@
 
 lint: setup ## Style, types, and what bandit, detect-secrets and pip-audit find
 	$(PY) -m ruff check .
@@ -95,6 +102,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.12 
 lock: setup ## Renew the lock files from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/base.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(COMPILE) --group pyproject.toml:pages -c requirements/dev.txt -o requirements/pages.txt
 	$(COMPILE) --group pyproject.toml:docs -c requirements/dev.txt -o requirements/docs.txt
 
 db-start db-stop db-reset: setup ## The embedded PostgreSQL; reset deletes its data

@@ -71,7 +71,7 @@ def test_the_two_lists_are_not_empty_by_mistake():
 
 
 def test_there_are_lock_files_with_hashes():
-    assert [path.name for path in get_lock_files()] == ["base.txt", "dev.txt", "docs.txt"]
+    assert [path.name for path in get_lock_files()] == ["base.txt", "dev.txt", "docs.txt", "pages.txt"]
     for path in get_lock_files():
         text = path.read_text()
         assert text.count("==") <= text.count("--hash=sha256:")
