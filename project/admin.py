@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.widgets import AdminFileWidget
 
 from tenants.binding.view_on_site import ShownObjectsSite
 from tenants.placement import has_tenant_tables
@@ -29,3 +30,8 @@ class MembersAdminConfig(AdminConfig):
     """django.contrib.admin with the members' site as its default site."""
 
     default_site = "project.admin.MembersAdminSite"
+
+    def ready(self) -> None:
+        """Give file fields a label: the legend that Django gives them names no field to a screen reader."""
+        super().ready()
+        AdminFileWidget.use_fieldset = False

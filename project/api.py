@@ -21,6 +21,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.openapi.docs import Swagger
 
 from apps.accounts.access.api_auth import MemberAuth
 from apps.accounts.access.limited_requests import ApiThrottle
@@ -71,7 +72,8 @@ def _list_refusals(path: str, operation: dict[str, Any]) -> Iterator[int]:
 
 modules = [module for _, module in ENDPOINTS.load()]
 auth = [MemberAuth(), *(check for module in modules for check in getattr(module, "AUTH", []))]
-api = Api(title=settings.SITE_NAME, version="1", auth=auth, throttle=ApiThrottle(), docs_url="/docs")
+docs = Swagger({"deepLinking": False})  # its deep links are links within buttons
+api = Api(title=settings.SITE_NAME, version="1", auth=auth, throttle=ApiThrottle(), docs=docs)
 for module in modules:
     api.add_router("", module.router)
 

@@ -35,7 +35,7 @@ def show_spaces(request: HttpRequest, pk: int) -> HttpResponse:
         keys = [space.describe_key() for space in own]
         names = {space.alias for space in own}
         shared = [(alias, find_dimensions(alias)) for alias in list_aliases() if alias not in names]
-    lists = {"own": zip(own, keys, strict=True), "shared": shared}
+    lists = {"own": list(zip(own, keys, strict=True)), "shared": shared}
     return _render(request, "spaces.html", tenant, "Search spaces", **lists)
 
 

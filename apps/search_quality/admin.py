@@ -9,12 +9,12 @@ from apps.search_quality.golden.answers import load_answers
 from apps.search_quality.models import GoldenAnswer, GoldenQuery, RecentQuery
 
 
-class GoldenAnswerInline(admin.TabularInline):
+class GoldenAnswerInline(admin.StackedInline):
     """The answers: their grades can be changed, new ones come from the search page."""
 
     model = GoldenAnswer
     extra = 0
-    fields = ["found", "grade", "key"]
+    fields = ["found", "key", "grade"]
     readonly_fields = ["found", "key"]
 
     @admin.display(description="answer")

@@ -10,7 +10,7 @@ class QualityConfig(AppConfig):
 
     name = "apps.search_quality"
     label = "quality"
-    verbose_name = "search quality"
+    verbose_name = "Search quality"
     url_prefix = "search/quality/"
     moved_tasks: ClassVar[dict[str, str]] = {
         "apps.search.quality.tasks.carry_out_run": "apps.search_quality.tasks.carry_out_run"

@@ -92,7 +92,9 @@ def promote_answer(request: HttpRequest) -> HttpResponse:
     """Make a result the right answer, or with `undo` no longer; then back to `next`. 400 for bad input."""
     form = PromotionForm(request.POST)
     if not form.is_valid():
-        return HttpResponseBadRequest("What was to be promoted is not a result of a search.")
+        return HttpResponseBadRequest(
+            "What was to be promoted is not a result of a search.", content_type="text/plain"
+        )
     if request.POST.get("undo"):
         asked = form.cleaned_data
         promoted = find_promoted(asked["index"], asked["q"], asked["filter"])
@@ -115,7 +117,7 @@ def evaluate_now(request: HttpRequest) -> HttpResponse:
     index = _get_index(request.POST)
     space = request.POST.get("space")
     if space not in list_spaces(index):
-        return HttpResponseBadRequest("There are no documents in that space.")
+        return HttpResponseBadRequest("There are no documents in that space.", content_type="text/plain")
     with transaction.atomic():
         run = ask_for_run(index, space)
         if run and run.total > AT_ONCE:

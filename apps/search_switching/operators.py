@@ -99,8 +99,8 @@ HOME_LINKS = [
     Link(
         "Search spaces",
         "operators:tenants_tenant_changelist",
-        text="choose a tenant, then “Search”, to change its embedding model or to bring its indexes "
+        text="choose a tenant, then “Search space”, to change its embedding model or to bring its indexes "
         "up to date",
     )
 ]
-TENANT_LINKS = [Link("Search", "space_switch", takes="schema_name")]
+TENANT_LINKS = [Link("Search space", "space_switch", takes="schema_name")]

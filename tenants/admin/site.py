@@ -27,6 +27,7 @@ from tenants.binding.view_on_site import ShownObjectsSite
 from tenants.models import Domain, Tenant
 from tenants.provisioning.life_cycle import choose_schema_name, resume, suspend
 from tenants.provisioning.renaming import STATES, rename_tenant
+from tenants.queue.rows import SCHEMA_KEY
 from tenants.tasks import provision_tenant
 
 
@@ -38,15 +39,30 @@ class OperatorsAdminSite(ShownObjectsSite):
 
 
 site = OperatorsAdminSite(name="operators")
-site.register(DBTaskResult, DBTaskResultAdmin)
 
 
-class DomainInline(admin.TabularInline):
+@admin.register(DBTaskResult, site=site)
+class TaskResultAdmin(DBTaskResultAdmin):
+    """The task queue: which tenant's task it is, and how it went."""
+
+    list_display = ["task_name", "tenant", "status", "enqueued_at", "finished_at"]
+    list_filter = ["status"]
+    search_fields = ["task_path", "args_kwargs__kwargs__" + SCHEMA_KEY]
+    list_per_page = 50
+
+    @admin.display(ordering="args_kwargs__kwargs__" + SCHEMA_KEY)
+    def tenant(self, result: DBTaskResult) -> str | None:
+        """Return the schema of the tenant that the task belongs to, None for a task of the operators."""
+        return result.args_kwargs["kwargs"].get(SCHEMA_KEY)
+
+
+class DomainInline(admin.StackedInline):
     """The hosts of a tenant: one is primary, others lead to the same site, or redirect to the primary one."""
 
     model = Domain
     form = DomainForm
     formset = DomainFormSet
+    fields = ["domain", ("is_primary", "redirects")]
     extra = 0
 
 

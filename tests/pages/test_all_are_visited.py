@@ -11,7 +11,8 @@ NOT_VISITED = {
     "logout": "a button",
     "admin:logout": "a button",
     "operators:logout": "a button",
-    "operators:view_on_site": "a link that no model of this site has",
+    "admin:view_on_site": "leads on to a page of the site",
+    "operators:view_on_site": "leads on to a page of the site",
     "revoke_key": "a button",
     "note_upload": "a file of the tests' own app",
 }

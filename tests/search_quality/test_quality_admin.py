@@ -36,8 +36,8 @@ def test_an_answer_is_shown_by_its_title(admin_site, acme, make_golden):
         Note.objects.all().delete()
     after = admin_site.get(page).content.decode()
 
-    assert "<p>Butter</p>" in before
-    assert "<p>gone</p>" in after
+    assert '<div class="readonly">Butter</div>' in before
+    assert '<div class="readonly">gone</div>' in after
 
 
 def test_golden_and_recent_queries_are_not_made_in_the_admin(admin_site, acme):

@@ -97,7 +97,7 @@ def test_the_page_asks_before_documents_go(operator, acme):
 
 
 def test_the_page_loads_anew_only_while_a_worker_is_busy(operator, acme):
-    refresh = '<meta http-equiv="refresh" content="5">'
+    refresh = '<p data-reload="5" hidden>'
 
     idle = operator.get(PAGE, **AT_PUBLIC).content.decode()
     take(operator, "start", target="other")
