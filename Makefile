@@ -11,23 +11,25 @@ LOCK := requirements/dev.txt
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
-	PORT=$(PORT) $(PY) -m project.demo
+	@PORT=$(PORT) $(PY) -m project.demo
 
 setup: $(VENV)/installed .env ## The virtual environment and the development settings
 
 $(VENV)/installed: $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || \
 		{ echo "Python >= 3.12 is needed; this is `$(PYTHON) --version`. Try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Installing what the project needs into $(VENV), once: one to four minutes, 0.7 GB."
+	@$(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null; then \
 		uv pip sync --quiet --python $(PY) --require-hashes $(LOCK); \
 	else \
-		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK); \
+		$(PYTHON) -m project.installing $(PY) $(LOCK); \
 	fi
 	@mkdir -p var/static && touch $@
 
 .env:
-	install -m 600 .env.example .env
+	@echo "Copying .env.example to .env, the settings of this machine."
+	@install -m 600 .env.example .env
 
 test: setup ## All tests, in an order by chance
 	$(PY) -m pytest

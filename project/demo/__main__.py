@@ -14,15 +14,25 @@ import django
 
 from project import embedded_postgres
 
-PORT = int(os.environ.get("PORT") or 8000)
+
+def read_number(name: str, default: int, most: int) -> int:
+    """Return a variable of the environment that is a number from 1 to `most`; exit where it is none."""
+    value = os.environ.get(name) or str(default)
+    if value.isdecimal() and 1 <= int(value) <= most:
+        return int(value)
+    sys.exit(f"{name}: {value!r} is no number from 1 to {most:,}. Try: {name}={default + 123} make demo")
+
+
+PORT = read_number("PORT", 8000, 65_535)
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one comes of a closed terminal
-ARTICLES = int(os.environ.get("DEMO_ARTICLES") or 900)
+ARTICLES = read_number("DEMO_ARTICLES", 900, 100_000)
 
 
 def main() -> None:
     """Run until interrupted, then stop what was started."""
     addresses = _free_addresses()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")  # what the worker does, the bar shows
     os.environ |= {"SITE_URL": f"http://localhost:{PORT}", "EMAIL_URL": "dummymail://", "DEBUG": "True"}
     found_running = bool(os.environ.get("DATABASE_URL")) or embedded_postgres.status()
     processes: list[subprocess.Popen] = []
@@ -46,7 +56,7 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
         sys.exit("The demo shows articles, and apps.articles was left out.")
     from project.demo.data import evaluate, prepare
 
-    print("Preparing the database and the documents ...", flush=True)
+    print("Preparing the database and the documents; the first time takes a minute or two ...", flush=True)
     prepare(ARTICLES)
     worker = "manage.py db_worker --interval 0.5 --no-reload --verbosity 0"
     web = "-m gunicorn project.wsgi --threads 4 --log-level warning"
@@ -71,11 +81,12 @@ def _await_indexing(processes: list[subprocess.Popen]) -> None:
     """Show how far the worker is, until nothing waits."""
     from django.tasks import TaskResultStatus
     from django_tasks_db.models import DBTaskResult
-    from tqdm import tqdm
+
+    from tenants.management.progress import Bar
 
     waiting = DBTaskResult.objects.filter(status__in=[TaskResultStatus.READY, TaskResultStatus.RUNNING])
     total = waiting.count()
-    with tqdm(total=total, desc="indexing", unit=" batches") as bar:
+    with Bar(total=total, desc="indexing", unit=" batches") as bar:
         while (count := waiting.count()) and all(process.poll() is None for process in processes):
             bar.update(max(0, total - count - bar.n))
             time.sleep(0.3)

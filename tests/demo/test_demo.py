@@ -61,3 +61,20 @@ def test_the_demo_is_not_ready_before_its_web_server_listens(monkeypatch):
 
     assert waited
     assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("value", ["abc", "80000", "0", "-1", "8,0"])
+def test_a_port_that_is_none_is_named_with_the_way_out(monkeypatch, value):
+    monkeypatch.setenv("PORT", value)
+
+    with pytest.raises(SystemExit) as exit:
+        demo.read_number("PORT", 8000, 65_535)
+
+    assert exit.value.code == f"PORT: {value!r} is no number from 1 to 65,535. Try: PORT=8123 make demo"
+
+
+@pytest.mark.parametrize(("value", "number"), [("", 8000), ("8403", 8403), ("65535", 65_535)])
+def test_a_port_is_a_number_or_left_out(monkeypatch, value, number):
+    monkeypatch.setenv("PORT", value)
+
+    assert demo.read_number("PORT", 8000, 65_535) == number

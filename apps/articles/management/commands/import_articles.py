@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from apps.articles.importing.readers import count_bytes, read_paths
 from apps.articles.importing.records import Record, Rejected
 from apps.articles.importing.saving import import_records
+from tenants.management.progress import Bar
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"PATH: no such file or folder: {', '.join(missing)}.")
         rejected: list[Rejected] = []
         for tenant in each_tenant(options):
-            with tqdm(total=count_bytes(paths), desc=tenant.schema_name, unit="B", unit_scale=True) as bar:
+            with Bar(total=count_bytes(paths), desc=tenant.schema_name, unit="B", unit_scale=True) as bar:
                 summary = import_records(self._accepted(paths, rejected, bar.update))
         self.stdout.write(
             f"{summary.created} created, {summary.updated} updated, {summary.unchanged} unchanged, "
@@ -49,4 +49,4 @@ class Command(BaseCommand):
                 yield record
             else:
                 rejected.append(record)
-                tqdm.write(f"{record.place}: {record.reason}", file=self.stderr)
+                Bar.write(f"{record.place}: {record.reason}", file=self.stderr)

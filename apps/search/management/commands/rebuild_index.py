@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from apps.search.indexing.batches import count_objects, rebuild_index
 from apps.search.indexing.tasks import enqueue_maintenance, start_run
@@ -13,6 +12,7 @@ from apps.search.management.indexes import choose_indexes
 from apps.search.providers import get_provider
 from apps.search.spaces.live_spaces import get_written_spaces
 from tenants.audit import record
+from tenants.management.progress import Bar
 from tenants.management.tenants import add_schema_arguments, work_in_each
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(f"--space: {error}") from error
         if not is_queued:
-            with tqdm(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
+            with Bar(total=count_objects(index), desc=f"{schema}/{index}", unit=" objects") as bar:
                 changed = rebuild_index(index, space=space, progress=bar.update)
             record("rebuild index", index, documents=changed)
             self.stdout.write(f"{schema}: index {index}: {changed} documents changed")

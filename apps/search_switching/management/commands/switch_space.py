@@ -4,7 +4,6 @@ from time import sleep
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from apps.search.indexing.runs import RunError
 from apps.search_switching.estimating import estimate_switch
@@ -12,6 +11,7 @@ from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_swit
 from apps.search_switching.status import get_status
 from apps.search_switching.steps import STEPS, start_switch
 from tenants.locks import Lock, count_held
+from tenants.management.progress import Bar
 from tenants.management.tenants import add_schema_arguments, each_tenant
 
 LOOK = 1  # seconds between two looks at a switch
@@ -101,7 +101,7 @@ def _watch(switch: SpaceSwitch) -> None:
     """Show a bar until the target is filled; the worker goes on when this is stopped."""
     told: set[str] = set()
     total = sum(run.total for run in switch.runs.all())
-    with tqdm(total=total, desc=f"{switch.origin} to {switch.target}", unit=" objects") as bar:
+    with Bar(total=total, desc=f"{switch.origin} to {switch.target}", unit=" objects") as bar:
         while switch.state == SpaceSwitch.State.FILLING:
             runs = list(switch.runs.all())
             bar.update(sum(run.objects_done for run in runs) - bar.n)
