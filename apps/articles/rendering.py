@@ -34,6 +34,7 @@ def _make_harmless(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         if token.children:
             token.children = list(_make_harmless(token.children))
+        token.attrs.pop("style", None)  # of cells, which the site's content security policy refuses
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + 1, DEEPEST_HEADING)}"
         elif token.type == "image":

@@ -82,6 +82,13 @@ def test_no_text_becomes_more_than_harmless_html(text, html):
     assert not any(part in rendered for part in ("<script", "<img", "<b", '"javascript:', '" onmouseover'))
 
 
+def test_the_cells_of_a_table_have_no_style_of_their_own():
+    table = render("|a|b|\n|:-:|-:|\n|1|2|")
+
+    assert "<td>1</td>" in table
+    assert "style" not in table
+
+
 def test_an_image_is_its_description():
     linked = render("[![build](https://ci.test/x.svg)](https://ci.test)")
 
