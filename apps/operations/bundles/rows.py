@@ -92,7 +92,8 @@ def copy_in(schema: str, table: TableContent, reader: CheckedReader) -> None:
     """Add rows to a table. Raises BundleError when PostgreSQL refuses them or they are the wrong ones."""
     with refusals_named(f"table {table.name}"), connection.cursor() as cursor:
         statement = _copy("COPY {} {} FROM STDIN", schema, table.name, table.columns)
-        with cursor.copy(statement, writer=ReadingWriter(cursor.cursor)) as copy:
+        # Where DEBUG is on, Django's cursor has a `copy` that knows no `writer`.
+        with cursor.cursor.copy(statement, writer=ReadingWriter(cursor.cursor)) as copy:
             for block in reader:
                 copy.write(block)
         if cursor.rowcount != table.rows or not reader.is_genuine():

@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import ProgrammingError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django_tasks_db.models import DBTaskResult
 
 from apps.accounts.models import ApiKey
@@ -44,6 +45,13 @@ def test_a_copy_has_all_rows_of_the_original(furnished, copied):
     assert changed - set(list_left_out()) == {"accounts_apikey"}
     assert len(original["notes_note"]) == 3
     assert len(original["pgvector_pgvectorembedding"]) == 3
+
+
+def test_a_bundle_is_imported_where_the_cursor_is_that_of_debug(bundle):
+    with CaptureQueriesContext(connection):
+        tenant = import_tenant(bundle, changes=COPY).tenant
+
+    assert tenant.schema_name == "copy"
 
 
 @pytest.mark.parametrize("aspect", ASPECTS)
