@@ -2,8 +2,8 @@
 
 Each finding must be judged. For bandit, a comment on its lines says why: `# nosec B608: reason`, or
 `# noqa: S608 - reason`, since ruff's S608 is bandit's B608; or the file has a line in `per-file-ignores`. For
-detect-secrets, `.secrets.baseline` has it; `python -m tests.scan --accept` writes it. pip-audit is
-skipped where its data is out of reach.
+detect-secrets, `.secrets.baseline` has it; `python -m tests.scan --accept` writes it. A reason for a rule of
+bandit on passwords counts, too. pip-audit is skipped where its data is out of reach.
 """
 
 import hashlib
@@ -98,7 +98,20 @@ def scan_file(path):
     plugins = PLUGINS if path.startswith("tests/") else [*PLUGINS, PASSWORDS]
     with transient_settings({"plugins_used": plugins}):
         collection.scan_file(path)
-    return [[secret.type, secret.secret_hash, secret.line_number] for _, secret in collection]
+    lines = (ROOT / path).read_text(errors="replace").splitlines() if list(collection) else []
+    return [
+        [secret.type, secret.secret_hash, secret.line_number]
+        for _, secret in collection
+        if not is_judged(secret.type, lines[secret.line_number - 1])
+    ]
+
+
+def is_judged(kind, line):
+    """Whether a password of code has a comment for bandit's rule on passwords, with a reason."""
+    comment = COMMENT.search(line)
+    return kind == "Secret Keyword" and bool(
+        comment and comment["reason"] and re.search(r"[SB]10[56]", comment[1])
+    )
 
 
 def find_unjudged_secrets(found):

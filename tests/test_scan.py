@@ -84,6 +84,14 @@ def test_made_up_passwords_are_for_tests(baseline, tmp_path):
     assert list(scan.find_secrets()) == ["code.py"]
 
 
+def test_one_reason_is_enough_for_a_password(baseline, tmp_path):
+    password = 'PASSWORD = "correct horse ' + '7 battery"'
+    (tmp_path / "judged.py").write_text(f"{password}  # noqa: S105 - a file\n")
+    (tmp_path / "bare.py").write_text(f"{password}  # noqa: S105\n")
+
+    assert list(scan.find_secrets()) == ["bare.py"]
+
+
 def test_vulnerabilities_that_are_known(monkeypatch):
     answer = {
         "dependencies": [
