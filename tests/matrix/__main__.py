@@ -36,6 +36,7 @@ TESTS = [
     "tests/test_home.py",
     "tests/test_layers.py",
     "tests/test_settings.py",
+    "tests/pages/test_all_are_visited.py",
     "tests/accounts/test_account_page.py",
     "tests/accounts/test_admin_rights.py",
     "tests/articles/test_pages.py",
