@@ -7,7 +7,7 @@ DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup docs test test-alone test-optional test-pages lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup docs test test-alone test-howtos test-optional test-pages lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
@@ -36,6 +36,9 @@ test: setup ## All tests, in an order by chance
 
 test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 for some of them
 	$(PY) -m tests.alone $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
+
+test-howtos: setup ## Commands of how-tos, read from the pages and carried out in a copy; two to four minutes
+	$(PY) -m tests.howtos
 
 test-optional: setup ## The project without each optional app, and with one app more; about six minutes
 	$(PY) -m tests.matrix $(WITHOUT)
