@@ -9,7 +9,7 @@ import re
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.core.cache import cache
@@ -120,5 +120,5 @@ def _normalise(text: str) -> str:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)
-        return f"{int(address) >> (128 - IPV6_NETWORK):x}/{IPV6_NETWORK}"
+        return str(IPv6Network((int(address), IPV6_NETWORK), strict=False))  # without a zone, %eth0
     return str(address)
