@@ -40,7 +40,9 @@ def start_switch(target: str, *, is_automatic: bool = False, started_by: str = "
     with changing_spaces():
         origin = get_searched_space(lock=True)
         if live := get_live_switch():
-            raise SwitchError(f"The switch {live} is not over. End or cancel it first.")
+            raise SwitchError(
+                f"The switch from {live.origin} to {live.target} is not over. End or cancel it first."
+            )
         if origin == target:
             raise SwitchError(f"The tenant searches the space {target!r} already.")
         switch = SpaceSwitch.objects.create(

@@ -64,7 +64,7 @@ def test_what_is_not_possible_is_said(member, call):
     status, answer = call("POST", "/cut-over")
 
     assert (status, list(answer["errors"])) == (409, ["step"])
-    assert "would have to be ready" in answer["errors"]["step"][0]
+    assert "it must be ready" in answer["errors"]["step"][0]
     assert call("POST", "/jump")[0] == 422
 
 

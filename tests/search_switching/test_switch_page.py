@@ -126,7 +126,7 @@ def test_what_is_not_possible_is_said(operator, acme):
         switch = SpaceSwitch.objects.get().pk
 
     assert "is not over. End or cancel it first" in take(operator, "start", target="custom")
-    assert "would have to be ready for that" in take(operator, "cut-over", switch=switch)
+    assert "for that, it must be ready" in take(operator, "cut-over", switch=switch)
 
 
 @pytest.mark.parametrize("path", ["/admin/search-space/nobody/", "/admin/search-space/public/"])

@@ -189,7 +189,7 @@ def test_a_batch_that_was_being_embedded_writes_nothing_to_a_cancelled_target(em
 def test_two_operators_cannot_switch_at_once():
     first = start_switch("other")
 
-    with pytest.raises(SwitchError, match="The switch default to other: filling is not over"):
+    with pytest.raises(SwitchError, match="The switch from default to other is not over"):
         start_switch("custom")
     cancel_switch(first)
     start_switch("custom")
@@ -208,7 +208,9 @@ def test_a_target_that_makes_no_sense_is_refused(target, message):
 def test_a_step_out_of_turn_is_refused(step):
     switch = start_switch("other")
 
-    with pytest.raises(SwitchError, match="The switch default to other: filling would have to be"):
+    with pytest.raises(
+        SwitchError, match="The switch from default to other is filling; for that, it must be"
+    ):
         step(switch)
 
 
