@@ -69,9 +69,8 @@ class SpaceSwitch(models.Model):
         self.refresh_from_db()
         if self.state not in states:
             allowed = " or ".join(states)
-            raise SwitchError(
-                f"The switch from {self.origin} to {self.target} is {self.state}; for that, it must be {allowed}."
-            )
+            now = f"The switch from {self.origin} to {self.target} is {self.state}"
+            raise SwitchError(f"{now}; for that, it must be {allowed}.")
 
     def change(self, **values: Any) -> None:
         """Write some fields."""
