@@ -96,7 +96,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # Whose statements may have changed the session's state, a schema; UNKNOWN after a rollback of a reset.
     _state_of: str | None = None
     _is_at_edge = False  # whether a request or a task has ended since
-    _was_reset_in_transaction = False
+    # At which of the transaction's savepoints, 0 at its beginning; None: not in this transaction.
+    _reset_at: int | None = None
     tenant = _bound("tenant")
     schema_name = _bound("schema_name")
     include_public_schema = _bound("include_public_schema")
@@ -130,7 +131,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """As Django's; a session of the pool is set up again, since its reset took the time zone with it."""
         self.search_path_set_schemas = self._state_of = None
-        self._is_at_edge = self._was_reset_in_transaction = False
+        self._is_at_edge, self._reset_at = False, None
         session = super().get_new_connection(conn_params)
         if is_from_pool(session):
             self._configure_connection(session)
@@ -170,7 +171,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
         if is_kept:
             self.search_path_set_schemas = kept
-            self._was_reset_in_transaction = False
+            self._reset_at = None
         else:
             self._forget_reset()
 
@@ -180,15 +181,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._forget_reset()
 
     def savepoint_rollback(self, sid: str) -> None:
-        """As `rollback`, to a savepoint."""
+        """As `rollback`, to a savepoint: a reset before it stays, or another would drop temporary tables."""
         try:
             super().savepoint_rollback(sid)
         finally:
-            self._forget_reset()
+            if self._reset_at is not None and self._reset_at >= _get_number(sid):
+                self._forget_reset()
 
     def _forget_reset(self) -> None:
-        if self._was_reset_in_transaction:
-            self._state_of, self._was_reset_in_transaction = UNKNOWN, False
+        if self._reset_at is not None:
+            self._state_of, self._reset_at = UNKNOWN, None
             self.search_path_set_schemas = None
 
     def end_use(self) -> None:
@@ -245,7 +247,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _note_use(self, binding: Binding, *, was_reset: bool) -> None:
         if was_reset:
-            self._state_of, self._was_reset_in_transaction = None, self.in_atomic_block
+            self._state_of = None
+            self._reset_at = self.savepoint_state if self.in_atomic_block else None
         if binding.schema_name == get_public_schema_name():
             return
         _schemas_of_session.setdefault(self.connection, set()).add(binding.schema_name)
@@ -315,6 +318,11 @@ def _explain_missing_role(binding: Binding, role: str) -> str:
         f"TENANT_ROLES: the role {role!r} of the tenant with the schema {binding.schema_name!r} does not "
         "exist. Run: manage.py tenant_roles --repair"
     )
+
+
+def _get_number(sid: str) -> int:
+    """Return which of a transaction's savepoints it is; Django counts them in their names, from 1."""
+    return int(sid.rpartition("x")[2])
 
 
 def _is_caused_by(error: Exception, kind: type[Exception]) -> bool:

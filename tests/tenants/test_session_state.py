@@ -129,6 +129,19 @@ def test_so_is_one_that_is_rolled_back_to_a_savepoint(alone, acme, globex):
     assert alone(visit) == "0"
 
 
+def test_a_later_savepoint_that_is_rolled_back_takes_no_temporary_table_along(alone, acme, globex):
+    def visit():
+        with tenant_context(acme):
+            run("SELECT 1")
+        with tenant_context(globex), transaction.atomic():
+            run("CREATE TEMPORARY TABLE stage (id int)")  # after a reset, which is part of the transaction
+            with transaction.atomic():
+                transaction.set_rollback(True)
+            return run(TEMPORARY)
+
+    assert alone(visit) == 1
+
+
 def test_the_reset_takes_no_round_trip_of_its_own(alone, acme, globex, django_assert_num_queries):
     def visit():
         with tenant_context(acme):
