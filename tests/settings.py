@@ -1,4 +1,9 @@
-"""The project's settings, with the tests' own app."""
+"""The project's settings, with the tests' own app and the template's own address."""
+
+import os
+
+# Tests compare whole addresses; what .env says of this machine's port must not reach them.
+os.environ["SITE_URL"] = "http://localhost:8000"
 
 from project.settings import *  # noqa: F403
 from project.settings import EMBEDDINGS, INSTALLED_APPS, TENANT_APPS

@@ -39,7 +39,7 @@ def test_space_and_public_search_may_be_left_out(db):
         assert get_user_model().objects.get().email == "bill@initech.example"
 
 
-def test_every_bad_option_is_named_and_nothing_is_created(acme):
+def test_every_bad_option_is_named_and_nothing_is_created(acme, settings):
     before = Tenant.objects.count()
 
     with pytest.raises(CommandError) as caught:
@@ -48,7 +48,7 @@ def test_every_bad_option_is_named_and_nothing_is_created(acme):
     lines = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
     assert sorted(lines) == ["--name", "--owner-email", "--space", "--subdomain"]
     assert lines["--subdomain"].startswith("'a b' is not a valid subdomain")
-    assert lines["--space"].endswith("Choose one of: custom, default, fast.")
+    assert lines["--space"].endswith(f"Choose one of: {', '.join(sorted(settings.EMBEDDINGS))}.")
     assert Tenant.objects.count() == before
 
 

@@ -1,4 +1,5 @@
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
 
@@ -6,6 +7,7 @@ from tenants.models import Tenant
 from tenants.provisioning.life_cycle import choose_schema_name, register_tenant
 from tenants.validators import validate_schema_name
 
+SPACES = ", ".join(sorted(settings.EMBEDDINGS))
 INITECH = {"name": "Initech", "subdomain": "initech", "owner_email": "bill@initech.example"}
 
 
@@ -37,12 +39,12 @@ def test_registration_writes_a_row_and_nothing_else(db, schemas):
         (
             "space",
             "slow",
-            "'slow' is not a space of settings.EMBEDDINGS. Choose one of: custom, default, fast",
+            f"'slow' is not a space of settings.EMBEDDINGS. Choose one of: {SPACES}.",
         ),
         (
             "space",
             "own-x",
-            "A new tenant has no space of its own such as 'own-x'. Choose one of: custom, def",
+            f"A new tenant has no space of its own such as 'own-x'. Choose one of: {SPACES[:12]}",
         ),
     ],
 )

@@ -22,7 +22,7 @@ CREATE INDEX "Odd Index" ON "Odd ""Table""" USING gin (tags) WITH (fastupdate=of
 CREATE UNIQUE INDEX by_expression ON "Odd ""Table""" (lower(label) DESC NULLS LAST) INCLUDE (ratio);
 CREATE INDEX half ON "Odd ""Table""" USING hnsw (vector public.halfvec_l2_ops) WITH (m=8);
 CREATE UNLOGGED TABLE scratch (a integer, b integer, PRIMARY KEY (b, a));
-CREATE TABLE bare (a integer REFERENCES articles_article); INSERT INTO bare VALUES (NULL), (NULL);
+CREATE TABLE bare (a integer REFERENCES notes_note); INSERT INTO bare VALUES (NULL), (NULL);
 GRANT SELECT, UPDATE ON bare TO PUBLIC; GRANT USAGE ON SEQUENCE "Odd Sequence" TO PUBLIC;
 -- Last, as no index is made while a deferred check waits.
 INSERT INTO "Odd ""Table""" (parent, label, tags, raw, at, span, ratio, vector) VALUES
