@@ -69,7 +69,8 @@ def test_a_space_is_made_shown_changed_and_deleted(boss, call, values, acme):
 
 
 def test_the_list_has_the_installations_spaces_and_the_tenants_own(boss, call, values, settings):
-    settings.EMBEDDINGS = settings.EMBEDDINGS | {"broken": {"BACKEND": "no.Where"}}
+    given = {alias: settings.EMBEDDINGS[alias] for alias in ("default", "fast", "custom")}
+    settings.EMBEDDINGS = given | {"broken": {"BACKEND": "no.Where"}}
     call("POST", body=values)
 
     found = call("GET").json()
