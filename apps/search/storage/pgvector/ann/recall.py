@@ -129,7 +129,7 @@ def _move(rows: Any, spec: SearchSpec, random: np.random.Generator) -> np.ndarra
     documents: .962 and .951, .969 and .983, .994 and .999 with three kinds of data at ef_search 40, where
     stored vectors have .995 and more, and points half-way between any two .964, .699 and .934.
     """
-    near = [row.pk for row in NearestQuerySet.of(spec, None)[:NEIGHBOURS]]
+    near = [row.pk for row in NearestQuerySet.of(spec, None)[1 : NEIGHBOURS + 1]]  # the first is itself
     chosen = random.permutation(len(near))[:2]
     ends = _read_vectors(rows, [near[place] for place in chosen])
     return spec.vector + ends[0] - ends[1] if len(ends) == 2 else spec.vector
