@@ -63,14 +63,17 @@ class NoTerminal(io.StringIO):
 
 
 @pytest.fixture
-def manage(monkeypatch, capsys, db):
+def manage(monkeypatch, capsys, db, settings, tmp_path):
     """Run manage.py as a person without a terminal does; return its exit code and what it said."""
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "site.css").touch()  # collectstatic asks before it overwrites
     monkeypatch.setattr(connections, "close_all", lambda: None)
     monkeypatch.setattr(sys, "stdin", NoTerminal())
     monkeypatch.setattr(BaseCommand, "check", lambda *args, **options: None)
 
     def run(name, *arguments):
         argv = ["manage.py", name, *arguments]
+        monkeypatch.setattr(sys, "argv", argv)  # makemessages reads it
         try:
             with plain_errors(argv):
                 load_command_class(COMMANDS[name], name).run_from_argv(argv)
