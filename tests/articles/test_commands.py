@@ -133,7 +133,7 @@ def test_search_prints_a_table(run, library):
 
 
 def test_search_says_when_nothing_is_indexed(run, globex):
-    assert "Nothing is indexed here yet." in run("search", "anything", schema="globex")
+    assert "No article is indexed here yet." in run("search", "anything", schema="globex")
 
 
 def test_search_refuses_bad_input(acme):

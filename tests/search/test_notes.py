@@ -46,8 +46,8 @@ def test_a_search_that_finds_something_near_needs_no_note(fox, mode, answer):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_empty_index_is_called_empty(in_acme, mode):
-    assert note_of(mode=mode) == NOT_INDEXED
-    assert note_of(mode=mode, filter={"title": "Fox"}) == NOT_INDEXED
+    assert note_of(mode=mode) == NOT_INDEXED.format("note")
+    assert note_of(mode=mode, filter={"title": "Fox"}) == NOT_INDEXED.format("note")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -57,7 +57,7 @@ def test_a_filter_that_fits_nothing_is_named_beside_documents(fox, mode):
 
 def test_documents_of_another_tenant_do_not_count(fox, globex):
     with tenant_context(globex):
-        assert note_of() == NOT_INDEXED
+        assert note_of() == NOT_INDEXED.format("note")
 
 
 def test_words_that_nothing_holds_are_named_with_the_filter(fox):

@@ -90,6 +90,7 @@ def test_snippet_is_a_part_of_the_folded_text(content, query, length):
         ("libraries", "library", "<mark>libraries</mark>"),
         ("encoding", "encode", "<mark>encoding</mark>"),
         ("confuse", "config", "confuse"),
+        ("eggs and bread", "breakfast", "eggs and bread"),
         ("readjustment-of", "read", "readjustment-of"),
         ("catalogue", "cat", "catalogue"),
         ("a cat", "cat", "a <mark>cat</mark>"),

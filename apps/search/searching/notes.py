@@ -14,10 +14,7 @@ from apps.search.storage.pgvector.tables.distance import COSINE, get_metric
 from tenants.context import get_current_tenant
 
 WEAK = "No close match. These are the nearest."
-NOT_INDEXED = (
-    "Nothing is indexed here yet. New documents can be found as soon as a worker has read them, "
-    "mostly within seconds."
-)
+NOT_INDEXED = "No {} is indexed here yet. A worker reads new ones, mostly within seconds."
 NO_WORDS = (
     "A search by words has nothing to look for here: very common words do not count, and those with a hyphen "
     "before them must not be there."
@@ -73,7 +70,7 @@ def explain_nothing(
     """Return why a search in this mode finds nothing, as a sentence."""
     noun = get_noun(provider.index_name)
     if not provider.objects.exists():
-        return NOT_INDEXED
+        return NOT_INDEXED.format(noun)
     if filter and not provider.objects.filter(compile_filter(filter)).exists():
         return f"No {noun} fits the filter."
     if mode != "keyword":

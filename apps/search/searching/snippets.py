@@ -13,7 +13,8 @@ WORD = re.compile(r"[^\W_]+")
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")  # of a word in camelCase
 BEGINNING = 5  # letters that a word and an abbreviation of it share at least: config, configuration
 STEM = 4  # letters that two forms of a word share at least
-ENDING = 5  # letters that the longer form may have beyond those shared
+ENDING = 5  # letters that the longer form may have beyond the shorter one
+OTHER_ENDING = 3  # and beyond those shared, where the shorter one ends otherwise: query, queries
 
 
 def make_snippet(content: str, query: str, *, length: int = 240) -> str:
@@ -53,8 +54,8 @@ def find_alike(candidates: Iterable[str], words: Iterable[str], *, is_by_meaning
     """Return the candidates that are like one of the words.
 
     Case and accents do not count. Two words are alike when they share their beginning, at least four letters
-    and all but the last of the shorter one: read and reading, query and queries. By meaning, a word of at
-    least five letters is also like one that it begins: config and configuration.
+    and all but the last of the shorter one: read and reading, query and queries, but not bread and breakfast.
+    By meaning, a word of at least five letters is also like one that it begins: config and configuration.
     """
     return set(filter(_make_test(words, is_by_meaning), candidates))
 
@@ -112,5 +113,9 @@ def _is_form(word: str, other: str, is_by_meaning: bool) -> bool:
     shorter, longer = sorted((word, other), key=len)
     if is_by_meaning and len(shorter) >= BEGINNING and longer.startswith(shorter):
         return True
+    if len(shorter) < STEM:
+        return False
+    if longer.startswith(shorter):
+        return len(longer) - len(shorter) <= ENDING
     shared = max(STEM, len(shorter) - 1)
-    return word[:shared] == other[:shared] and len(shorter) >= STEM and len(longer) - shared <= ENDING
+    return word[:shared] == other[:shared] and len(longer) - shared <= OTHER_ENDING

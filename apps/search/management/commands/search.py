@@ -6,6 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.embedders import EmbeddingError
+from apps.search.indexes.registry import get_noun
 from apps.search.searching.answering import RefusedSearchError, SearchRequest, answer_objects
 from apps.search.searching.forms import SearchForm
 from apps.search.searching.notes import NOT_INDEXED
@@ -42,7 +43,7 @@ class Command(BaseCommand):
             self.stderr.write(answer.degraded)
         if answer.note:
             (self.stderr if answer.results else self.stdout).write(answer.note)
-        if answer.note == NOT_INDEXED:
+        if answer.note == NOT_INDEXED.format(get_noun(asked.index)):
             self.stdout.write("Is a worker running? `manage.py rebuild_index` indexes at once.")
         for rank, result in enumerate(answer.results, 1):
             self.stdout.write(
