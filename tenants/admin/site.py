@@ -45,8 +45,8 @@ site = OperatorsAdminSite(name="operators")
 class TaskResultAdmin(DBTaskResultAdmin):
     """The task queue: which tenant's task it is, and how it went."""
 
-    list_display = ["task_name", "tenant", "status", "enqueued_at", "finished_at"]
-    list_filter = ["status"]
+    list_display = ["task_name", "tenant", "status", "enqueued_at", "finished_at"]  # type: ignore[assignment]
+    list_filter = ["status"]  # type: ignore[assignment]
     search_fields = ["task_path", "args_kwargs__kwargs__" + SCHEMA_KEY]
     list_per_page = 50
 
