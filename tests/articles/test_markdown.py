@@ -98,8 +98,11 @@ def test_an_image_is_its_description():
 @pytest.mark.parametrize("part", ["[", "*", "> ", "[a](", "![", "<", "_a", "- a\n  ", "|a|\n|-|\n", "&"])
 def test_time_grows_with_the_text_not_with_its_square(part):
     def measure(count):
-        started = time.process_time()
-        render(part * (count // len(part)))
-        return time.process_time() - started
+        def once():
+            started = time.process_time()
+            render(part * (count // len(part)))
+            return time.process_time() - started
+
+        return min(once() for _ in range(3))
 
     assert measure(16_000) < 32 * max(measure(2_000), 0.01)
