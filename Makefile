@@ -40,7 +40,7 @@ test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 fo
 test-howtos: setup ## Commands of how-tos, read from the pages and carried out in a copy; two to four minutes
 	$(PY) -m tests.howtos
 
-test-optional: setup ## The project without each optional app, and with one app more; about six minutes
+test-optional: setup ## The project without each optional app, and with one app more; six to ten minutes
 	$(PY) -m tests.matrix $(WITHOUT)
 
 test-pages: $(VENV)/pages ## Every page of both sites in Chromium, with axe-core; about four minutes

@@ -12,12 +12,11 @@ from apps.search.documents import EmbeddedDocument
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ann import recall
 from apps.search.storage.pgvector.ann.builder import build_ann_index, note_down
-from apps.search.storage.pgvector.ann.recall import Effort
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.searching import planner
 from apps.search.storage.pgvector.searching.tuning import get_recall
-from apps.search.storage.pgvector.tables.ann_index import find_ann_index, forget_ann_indexes
+from apps.search.storage.pgvector.tables.ann_index import Effort, find_ann_index, forget_ann_indexes
 from tenants.context import tenant_context
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill, make_vectors

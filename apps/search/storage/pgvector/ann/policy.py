@@ -7,12 +7,11 @@ from pgvector.django import IvfflatIndex
 
 from apps.search.storage.pgvector.ann.builder import estimate_size, is_busy
 from apps.search.storage.pgvector.ann.copies import has_new_copies
-from apps.search.storage.pgvector.ann.recall import Effort
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.searching.tuning import get_recall
 from apps.search.storage.pgvector.tables.ann_index import UNFINISHED as ENDING
-from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index, get_lists, get_mode
+from apps.search.storage.pgvector.tables.ann_index import Effort, get_declared_ann_index, get_lists, get_mode
 
 GROWN = 1.5  # so many times more rows, and searches may have to try harder
 MISSED = "in use; even the largest effort finds {0.recall:.3f} of the nearest rows, not {0.target:g}"

@@ -1,8 +1,7 @@
 """The share of the true nearest documents that an ANN search finds, and the effort that it takes."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from apps.search.storage.pgvector.ann.copies import find_copied
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.searching.tuning import get_ef_search
-from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
+from apps.search.storage.pgvector.tables.ann_index import Effort, get_declared_ann_index
 
 SAMPLES = 20
 EFFORT_SAMPLES = 100
@@ -20,36 +19,6 @@ NEIGHBOURS = 100
 SAME = 1e-6  # two distances nearer to each other than this are a tie
 EFFORTS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1_000)
 RESERVE = 1 / 3  # of the misses that are allowed: users' queries are a little harder than those sampled
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard searches through an ANN index try, and the `recall` that was measured so.
-
-    `target` is the recall that was aimed at, and `rows` is how many the index had.
-    """
-
-    ef_search: int
-    recall: float
-    target: float
-    rows: int
-
-    @classmethod
-    def read(cls, about: Mapping[str, Any]) -> Self | None:
-        """Return the effort noted down for an ANN index, or None."""
-        try:
-            return cls(**about["effort"])
-        except (KeyError, TypeError):
-            return None
-
-    @property
-    def is_met(self) -> bool:
-        """Whether searches find what was aimed at."""
-        return self.recall >= self.target
-
-    def note(self) -> dict[str, Any]:
-        """Return what `read` reads."""
-        return {"effort": asdict(self)}
 
 
 def measure_recall(model: Any, space: str, index_name: str, *, samples: int = SAMPLES) -> float | None:

@@ -11,9 +11,10 @@ indexed, and the whole vectors rank the candidates again (pgvector's manual, "Bi
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 from django.db.models import Func, IntegerField
 from pgvector.django import HnswIndex, IvfflatIndex
@@ -26,6 +27,36 @@ MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
 COPIES, UNFINISHED = "_copies", "_new"  # ends of names: of what it leaves out, and until it is built
 TTL = 15  # seconds for which the catalog's answer is believed
 MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard searches through an ANN index try, and the `recall` that was measured so.
+
+    `target` is the recall that was aimed at, and `rows` is how many the index had.
+    """
+
+    ef_search: int
+    recall: float
+    target: float
+    rows: int
+
+    @classmethod
+    def read(cls, about: Mapping[str, Any]) -> Self | None:
+        """Return the effort noted down for an ANN index, or None."""
+        try:
+            return cls(**about["effort"])
+        except (KeyError, TypeError):
+            return None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether searches find what was aimed at."""
+        return self.recall >= self.target
+
+    def note(self) -> dict[str, Any]:
+        """Return what `read` reads."""
+        return {"effort": asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -129,8 +160,8 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         keys = model.objects.values_list("space", "index_name")
         ends = [keys.order_by("space", "index_name").first(), keys.order_by("-space", "-index_name").first()]
         is_shared = any(end not in (None, (space, index_name)) for end in ends)
-        lists, effort = get_lists(declared), _get_effort(about)
-        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics, effort)
+        lists, ef_search = get_lists(declared), _get_ef_search(about)
+        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics, ef_search)
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
@@ -143,15 +174,15 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         get_cast(dimensions),
         rows=rows,
         has_statistics=has_statistics,
-        ef_search=_get_effort(about),
+        ef_search=_get_ef_search(about),
         left_out=tuple(about.get("left_out", ())),
         is_unit=bool(about.get("is_unit")),
     )
 
 
-def _get_effort(about: dict[str, Any]) -> int | None:
-    effort = about.get("effort")
-    return effort.get("ef_search") if isinstance(effort, dict) else None
+def _get_ef_search(about: dict[str, Any]) -> int | None:
+    effort = Effort.read(about)
+    return effort.ef_search if effort else None
 
 
 def parse_comment(comment: str | None) -> dict[str, Any]:
