@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from project import embedded_postgres
@@ -146,6 +147,7 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
 # --- Requests --------------------------------------------------------------------------------------------
 
 MIDDLEWARE = [
+    "tenants.tracing.RequestIdMiddleware",
     "tenants.binding.middleware.HealthMiddleware",
     "tenants.binding.middleware.UnknownHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -240,6 +242,9 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"noreply@
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "  # of mail to ADMINS
 ADMINS = env.list("ADMINS", default=[])  # who get each error of a request by mail
 
+LOG_FORMAT = env("LOG_FORMAT", default="line")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}; allowed: line, json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -247,9 +252,12 @@ LOGGING = {
         "tenant": {"()": "tenants.binding.log.TenantFilter"},
         "production": {"()": "django.utils.log.RequireDebugFalse"},
     },
-    "formatters": {"line": {"format": "{asctime} {levelname} {schema_name} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {origin} {name}: {message}", "style": "{"},
+        "json": {"()": "project.json_log.JsonLogFormatter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": "line"},
+        "console": {"class": "logging.StreamHandler", "filters": ["tenant"], "formatter": LOG_FORMAT},
         "mail": {
             "class": "project.error_mail.ErrorMailHandler",
             "level": "ERROR",

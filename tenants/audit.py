@@ -49,6 +49,12 @@ def watch_request(request: HttpRequest | None) -> None:
     _request.set(request)
 
 
+def get_known_user() -> str:
+    """Return the primary key of the request's user if a view has read it already, else ""."""
+    user = getattr(_request.get(), "_cached_user", None)
+    return str(user.pk) if user is not None and user.pk else ""
+
+
 @contextmanager
 def acting_as_task(path: str) -> Iterator[None]:
     """Let the deeds within be those of a task."""

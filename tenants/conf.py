@@ -64,6 +64,7 @@ class TenantSettings(AppSettings):
     # 0: as the database says. Tasks and commands have no limit.
     REQUEST_STATEMENT_TIMEOUT: float = 10
     OPERATORS_STATEMENT_TIMEOUT: float = 60
+    REQUEST_ID_HEADER: str = ""  # in which a proxy hands over its id of a request; "": none does
     TENANT_PROVISIONING: Mapping[str, bool] = {}  # {"TEMPLATE": False}: every new tenant is migrated
 
 

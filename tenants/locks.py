@@ -1,16 +1,18 @@
-"""All advisory locks: PostgreSQL gives them back when their holder is gone.
+"""All advisory locks, which PostgreSQL gives back when their holder is gone; and what to do about deadlocks.
 
 A lock has two keys: what it is for, and the name of what it is held for, such as a schema (PostgreSQL's
 manual, "Advisory Locks"). No other module takes one, so no two features share a lock by accident.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import IntEnum, unique
+from functools import wraps
 from typing import Any
 from zlib import crc32
 
-from django.db import Error
+from django.db import Error, OperationalError
+from psycopg.errors import DeadlockDetected
 
 from tenants.context import connection, owner_rights
 
@@ -31,6 +33,7 @@ class Lock(IntEnum):
     ISOLATION = 0x1501  # leaving a trace in a session: a token
 
 
+ATTEMPTS = 5  # of what a deadlock ended
 HELD = """
     SELECT objid::bigint FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid = %s
@@ -108,3 +111,22 @@ def _list_held(lock: Lock, *, by_others: bool = False) -> set[int]:
     with owner_rights(), connection.cursor() as cursor:
         cursor.execute(HELD, [lock, by_others])
         return {key for (key,) in cursor.fetchall()}
+
+
+def retry_deadlocks[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function run again when PostgreSQL ends its transaction because of a deadlock.
+
+    Within a transaction of the caller's the error is raised: that transaction would have to begin anew.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return function(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+        return function(*args, **kwargs)
+
+    return call

@@ -43,7 +43,8 @@ def test_an_error_is_mailed_with_the_tenant_it_happened_in(broken, settings):
     [message] = mail.outbox
     assert (message.to, message.from_email) == (["admin@example.com"], settings.DEFAULT_FROM_EMAIL)
     assert message.subject.startswith(f"[{settings.SITE_NAME}] ERROR")
-    assert " ERROR acme django.request: Internal Server Error: /broken" in message.body
+    request_id = response["X-Request-ID"]
+    assert f" ERROR acme {request_id} django.request: Internal Server Error: /broken" in message.body
     assert "a fault of ours" in message.body
 
 

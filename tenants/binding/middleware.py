@@ -15,6 +15,9 @@ from tenants.hosts import find_domain
 from tenants.models import Tenant
 from tenants.postgresql.bound import current_binding
 from tenants.provisioning.renaming import redirect_to_primary
+from tenants.provisioning.soundness import find_unready
+from tenants.queue.turns import measure_wait
+from tenants.tracing import forget_request
 
 STATUS_OF_STATE = {
     Tenant.State.PROVISIONING: 503,
@@ -34,26 +37,43 @@ def unbind_tenant(**kwargs: object) -> None:
     """Bind this context to `public`; the receiver of Django's request signals."""
     connection.set_schema_to_public()
     watch_request(None)
+    forget_request()
     _limit_statements(0)
     connection.end_use()
 
 
 class HealthMiddleware(MiddlewareMixin):
-    """Answers `/healthz` on any host: 200 if the database answers, otherwise 503.
+    """Answers two addresses on any host, in plain text: 200 if all is well, otherwise 503 with the reasons.
 
-    It stands first, because a load balancer asks by address, without TLS and without a known host.
+    `/healthz`: the database answers. `/readyz`: it also has the extension and every migration of `public`; a
+    line says for how long the queue's first due task has waited, which is no fault of this process.
+    It stands early, because a load balancer asks by address, without TLS and without a known host.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """Answer the health address, pass on every other."""
-        if request.path != "/healthz":
+        """Answer these addresses, pass on every other."""
+        examine = {"/healthz": _check_database, "/readyz": _check_readiness}.get(request.path)
+        if examine is None:
             return None
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+            faults, notes = examine()
         except DatabaseError:
-            return HttpResponse("database unavailable\n", status=503, content_type="text/plain")
-        return HttpResponse("ok\n", content_type="text/plain")
+            faults, notes = ["database unavailable"], []
+        lines = [*(faults or ["ok"]), *notes]
+        text = "".join(f"{line}\n" for line in lines)
+        return HttpResponse(text, status=503 if faults else 200, content_type="text/plain")
+
+
+def _check_database() -> tuple[list[str], list[str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return [], []
+
+
+def _check_readiness() -> tuple[list[str], list[str]]:
+    if faults := find_unready():
+        return faults, []
+    return [], [f"queue: the first due task waits for {measure_wait():.0f} seconds"]
 
 
 class UnknownHostMiddleware(MiddlewareMixin):

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.views import defaults
 from psycopg.errors import QueryCanceled
 
 from tenants.binding.shares import BusyError
+from tenants.tracing import get_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -117,5 +117,11 @@ def refuse(
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 if `answer_failure` does and 500 otherwise; this is the `handler500` of all sites."""
-    return answer_failure(request, sys.exc_info()[1]) or defaults.server_error(request)
+    """Answer 503 if `answer_failure` does and 500 otherwise; this is the `handler500` of all sites.
+
+    The answer names the request's id, by which the log has the cause.
+    """
+    if answer := answer_failure(request, sys.exc_info()[1]):
+        return answer
+    message = f"The fault is ours and has been noted. Request id: {get_request_id()}"
+    return refuse(request, 500, "500.html", {"server": [message]}, request_id=get_request_id())

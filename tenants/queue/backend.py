@@ -22,7 +22,8 @@ from tenants.audit import acting_as_task
 from tenants.context import connection, unbound
 from tenants.queue.guarding import writing_rights
 from tenants.queue.known_tasks import remember_task
-from tenants.queue.rows import SCHEMA_KEY, find_rows
+from tenants.queue.rows import REQUEST_KEY, SCHEMA_KEY, find_rows
+from tenants.tracing import get_request_id, tracing_request
 
 
 class TenantGoneError(RuntimeError):
@@ -44,6 +45,7 @@ class TenantTask(Task):
         Raises TenantGoneError when the tenant no longer exists.
         """
         schema = kwargs.pop(SCHEMA_KEY, get_public_schema_name())
+        request_id = kwargs.pop(REQUEST_KEY, "")
         connection.set_schema_to_public()
         try:
             if schema != get_public_schema_name():
@@ -51,7 +53,7 @@ class TenantTask(Task):
                 if tenant is None:
                     raise TenantGoneError(f"The tenant with the schema {schema!r} no longer exists.")
                 connection.set_tenant(tenant)
-            with acting_as_task(self.module_path):
+            with acting_as_task(self.module_path), tracing_request(request_id):
                 return super(TenantTask, self).call(*args, **kwargs)
         finally:
             connection.set_schema_to_public()
@@ -87,15 +89,16 @@ class TenantDatabaseBackend(DatabaseBackend):
 
     def _task_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
         with writing_rights(task):
-            return super()._task_to_db_task(task, args, _with_schema(kwargs))
+            return super()._task_to_db_task(task, args, _with_marks(kwargs))
 
     async def _atask_to_db_task(self, task: Task, args: Any, kwargs: Any) -> DBTaskResult:
         with writing_rights(task):
-            return await super()._atask_to_db_task(task, args, _with_schema(kwargs))
+            return await super()._atask_to_db_task(task, args, _with_marks(kwargs))
 
 
-def _with_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _with_marks(kwargs: dict[str, Any]) -> dict[str, Any]:
     bound = connection.schema_name
     if bound == get_public_schema_name():  # whoever retries a tenant's task from outside passes it on
         bound = kwargs.get(SCHEMA_KEY, bound)
-    return {**kwargs, SCHEMA_KEY: bound}
+    request_id = get_request_id() or kwargs.get(REQUEST_KEY)
+    return {**kwargs, SCHEMA_KEY: bound} | ({REQUEST_KEY: request_id} if request_id else {})

@@ -1,8 +1,9 @@
 """The rows of the task queue: all that is known here of how django-tasks-db stores a task.
 
-It keeps a task's arguments as JSON in one column, and our backend adds the schema of the tenant to the
-keyword arguments. A row also holds the dotted path of its task, which may have moved since. An AppConfig says
-so, and rows with the old path run and are found as if they had been written today:
+It keeps a task's arguments as JSON in one column. Our backend adds the schema of the tenant to the keyword
+arguments, and the id of the request that writes the task. A row also holds the dotted path of its task, which
+may have moved since. An AppConfig says so, and rows with the old path run and are found as if they had been
+written today:
 
     moved_tasks: ClassVar = {"apps.notes.tasks.index": "apps.notes.indexing.tasks.index"}  # old: new
 
@@ -22,6 +23,7 @@ from tenants.context import connection
 
 ARGUMENTS = "args_kwargs"  # the column
 SCHEMA_KEY = "_tenant_schema"  # among the keyword arguments
+REQUEST_KEY = "_request_id"  # of the request that wrote the task; among them, too
 UNDONE = (TaskResultStatus.READY, TaskResultStatus.RUNNING)
 
 # Tasks that were written within the tenant, in any state; and those of the operators' site that name its
@@ -64,12 +66,12 @@ def get_worker(row: DBTaskResult) -> str:
 
 def get_arguments(row: DBTaskResult) -> tuple[list[Any], dict[str, Any]]:
     """Return the positional and the keyword arguments that the task was written with."""
-    return row.args_kwargs["args"], without_schema(row.args_kwargs["kwargs"])
+    return row.args_kwargs["args"], without_marks(row.args_kwargs["kwargs"])
 
 
-def without_schema(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments without the tenant's schema."""
-    return {name: value for name, value in kwargs.items() if name != SCHEMA_KEY}
+def without_marks(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments without the tenant's schema and the request's id."""
+    return {name: value for name, value in kwargs.items() if name not in (SCHEMA_KEY, REQUEST_KEY)}
 
 
 def count_traces(schema: str, pk: int) -> int:

@@ -55,6 +55,20 @@ NEXT = f"""
 """  # noqa: S608 - constants alone
 
 
+LONGEST_WAIT = f"""
+    SELECT coalesce(extract(epoch FROM now() - min(due)), 0) FROM (
+        SELECT {DUE} AS due FROM {{table}} WHERE status = 'READY' ORDER BY priority DESC, run_after
+        LIMIT 10000
+    ) AS ready WHERE due <= now()
+"""  # noqa: S608 - constants alone
+
+
+def measure_wait() -> float:
+    """Return for how many seconds the longest of the tasks that are due has waited; looks at 10,000."""
+    ((seconds,),) = _select(LONGEST_WAIT)
+    return float(seconds)
+
+
 class Turns:
     """Whose turn it is, for one worker: it remembers the tenant that had the last one, by priority."""
 

@@ -38,6 +38,7 @@ from tenants.queue.known_tasks import UnusableTaskError, find_fault
 from tenants.queue.retries import PASSING_ERRORS, count_deaths, give_back, retry_later
 from tenants.queue.rows import get_schema, get_worker
 from tenants.queue.turns import Turns
+from tenants.tracing import tracing_task
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,8 @@ class RecoveringWorker(Worker):
         )
         try:
             if not hold(db_task_result):
-                super().run_task(db_task_result)
+                with tracing_task(db_task_result.id):
+                    super().run_task(db_task_result)
         except DBTaskResult.NotUpdated:
             schema = get_schema(db_task_result)
             is_tenant_gone = (

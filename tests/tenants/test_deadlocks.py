@@ -4,8 +4,7 @@ from threading import Barrier
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from tenants.deadlocks import ATTEMPTS, retry_deadlocks
-from tenants.locks import Lock, take
+from tenants.locks import ATTEMPTS, Lock, retry_deadlocks, take
 
 pytestmark = pytest.mark.usefixtures("db")
 

@@ -1,7 +1,9 @@
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.conf import settings as project_settings
@@ -10,6 +12,10 @@ from django.db import connection
 from django.http import JsonResponse
 from django.test import RequestFactory
 from django.urls import path
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from tenants.tasks import provision_tenant
 
 ASK_FOR_HEALTH = """
 import os
@@ -160,6 +166,49 @@ def test_the_health_address_answers_on_a_suspended_tenants_host(get, make_tenant
     make_tenant("late", state="suspended")
 
     assert get("/healthz", "late.localhost").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "acme.localhost", "nobody.localhost"])
+def test_a_process_is_ready_with_the_extension_and_all_migrations_of_public(get, host):
+    response = get("/readyz", host)
+
+    assert (response.status_code, response.content) == (
+        200,
+        b"ok\nqueue: the first due task waits for 0 seconds\n",
+    )
+
+
+def test_a_process_that_knows_more_migrations_than_public_is_not_ready(get, column):
+    column("DELETE FROM public.django_migrations WHERE app = 'tenants' AND name >= '0007' RETURNING 1")
+
+    response = get("/readyz", "acme.localhost")
+
+    assert response.status_code == 503
+    assert response.content.startswith(b"public lacks migrations up to tenants.0")
+
+
+def test_without_the_extension_in_public_a_process_is_not_ready(get, monkeypatch):
+    monkeypatch.setattr("tenants.provisioning.soundness._list_last_migrations", frozenset)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA elsewhere")
+        cursor.execute("ALTER EXTENSION vector SET SCHEMA elsewhere")
+
+    response = get("/readyz", "acme.localhost")
+
+    assert (response.status_code, response.content) == (
+        503,
+        b"the extension vector is not in the schema public\n",
+    )
+
+
+def test_readiness_tells_for_how_long_the_queue_waits(get, acme):
+    provision_tenant.enqueue(acme.pk)
+    DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(minutes=5))
+
+    response = get("/readyz", "acme.localhost")
+
+    assert response.status_code == 200
+    assert re.search(rb"waits for 30\d seconds", response.content)
 
 
 def test_the_health_address_says_when_there_is_no_database(tmp_path):

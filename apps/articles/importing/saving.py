@@ -9,7 +9,7 @@ from django.db import transaction
 from apps.articles.importing.records import FIELDS, Record
 from apps.articles.models import Article
 from apps.search.indexing.tasks import enqueue_indexing
-from tenants.deadlocks import retry_deadlocks
+from tenants.locks import retry_deadlocks
 
 BATCH = 200
 

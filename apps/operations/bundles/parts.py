@@ -22,7 +22,7 @@ from django.tasks import Task
 from apps.operations.bundles.manifest import Manifest, WaitingTask
 from tenants.context import unbound
 from tenants.discovery import ExtensionPoint
-from tenants.queue.rows import UNDONE, find_rows, get_arguments, list_moved_tasks, without_schema
+from tenants.queue.rows import UNDONE, find_rows, get_arguments, list_moved_tasks, without_marks
 
 FUNCTIONS = {"describe", "find_faults", "after_load"}
 LISTS: dict[str, type] = {"TASKS": Task, "EXCLUDE": str}
@@ -91,7 +91,7 @@ def enqueue_waiting(tasks: list[WaitingTask]) -> None:
     known = _list_tasks()
     for task in tasks:
         called = known[task.path]
-        called.get_backend().enqueue(called, task.args, without_schema(task.kwargs))
+        called.get_backend().enqueue(called, task.args, without_marks(task.kwargs))
 
 
 def _list_functions(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -15,7 +15,7 @@ from apps.search.spaces.embedding_cache import embed_documents
 from apps.search.spaces.live_spaces import is_written
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
 from apps.search.storage.pgvector.provider import PgVectorProvider
-from tenants.deadlocks import retry_deadlocks
+from tenants.locks import retry_deadlocks
 
 ATTEMPTS = 5
 
