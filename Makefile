@@ -7,7 +7,7 @@ DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
 
-.PHONY: demo setup docs test test-alone test-howtos test-optional test-pages lint smoke check bench bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
+.PHONY: demo setup docs test test-alone test-howtos test-optional test-pages lint smoke check bench bench-http bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
 demo: setup ## Two tenants with real documents at http://localhost:8000/
 	@test -d project/demo || { echo "There is no demo: project/demo was removed."; exit 1; }
@@ -84,6 +84,10 @@ bench-tenants: setup ## Ratios against django-tenants' own way; TENANTS=1000 for
 bench-neighbours: setup ## What a hostile tenant does to another one's answers; about four minutes
 	@test -d apps/articles || { echo "There is nothing to measure: this benchmark needs the example, apps/articles, which was removed."; exit 1; }
 	$(PY) -m tests.bench_neighbours
+
+bench-http: setup ## The site as shipped, asked by 1, 4 and 16 clients; TENANTS=6 SECONDS=1 for a quick look
+	@test -d apps/articles || { echo "There is nothing to measure: this benchmark needs the example, apps/articles, which was removed."; exit 1; }
+	$(PY) -m tests.bench_http
 
 bench: setup ## This project beside psycopg alone; DOCUMENTS=2000 TENANTS=5 for a quick look
 	DEBUG=False $(PY) -m tests.bench

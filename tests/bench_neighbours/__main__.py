@@ -35,15 +35,15 @@ def main() -> None:
     secrets = {name: token_urlsafe(50) for name in ("SECRET_KEY", "ENCRYPTION_KEYS")}
     os.environ |= {"DEBUG": "False", "EMAIL_URL": "dummymail://"} | secrets
     django.setup()
-    from tests.bench_neighbours.site import make_tenant, prepare_static_files, serve
+    from tests.bench_neighbours.site import let_owner_in, make_tenant, prepare_static_files, serve
     from tests.bench_tenants.database import own_database
 
     log = Path("var/bench-neighbours.log")
     log.parent.mkdir(exist_ok=True)
     prepare_static_files()
     with own_database(), _dripping_service() as service:
-        make_tenant("victim", DOCUMENTS)
-        key = make_tenant("hostile", DOCUMENTS)
+        let_owner_in(make_tenant("victim", DOCUMENTS))
+        key = let_owner_in(make_tenant("hostile", DOCUMENTS))
         with serve(log) as port:
             _measure(port, key, service, log)
 

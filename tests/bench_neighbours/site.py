@@ -9,10 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import numpy as np
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
@@ -20,8 +23,9 @@ from django.db import connection
 from apps.accounts.models import ApiKey, User
 from apps.articles.models import Article
 from apps.search import get_provider
-from apps.search.documents import Document
+from apps.search.documents import Document, EmbeddedDocument
 from tenants.context import tenant_context
+from tenants.models import Tenant
 from tenants.provisioning.life_cycle import provision, register_tenant
 
 EMAIL, PASSWORD = "owner@example.com", "correct horse battery staple"
@@ -29,21 +33,30 @@ WORDS = ["settings", "file", "database", "query", "template", "form", "cache", "
 BATCH = 500
 
 
-def make_tenant(subdomain: str, documents: int) -> str:
-    """Provision a tenant that anybody may search, with documents; return the API key of its owner."""
+def make_tenant(subdomain: str, documents: int, space: str = "fast") -> Tenant:
+    """Provision a tenant that anybody may search, with documents.
+
+    In another space than "fast", the documents have vectors at random: to embed them would take minutes.
+    """
     name = subdomain.title()
     tenant = register_tenant(
-        name=name, subdomain=subdomain, owner_email=EMAIL, space="fast", search_is_public=True
+        name=name, subdomain=subdomain, owner_email=EMAIL, space=space, search_is_public=True
     )
     provision(tenant)
     with tenant_context(tenant):
-        owner = User.objects.get(email=EMAIL)
-        owner.set_password(PASSWORD)
-        owner.save()
         for start in range(0, documents, BATCH):
             _write(range(start, min(start + BATCH, documents)))
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
+    return tenant
+
+
+def let_owner_in(tenant: Tenant) -> str:
+    """Set the password of a tenant's owner; return an API key of theirs."""
+    with tenant_context(tenant):
+        owner = User.objects.get(email=EMAIL)
+        owner.set_password(PASSWORD)
+        owner.save()
         return ApiKey.objects.issue(owner, "bench")[1]
 
 
@@ -54,8 +67,13 @@ def read_command() -> list[str]:
 
 
 @contextmanager
-def serve(log: Path, command: list[str] | None = None, **variables: str) -> Iterator[int]:
-    """Yield the port of the shipped command, which serves the database at hand in processes of its own."""
+def serve(
+    log: Path, command: list[str] | None = None, folder: Path | None = None, **variables: str
+) -> Iterator[int]:
+    """Yield the port of the shipped command, which serves the database at hand in processes of its own.
+
+    It serves the code in `folder`, by default this.
+    """
     port = _free_port()
     command = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command or read_command()]
     environment = os.environ | {
@@ -67,7 +85,7 @@ def serve(log: Path, command: list[str] | None = None, **variables: str) -> Iter
     }
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", *command], env=environment, stdout=output, stderr=output
+            [sys.executable, "-m", *command], cwd=folder, env=environment, stdout=output, stderr=output
         )
         try:
             _await(port, server)
@@ -86,9 +104,11 @@ def _write(numbers: range) -> None:
     articles = Article.objects.bulk_create(
         Article(title=f"Article {number}", body=" ".join(_choose(number, 60))) for number in numbers
     )
-    get_provider("articles").add(
+    provider = get_provider("articles")
+    make = Document if provider.space == "fast" else partial(_make_embedded, provider.embedder.dimensions)
+    provider.add(
         [
-            Document(
+            make(
                 f"articles.article:{article.pk}:0",
                 article.body,
                 {"tags": _choose(article.pk, 12), "year": 2000 + article.pk % 25, "text": "a" * 100},
@@ -96,6 +116,10 @@ def _write(numbers: range) -> None:
             for article in articles
         ]
     )
+
+
+def _make_embedded(dimensions: int, *parts: Any) -> EmbeddedDocument:
+    return EmbeddedDocument(*parts, np.random.default_rng().standard_normal(dimensions, np.float32))
 
 
 def _choose(number: int, count: int) -> list[str]:
