@@ -15,7 +15,14 @@ from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.searching.explaining import Explanation, explain_search
-from apps.search.searching.notes import WEAK, explain_nothing, is_hybrid_weak, is_weak
+from apps.search.searching.notes import (
+    PHRASE_MISSING,
+    PHRASE_RARE,
+    WEAK,
+    explain_nothing,
+    is_hybrid_weak,
+    is_weak,
+)
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
 from apps.search.searching.shares import search_share
 from apps.search.storage.pgvector.provider import PgVectorProvider
@@ -52,7 +59,8 @@ class SearchRequest:
 class SearchAnswer:
     """What was found, in which space and mode; `degraded` says why it is not the mode that was asked for.
 
-    `note` says why nothing was found, or that even the best result is no close match; mostly it is empty.
+    `note` says why nothing was found, that even the best result is no close match, or that results lack the
+    phrase of the query; mostly it is empty.
     `next` is the cursor of the next page, where there is one. `facets` has, for each key asked for, the 20
     most frequent values of the documents that fit the filter.
     """
@@ -147,6 +155,8 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
 
 
 def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, results: list[Result]) -> str:
+    if any(result.lacks_phrase for result in results):
+        return PHRASE_MISSING if all(result.lacks_phrase for result in results) else PHRASE_RARE
     if not results:
         return explain_nothing(provider, asked.q, mode, asked.filter)
     if mode == "semantic":

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from apps.search.filters import compile_filter
 from apps.search.providers import get_provider
-from apps.search.searching.hybrid import WINDOW, search_keywords
+from apps.search.searching.hybrid import WINDOW, search_keywords, search_nearest
+from apps.search.storage.pgvector.keywords.conditions import get_meant
 
 PERMISSION = "pgvector.view_pgvectorembedding"
 
@@ -53,10 +54,9 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
     condition = compile_filter(filter)
     provider = get_provider(index_name)
     with _timed(explanation, "embed"):
-        vector = provider.embedder.embed_query(text)
+        vector = provider.embedder.embed_query(get_meant(text))
     with _timed(explanation, "semantic"):
-        rows = provider.nearest(vector)
-        nearest = (rows.filter(condition) if condition else rows)[:WINDOW]
+        nearest = search_nearest(provider, vector, text, filter_q=condition)[:WINDOW]
         semantic = {row.pk: (rank, row.distance) for rank, row in enumerate(nearest, 1)}
     with _timed(explanation, "keyword"):
         worded = search_keywords(provider, text, filter_q=condition)[:WINDOW]

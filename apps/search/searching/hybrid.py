@@ -6,9 +6,12 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from apps.search.embedders import has_entry
+from apps.search.embedders.base import Vectors
 from apps.search.searching.fusion import FUSIONS, Ranking, in_fused_order, options_of_fusion
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
+from apps.search.storage.pgvector.keywords.conditions import find_condition, get_meant
 from apps.search.storage.pgvector.provider import PgVectorProvider
+from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from tenants.context import get_current_tenant
 
 MODES = ("semantic", "keyword", "hybrid")
@@ -21,8 +24,9 @@ def search_by_mode(
     """Return the documents that fit a text, the best first, with `score`; `fusion` is for hybrid only.
 
     Semantic finds by meaning, and always finds something; keyword finds documents that hold a word of the
-    text; hybrid fuses both. Scores of different modes cannot be compared. Raises ValueError for an unknown
-    mode and what the mode's own function raises.
+    text; hybrid fuses both. In every mode, a "phrase in quotes" must be in a document, and a -word must not.
+    Scores of different modes cannot be compared. Raises ValueError for an unknown mode and what the mode's
+    own function raises.
     """
     if mode == "hybrid":
         return search_hybrid(provider, text, filter_q=filter_q, **fusion)
@@ -33,13 +37,26 @@ def search_by_mode(
     raise ValueError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
 
 
-def search_semantic(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> QuerySet:
+def search_semantic(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> NearestQuerySet:
     """Return the documents nearest to a text; see PgVectorProvider.nearest.
 
-    Raises InvalidTextError for a text that cannot be embedded, EmbeddingError when the embedder fails.
+    What the text excludes is not embedded, but is a condition, as its phrases are. Raises InvalidTextError
+    for a text that cannot be embedded, EmbeddingError when the embedder fails.
     """
-    rows = provider.nearest(provider.embedder.embed_query(text))
-    return rows.filter(filter_q) if filter_q else rows  # an unfiltered search is planned more quickly
+    vector = provider.embedder.embed_query(get_meant(text))
+    return search_nearest(provider, vector, text, filter_q=filter_q)
+
+
+def search_nearest(
+    provider: PgVectorProvider, vector: Vectors, text: str, *, filter_q: Q | None = None
+) -> NearestQuerySet:
+    """Return the documents nearest to a vector, shape (dimensions,), that fit the conditions of a text."""
+    rows = provider.nearest(vector)
+    with provider.switched():
+        condition = find_condition(text, get_current_tenant().search_language)
+    for each in (filter_q, condition):
+        rows = rows.filter(each) if each else rows  # an unfiltered search is planned more quickly
+    return rows
 
 
 def search_keywords(provider: PgVectorProvider, text: str, *, filter_q: Q | None = None) -> QuerySet:

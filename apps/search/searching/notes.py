@@ -19,6 +19,8 @@ NO_WORDS = (
     "A search by words has nothing to look for here: very common words do not count, and those with a hyphen "
     "before them must not be there."
 )
+PHRASE_MISSING = "Nothing here holds the phrase in quotes, so this was searched without the quotes."
+PHRASE_RARE = "Little here holds the phrase in quotes, so others are listed, too."
 GONE = "What was found has just been deleted."
 
 

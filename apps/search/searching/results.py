@@ -17,24 +17,27 @@ from apps.search.searching.plain_text import remove_marks
 from apps.search.searching.shares import search_share
 from apps.search.searching.snippets import find_alike, list_candidates, make_snippet, mark_words
 from apps.search.storage.pgvector.keywords.bm25 import find_words, list_words
+from apps.search.storage.pgvector.keywords.conditions import has_phrases, without_phrases
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import get_current_tenant
 
 SAFE_URLS = ("/", "https://", "http://")
 CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
+FEW = 10  # results; where fewer hold the phrase of a query, what lacks it is listed, too
 
 
 @dataclass(frozen=True)
 class Result:
     """One row of a list; `source` is the object that the document was made from, or None.
 
-    `marked_snippet` marks `words`.
+    `marked_snippet` marks `words`. `lacks_phrase`: it does not hold the phrase that the query has in quotes.
     """
 
     document: Any
     source: Any
     snippet: str
     words: Collection[str] = ()
+    lacks_phrase: bool = False
 
     @property
     def marked_snippet(self) -> SafeString:
@@ -66,9 +69,11 @@ def search_documents(
     """Return the best documents, each with its object; a few queries, and one more for each model.
 
     `filter` restricts them by their metadata, see `apps.search.filters`; `mode` is one of those of
-    `apps.search.searching.hybrid`. Raises InvalidFilterError.
+    `apps.search.searching.hybrid`. Where fewer than ten hold the phrase that the text has in quotes, those
+    that lack it come after them: prose has quotes, too. Raises InvalidFilterError.
     """
-    return _with_sources(_find(get_provider(index_name), text, limit, filter, mode), text)
+    provider = get_provider(index_name)
+    return _with_sources(*_find(provider, text, limit, filter, mode, _get_document_key), text)
 
 
 def search_page(
@@ -80,9 +85,15 @@ def search_page(
     InvalidCursorError.
     """
     condition = compile_filter(filter)
-    found: Any = search_by_mode(get_provider(index_name), text, filter_q=condition)
+    provider = get_provider(index_name)
+    found: Any = search_by_mode(provider, text, filter_q=condition)
+    holding = None
+    if has_phrases(text) and len(few := list(found[:FEW])) < FEW:
+        holding = {row.pk for row in few}
+        found = search_by_mode(provider, without_phrases(text), filter_q=condition)
     page = found.page(size, after)
-    return _with_sources(page.rows, text), page.next
+    lacking = set() if holding is None else {row.pk for row in page.rows} - holding
+    return _with_sources(page.rows, lacking, text), page.next
 
 
 def search_objects(
@@ -93,8 +104,8 @@ def search_objects(
     Marked are the words that the query's words find, and those that are like them.
     """
     provider = get_provider(index_name)
-    best = find_best_documents(provider, text, limit, filter, mode, get_key=lambda key: parse_key(key) or key)
-    results = _with_sources(best, text)[:limit]
+    found = _find(provider, text, limit, filter, mode, lambda key: parse_key(key) or key, CHUNKS_PER_OBJECT)
+    results = _with_sources(*found, text)[:limit]
     language = get_current_tenant().search_language
     candidates = list_candidates(result.snippet for result in results)
     alike = find_alike(candidates, list_words(text, language), is_by_meaning=mode != "keyword")
@@ -116,10 +127,7 @@ def find_best_documents(
     Documents are of one object when `get_key` returns the same for their keys. All that were found are
     returned, even above `limit`, since some objects may be gone.
     """
-    best: dict[Hashable, Any] = {}
-    for document in _find(provider, text, limit * CHUNKS_PER_OBJECT, filter, mode):
-        best.setdefault(get_key(document.document_key), document)
-    return list(best.values())
+    return _find(provider, text, limit, filter, mode, get_key, CHUNKS_PER_OBJECT)[0]
 
 
 def find_similar(obj: Indexed, limit: int) -> list[Result]:
@@ -141,26 +149,49 @@ def get_url(obj: Model | None) -> str:
 
 
 def _find(
-    provider: PgVectorProvider, text: str, limit: int, filter: Mapping[str, Any] | None, mode: str
-) -> list[Any]:
+    provider: PgVectorProvider,
+    text: str,
+    limit: int,
+    filter: Mapping[str, Any] | None,
+    mode: str,
+    get_key: Callable[[str], Hashable],
+    per_key: int = 1,
+) -> tuple[list[Any], set[int]]:
+    """Return the best document for each key, and the primary keys of those that lack the text's phrases."""
     condition = compile_filter(filter)  # before anything is embedded
-    options = {"window": max(WINDOW, limit)} if mode == "hybrid" else {}
-    return list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:limit])
+    most = limit * per_key
+    options = {"window": max(WINDOW, most)} if mode == "hybrid" else {}
+    best: dict[Hashable, Any] = {}
+    found = list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:most])
+    for document in found:
+        best.setdefault(get_key(document.document_key), document)
+    lacking = set()
+    if len(best) < min(limit, FEW) and len(found) < most and has_phrases(text):
+        looser = without_phrases(text)
+        for document in search_by_mode(provider, looser, mode, filter_q=condition, **options)[:most]:
+            if best.setdefault(get_key(document.document_key), document) is document:
+                lacking.add(document.pk)
+    return list(best.values()), lacking
 
 
-def _with_sources(documents: list[Any], text: str) -> list[Result]:
+def _get_document_key(key: str) -> str:
+    return key
+
+
+def _with_sources(documents: list[Any], lacking: Collection[int], text: str) -> list[Result]:
     sources = [Source.from_key(document.document_key) for document in documents]
     objects = get_source_objects(sources)
     return [
-        _make_result(document, objects[source] if source else None, text)
+        _make_result(document, objects[source] if source else None, text, document.pk in lacking)
         for document, source in zip(documents, sources, strict=True)
         # A worker is about to remove the documents of an object that was deleted a moment ago.
         if source is None or source in objects
     ]
 
 
-def _make_result(document: Any, obj: Model | None, text: str) -> Result:
+def _make_result(document: Any, obj: Model | None, text: str, lacks_phrase: bool = False) -> Result:
     # The title stands above the snippet already; a Markdown text has it once more.
     title = str(obj)
     content = remove_marks(document.content.removeprefix(title)).lstrip()
-    return Result(document, obj, make_snippet(content.removeprefix(title), text))
+    snippet = make_snippet(content.removeprefix(title), text)
+    return Result(document, obj, snippet, lacks_phrase=lacks_phrase)

@@ -8,7 +8,6 @@ import math
 import re
 import unicodedata
 from collections.abc import Collection
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -17,6 +16,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.search.embedders import InvalidTextError
 from apps.search.options.texts import find_bad_character
+from apps.search.storage.pgvector.keywords.conditions import Split, split_query
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds
 from apps.search.storage.pgvector.keywords.pending import find_pending, words_of
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
@@ -52,9 +52,6 @@ COUNTING_SQL = r"""
     FROM lexemes
 """
 WORD = re.compile(r"[^\W_]+")
-SEGMENT = re.compile(r'(?P<not>-?)"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)')
-CURLY_QUOTES = str.maketrans("“”„«»", '"""""')  # unaccent would make quotes of them, and too late
-LATE_QUOTES = str.maketrans(dict.fromkeys("ʺ‟″〝〞", " "))  # unaccent makes quotes of these, too
 
 
 def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
@@ -70,7 +67,7 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     if reason := find_bad_character(text):
         raise InvalidTextError(0, reason)
     recipe = get_recipe(language)
-    found = _count(rows, _split(unicodedata.normalize("NFKC", text)), recipe)
+    found = _count(rows, split_query(unicodedata.normalize("NFKC", text)), recipe)
     if not found:
         return rows.none().annotate(score=Value(0.0))
     words = words_of(recipe)
@@ -85,7 +82,7 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
 
 def list_words(text: str, language: str) -> list[str]:
     """Return the words of a query that a document may match: no stop words and no exclusions."""
-    words = WORD.findall(_split(text.replace("\0", " ")).wanted)[:MAX_LEXEMES]
+    words = WORD.findall(split_query(text.replace("\0", " ")).wanted)[:MAX_LEXEMES]
     recipe = get_recipe(language)
     sql = f"SELECT word FROM unnest(%s::text[]) AS word WHERE {recipe.lexemes('word')} <> ''"  # noqa: S608 - a recipe has constants only
     with connection.cursor() as cursor:
@@ -102,17 +99,10 @@ def find_words(words: Collection[str], text: str, language: str) -> set[str]:
         "SELECT word FROM query, unnest(%s::text[]) AS word "
         f"WHERE tsvector_to_array(ts_filter({found}, '{{d}}')) && query.lexemes"
     )
-    wanted = _split(text.replace("\0", " ")).wanted
+    wanted = split_query(text.replace("\0", " ")).wanted
     with connection.cursor() as cursor:
         cursor.execute(sql, [recipe.language, wanted, list(words), recipe.language])
         return {word for (word,) in cursor.fetchall()}
-
-
-class Split(NamedTuple):
-    """A query's text: what is wanted, and the condition (phrases and exclusions) in websearch's syntax."""
-
-    wanted: str
-    condition: str
 
 
 class Found(NamedTuple):
@@ -155,29 +145,6 @@ class Bm25(Func):
         parts = [compiler.compile(expression) for expression in self.get_source_expressions()]
         params = tuple(param for _, own in parts for param in own)
         return self.template.format(*(sql for sql, _ in parts), k1=K1, b=B), params
-
-
-def _split(text: str) -> Split:
-    segments = [match.group(0) for match in SEGMENT.finditer(text.translate(CURLY_QUOTES))]
-    wanted, condition = [], []
-    for segment, following in zip_longest(segments, segments[1:], fillvalue=""):
-        if segment.startswith("-") and not segment.startswith("--"):
-            # PostgreSQL stacks up 32 exclusions of nothing and then fails. Quotes keep operators from acting.
-            if re.search(r"\w", segment):
-                condition.append(segment if '"' in segment else f'-"{segment[1:]}"')
-            continue
-        wanted.append(segment)
-        if '"' in segment:
-            condition.append(segment)
-        # Words are alternatives anyway; between two phrases `or` makes a difference.
-        if (
-            segment.lower() == "or"
-            and following.startswith('"')
-            and condition
-            and wanted[-2:-1] == condition[-1:]
-        ):
-            condition.append(segment)
-    return Split(" ".join(wanted), " ".join(condition).translate(LATE_QUOTES))
 
 
 def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
