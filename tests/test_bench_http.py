@@ -81,7 +81,7 @@ def test_queries_hardly_ever_repeat():
 
 @needs_proc
 def test_workers_are_those_that_a_server_forked():
-    script = "import os, sys; print(os.fork(), flush=True); sys.stdin.read()"
+    script = "import os, sys; os.write(1, b'%d\\n' % os.fork()); sys.stdin.read()"
     command = [sys.executable, "-c", script, "127.0.0.1:54321"]
 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:

@@ -94,7 +94,9 @@ def _ask(
     order: Order, random: random.Random, until: float, times: list[float], statuses: Counter[str]
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", order.port, timeout=60)
-    while time.monotonic() < until:
+    has_asked = False  # each does at least once
+    while not has_asked or time.monotonic() < until:
+        has_asked = True
         query = " ".join(WORDS[:WORDS_OF_QUERY]) if order.is_repeated else make_query(random)
         address = ".".join(str(random.randrange(1, 255)) for _ in range(4))  # so that no rate limit counts
         headers = {"Host": f"{random.choice(order.hosts)}:{order.port}", "X-Forwarded-For": address}
