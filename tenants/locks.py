@@ -30,6 +30,9 @@ class Lock(IntEnum):
     WORKER = 0x7A5C  # running tasks: the worker's id
     SPACES = 0x5ACE  # writing documents (shared) or changing a tenant's spaces: its schema
     ANN_INDEX = 0x1DE8  # building or dropping an ANN index: its schema and its name
+    FIRST_ROWS = (
+        0x1F57  # writing into an empty index: its schema, table, space and name; shared, but for bulk
+    )
     ISOLATION = 0x1501  # leaving a trace in a session: a token
 
 

@@ -10,7 +10,7 @@ from asgiref.sync import SyncToAsync, sync_to_async
 from django.db.models import Model, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument
-from apps.search.storage.pgvector.writing.embedding import embed_batches
+from apps.search.storage.pgvector.writing.embedding import Embedding
 from tenants.context import connection
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AsyncMethods:
         # The documents, too, may be read from the database.
         chosen = await sync_to_async(lambda: list(self._select(documents, on_conflict)))()
         if not all(isinstance(document, EmbeddedDocument) for document in chosen):
-            chosen = await self._embed(lambda embedder: list(embed_batches(chosen, lambda: embedder)))
+            chosen = await self._embed(lambda embedder: list(Embedding(chosen, lambda: embedder)))
         return await sync_to_async(self.add)(
             chosen, on_conflict=on_conflict, keywords_at_once=keywords_at_once
         )

@@ -30,7 +30,7 @@ from apps.search.storage.pgvector.tables.ann_index import find_dimensions
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
 from apps.search.storage.pgvector.tables.queryset import DEFERRED
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
-from apps.search.storage.pgvector.writing.embedding import BATCH, embed_batches
+from apps.search.storage.pgvector.writing.embedding import BATCH, Embedding
 from apps.search.storage.pgvector.writing.writer import POLICIES, Writer
 from tenants.context import get_current_schema, get_current_tenant, tenant_context
 
@@ -124,7 +124,7 @@ class PgVectorProvider(AsyncMethods):
         """
         documents = self._select(documents, on_conflict)
         with self._bound():
-            embedded = embed_batches(documents, lambda: self.embedder)
+            embedded = Embedding(documents, lambda: self.embedder)
             return self._writer().add(embedded, on_conflict, keywords_at_once=keywords_at_once)
 
     def delete(

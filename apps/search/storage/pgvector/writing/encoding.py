@@ -1,7 +1,7 @@
 """Checks documents and encodes them as the rows of a COPY."""
 
 from collections.abc import Iterable, Iterator
-from itertools import count, repeat
+from itertools import repeat
 from typing import Any
 
 from apps.search.documents import (
@@ -15,7 +15,6 @@ from apps.search.documents import (
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
 from apps.search.storage.pgvector.writing import copying
 
-COLUMNS = "position integer, document_key text, content text, metadata jsonb, vector vector"
 BATCH_BYTES = 2_000_000  # of documents encoded and copied at once, about
 OVERHEAD = 1_500  # bytes of a document beside its content: its vector, its metadata, Python's objects
 
@@ -23,18 +22,17 @@ OVERHEAD = 1_500  # bytes of a document beside its content: its vector, its meta
 def encode_documents(
     documents: Iterable[EmbeddedDocument], to_vector: VectorCheck
 ) -> Iterator[Iterable[bytes]]:
-    """Yield batches of rows of COLUMNS. A batch is lazy where making its rows runs no foreign code.
+    """Yield batches of rows of a key, a content, metadata and a vector.
 
-    Raises InvalidDocumentError for a document that cannot be stored, also while a batch is read.
+    A batch is lazy where making its rows runs no foreign code. Raises InvalidDocumentError for a document
+    that cannot be stored, also while a batch is read.
     """
-    positions = count()
     for batch in _batches(documents):
         vectors = to_vector.check_together([document.vector for document in batch])
         metadata = encode_together([document.metadata for document in batch])
         rows = map(
             _encode,
             batch,
-            positions,
             repeat(to_vector),
             repeat(None) if vectors is None else copying.encode_vectors(vectors),
             repeat(None) if metadata is None else metadata,
@@ -73,7 +71,6 @@ def _batches(documents: Iterable[EmbeddedDocument]) -> Iterator[list[EmbeddedDoc
 
 def _encode(
     document: EmbeddedDocument,
-    position: int,
     to_vector: VectorCheck,
     vector: bytes | None,
     metadata: bytes | None,
@@ -87,7 +84,7 @@ def _encode(
             (vector,) = copying.encode_vectors(to_vector(document.vector, "vector")[None])
     except ValueError as error:
         raise InvalidDocumentError(f"Document {document.document_key!r}: {error}") from error
-    return copying.encode_document(position, key, content, metadata, vector)
+    return copying.encode_document(key, content, metadata, vector)
 
 
 def _is_plain(document: EmbeddedDocument) -> bool:

@@ -1,29 +1,37 @@
-"""Writes one index of one space: everything through a temporary table and one statement."""
+"""Writes one index of one space: through a temporary table and one statement.
 
-from collections.abc import Iterable
+Many documents for an index that has none are copied into the table itself (see `_copy_new`): to write them
+into a temporary table first, and to sort them there, takes longer than everything else.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import batched
+from itertools import batched, chain
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
-from apps.search.documents import MAX_KEYS_NAMED, DuplicateDocumentError, EmbeddedDocument
+from apps.search.documents import MAX_KEYS_NAMED, DuplicateDocumentError
 from apps.search.storage.pgvector.ann.making_way import (
     ann_index_outdated,
     find_in_the_way,
     make_way,
     tell_of_deletions,
 )
+from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.keywords.pending import keywords_pending, may_wait
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
 from apps.search.storage.pgvector.writing import copying
-from apps.search.storage.pgvector.writing.encoding import COLUMNS, encode_documents, encode_key
+from apps.search.storage.pgvector.writing.copying import STAGE, STAGED
+from apps.search.storage.pgvector.writing.embedding import Embedding
+from apps.search.storage.pgvector.writing.encoding import encode_documents, encode_key
+from tenants.context import get_current_schema
+from tenants.locks import Lock, take
 
 KEYS = 5_000  # copied at once
-STAGE = "pg_temp.pgvector_stage"
 POLICIES = ("update", "skip", "error")  # for documents that are stored already
 
 
@@ -31,7 +39,8 @@ class Writer:
     """Upserts and prunes the rows of (space, index_name) in one embedding table.
 
     Each call is one transaction, or part of the caller's, and locks its rows in the order of their keys, so
-    that concurrent calls cannot deadlock. `to_vector(value, name)` checks a vector.
+    that concurrent calls cannot deadlock. While one copies documents into an empty index, in any order,
+    others wait before they write into that index. `to_vector(value, name)` checks a vector.
     """
 
     def __init__(self, model: Any, space: str, index_name: str, to_vector: VectorCheck) -> None:
@@ -40,13 +49,14 @@ class Writer:
         self.pk_column = connection.ops.quote_name(model._meta.pk.column)
         vector = connection.ops.quote_name(model._meta.get_field("vector").column)
         self.compared = ("content", "metadata", vector)
+        self.columns = ("space", "index_name", "document_key", *self.compared, "keywords", "keyword_recipe")
         self.vector_type = model._meta.get_field("vector").db_type(connection)
         self.key = (space, index_name)
         self.to_vector = to_vector
 
     def add(
         self,
-        documents: Iterable[EmbeddedDocument],
+        documents: Embedding,
         on_conflict: str = "update",
         *,
         keywords_at_once: bool = False,
@@ -58,13 +68,19 @@ class Writer:
         Raises InvalidDocumentError, and writes nothing, when any document cannot be stored.
         """
         is_nested = connection.in_atomic_block
+        batches = encode_documents(documents, self.to_vector)
         with transaction.atomic(), connection.cursor() as cursor:
-            staged = self._stage(cursor, COLUMNS, encode_documents(documents, self.to_vector))
-            dimensions = self.to_vector.dimensions
-            made_way = not is_nested and self._make_way(cursor, staged)
-            waits = not keywords_at_once and may_wait(self.model, *self.key, dimensions, staged)
-            changed = self._insert(cursor, on_conflict, waits)
-            self._drop_stage(cursor, is_nested=is_nested)
+            copying.create_stage(cursor, STAGED)
+            staged = copying.fill_stage(cursor, batches, most=conf.BULK_ROWS)
+            made_way = False
+            if not (keywords_at_once or documents.has_begun) and self._may_copy(cursor, staged):
+                waits, changed = True, self._add_first(cursor, batches, on_conflict)
+            else:
+                staged += copying.fill_stage(cursor, batches)
+                made_way = not is_nested and self._make_way(cursor, staged)
+                waits = not keywords_at_once and self._may_wait(staged)
+                changed = self._insert(cursor, on_conflict, waits)
+            copying.drop_stage(cursor, is_nested=is_nested)
             if made_way:
                 ann_index_outdated.send(self.model)
             if waits and changed:
@@ -106,10 +122,11 @@ class Writer:
     def _delete(self, keys: Iterable[str], operator: str) -> int:
         if isinstance(keys, str):
             raise TypeError("document_keys must be an iterable of str, not one str: put it into a list.")
-        rows = (copying.encode_text_row(encode_key(key)) for key in keys)
+        rows = (copying.encode_field(encode_key(key)) for key in keys)
         is_nested = connection.in_atomic_block
         with transaction.atomic(), connection.cursor() as cursor:
-            self._stage(cursor, "document_key text", batched(rows, KEYS))
+            copying.create_stage(cursor, STAGED[:1])
+            copying.fill_stage(cursor, batched(rows, KEYS), STAGED[:1])
             cursor.execute(
                 f"DELETE FROM {self.table} WHERE {self.pk_column} IN "
                 f"(SELECT {self.pk_column} FROM {self.table} t WHERE space = %s AND index_name = %s "
@@ -118,22 +135,55 @@ class Writer:
                 self.key,
             )
             deleted = cursor.rowcount
-            self._drop_stage(cursor, is_nested=is_nested)
+            copying.drop_stage(cursor, is_nested=is_nested)
             tell_of_deletions(self.model, *self.key, self.to_vector.dimensions, deleted)
         return deleted
 
-    def _stage(self, cursor: CursorWrapper, columns: str, batches: Iterable[Iterable[bytes]]) -> int:
-        names = ", ".join(column.split()[0] for column in columns.split(", "))
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE {STAGE.removeprefix('pg_temp.')} ({columns}) "
-            "WITH (toast_tuple_target = 8160) ON COMMIT DROP"  # large values are moved out once, not twice
-        )
-        return copying.copy_rows(cursor, STAGE, names, batches)
+    def _may_wait(self, rows: int) -> bool:
+        return may_wait(self.model, *self.key, self.to_vector.dimensions, rows)
 
-    def _drop_stage(self, cursor: CursorWrapper, *, is_nested: bool) -> None:
-        # Else the commit drops it, without a command at which psycopg would forget all prepared statements.
-        if is_nested:
-            cursor.execute(f"DROP TABLE {STAGE}")
+    def _may_copy(self, cursor: CursorWrapper, staged: int) -> bool:
+        """Whether documents may be copied into the table itself; then other writers wait until the commit."""
+        return (
+            self._may_wait(staged)
+            and self.vector_type.startswith("vector")
+            and take(Lock.FIRST_ROWS, self._get_lock_name(), wait=False, until_commit=True)
+            and not self._has_rows(cursor)
+        )
+
+    def _add_first(self, cursor: CursorWrapper, batches: Iterator[Iterable[bytes]], on_conflict: str) -> int:
+        """Write the documents of an index that has none; return how many it has then.
+
+        First those that are staged, then the others, without their words.
+        """
+        added = self._insert(cursor, on_conflict, waits=True)
+        cursor.execute(f"TRUNCATE {STAGE}")
+        copied, rest = self._copy_new(cursor, batches)
+        if not copying.fill_stage(cursor, rest):
+            return added + copied
+        self._insert(cursor, on_conflict, waits=True)
+        cursor.execute(f"SELECT count(*) FROM {self.table} WHERE space = %s AND index_name = %s", self.key)
+        return cursor.fetchone()[0]
+
+    def _copy_new(
+        self, cursor: CursorWrapper, batches: Iterator[Iterable[bytes]]
+    ) -> tuple[int, Iterator[Iterable[bytes]]]:
+        """Copy batches into the table until a key comes again; return how many rows, and the batches left."""
+        cursor.execute("SELECT tsvectorsend(%s::tsvector)", [PENDING.language])
+        before, after = [part.encode() for part in self.key], [cursor.fetchone()[0], str(PENDING).encode()]
+        copied = 0
+        for rows in map(iter, batches):
+            sent: list[bytes] = []
+            try:
+                with transaction.atomic():
+                    noted = _note(rows, sent)
+                    copied += copying.copy_rows(cursor, self.table, self.columns, noted, before, after)
+            except IntegrityError:
+                return copied, chain([chain(sent, rows)], batches)
+        return copied, iter(())
+
+    def _get_lock_name(self) -> str:
+        return ".".join((get_current_schema(), self.model._meta.db_table, *self.key))
 
     def _make_way(self, cursor: CursorWrapper, staged: int) -> bool:
         dimensions = self.to_vector.dimensions
@@ -148,9 +198,12 @@ class Writer:
         return index is not None and make_way(self.model, index)
 
     def _insert(self, cursor: CursorWrapper, on_conflict: str, waits: bool) -> int:
+        is_empty = not self._has_rows(cursor)
+        if is_empty:
+            take(Lock.FIRST_ROWS, self._get_lock_name(), shared=True, until_commit=True)
         recipe = PENDING if waits else get_recipe()
         sql, params = self._insert_sql(recipe, on_conflict), [*self.key, recipe.language, str(recipe)]
-        if waits and on_conflict != "error" and not self._has_rows(cursor):
+        if waits and on_conflict != "error" and is_empty:
             # Another transaction may write one of the keys meanwhile; then it is an upsert after all.
             with suppress(IntegrityError), transaction.atomic():
                 cursor.execute(sql, params)
@@ -190,12 +243,11 @@ class Writer:
         """The INSERT; of equal keys the last one wins where rows are updated, else the first."""
         order = "DESC" if on_conflict == "update" else "ASC"
         return (
-            f"INSERT INTO {self.table} AS t (space, index_name, document_key, "
-            f"{', '.join(self.compared)}, keywords, keyword_recipe) "
+            f"INSERT INTO {self.table} AS t ({', '.join(self.columns)}) "
             f"SELECT %s, %s, document_key, content, metadata, vector::{self.vector_type}, "
             f"{recipe.lexemes('content')}, %s FROM ("
             f'SELECT DISTINCT ON (document_key COLLATE "C") * FROM {STAGE} '
-            f'ORDER BY document_key COLLATE "C", position {order}) stage'
+            f'ORDER BY document_key COLLATE "C", ctid {order}) stage'
         )
 
     def _update_sql(self) -> str:
@@ -224,3 +276,9 @@ class Writer:
 
     def _of(self, row: str) -> str:
         return ", ".join(f"{row}.{column}" for column in self.compared)
+
+
+def _note(rows: Iterator[bytes], noted: list[bytes]) -> Iterator[bytes]:
+    for row in rows:
+        noted.append(row)
+        yield row
