@@ -106,6 +106,12 @@ class Tenant(TenantMixin):
         if faults:
             raise ValidationError(faults)
 
+    def unique_error_message(self, model_class: type[models.Model], unique_check: Any) -> ValidationError:
+        """Return the error for a value that another tenant has, with the value."""
+        (name,) = unique_check
+        message = f"{getattr(self, name)!r} is the {name} of another tenant. Choose another one."
+        return ValidationError(message, code="unique")
+
     def clean(self) -> None:
         """Refuse a subdomain whose host leads to another tenant. Raises ValidationError."""
         own = models.Q(tenant=self.pk) | models.Q(tenant__subdomain=self.subdomain)
@@ -158,6 +164,10 @@ class Domain(DomainMixin):
                 name="tenants_primary_domain_serves",
             ),
         ]
+
+    def unique_error_message(self, model_class: type[models.Model], unique_check: Any) -> ValidationError:
+        """Return the error for a host that leads to a tenant already, with the host."""
+        return ValidationError(f"{self.domain!r} already exists; it leads to a tenant.", code="unique")
 
     def clean(self) -> None:
         """Refuse a primary domain that redirects, and the host of another tenant's subdomain.

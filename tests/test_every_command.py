@@ -20,6 +20,7 @@ from django.db import ProgrammingError, connections, transaction
 from tenants.context import connection
 from tenants.management.plain_errors import plain_errors
 from tenants.models import Tenant
+from tests.optional import needs
 from tests.workers import get_test_database_url
 
 COMMANDS = get_commands()
@@ -148,6 +149,51 @@ def test_a_bad_value_of_any_option_is_refused(name, acme, manage):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["create_tenant", "--name=New", "--subdomain=acme", "--owner-email=o@new.example"],
+            "--subdomain: 'acme' is the subdomain of another tenant. Choose another one.",
+        ),
+        (["rename_tenant", "globex", "acme"], "subdomain: 'acme' is the subdomain of another tenant."),
+        (
+            ["search", "--schema=acme", "x" * 2001],
+            "query: A query may have 2000 characters; this one has 2001.",
+        ),
+        (
+            ["search", "--schema=acme", "x", "--mode=nope"],
+            "--mode: There is no mode 'nope'. Allowed: semantic,",
+        ),
+        (
+            ["search", "--schema=acme", "x", "--index=nope"],
+            "--index: There is no index 'nope'. Known indexes:",
+        ),
+        (["rebuild_index", "--schema=acme", "--space=nope"], "--space: EMBEDDINGS['nope']: there is no such"),
+        pytest.param(
+            ["switch_space", "estimate", "--schema=acme", "--to=nope"],
+            "--to: EMBEDDINGS['nope']: there is no such alias. Known aliases: ",
+            marks=needs("apps.search_switching"),
+        ),
+        pytest.param(
+            ["compare_spaces", "nope", "--schema=acme"],
+            "candidate: EMBEDDINGS['nope']: there is no such alias. Known aliases: ",
+            marks=needs("apps.search_quality"),
+        ),
+        pytest.param(
+            ["compare_spaces", "default", "--schema=acme", "--index=nope"],
+            "--index: There is no index 'nope'. Known indexes: ",
+            marks=needs("apps.search_quality"),
+        ),
+    ],
+)
+def test_a_fault_names_the_argument_the_value_and_what_is_allowed(acme, globex, manage, arguments, said):
+    code, found = manage(*arguments)
+
+    assert code == 1
+    assert said in found
+
+
+@pytest.mark.parametrize(
     "arguments", [["tenant_command", "nope", "--schema=acme"], ["all_tenants_command", "nope"]]
 )
 def test_an_unknown_command_for_tenants_is_named(acme, manage, arguments):
@@ -176,6 +222,9 @@ def furnished(acme):
         (["remove_stale_contenttypes", "--include-stale-apps"], "manage.py remove_stale_contenttypes --help"),
         (["collectstatic"], "there is no terminal to answer it."),
         (["flush"], "manage.py delete_tenant SCHEMA"),
+        (["flush", "--noinput"], "manage.py delete_tenant SCHEMA"),
+        (["rename_schema", "acme", "--no-such"], "To give the tenant another address"),
+        (["clone_tenant", "acme", "globex"], "To copy a tenant"),
         (["rename_schema"], "To give the tenant another address: manage.py rename_tenant SCHEMA SUBDOMAIN"),
         (["clone_tenant"], "To copy a tenant: manage.py export_tenant SCHEMA --to FILE"),
         (["collectstatic_schemas"], "manage.py collectstatic --noinput"),

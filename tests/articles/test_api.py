@@ -38,7 +38,7 @@ def test_search_answers_with_documents_and_their_sources(client, library):
     [
         ({}, "q", "Type what you are looking for: 1 to 2,000 characters."),
         ({"q": " \t\n"}, "q", "Type what you are looking for: 1 to 2,000 characters."),
-        ({"q": "x" * 10_000}, "q", "at most 2000 characters (it has 10000)"),
+        ({"q": "x" * 10_000}, "q", "A query may have 2000 characters; this one has 10000."),
         ({"q": "a\x00b"}, "q", "Null characters are not allowed."),
         ({"q": "x", "limit": "0"}, "limit", "1 to 100 are allowed."),
         ({"q": "x", "limit": "101"}, "limit", "1 to 100 are allowed."),

@@ -137,7 +137,7 @@ def test_search_says_when_nothing_is_indexed(run, globex):
 
 
 def test_search_refuses_bad_input(acme):
-    with pytest.raises(CommandError, match="q: Type what you are looking for"):
+    with pytest.raises(CommandError, match="query: Type what you are looking for"):
         call_command("search", "  ", schema="acme")
     with pytest.raises(CommandError, match="limit: 1 to 100 are allowed"):
         call_command("search", "x", schema="acme", limit=1000)

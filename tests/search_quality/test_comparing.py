@@ -112,5 +112,5 @@ def test_the_command_refuses_a_space_without_documents(asked):
 
 
 def test_the_command_names_an_unknown_space(asked):
-    with pytest.raises(CommandError, match=r"^EMBEDDINGS\['nowhere'\]: there is no such alias"):
+    with pytest.raises(CommandError, match=r"^candidate: EMBEDDINGS\['nowhere'\]: there is no such alias"):
         call_command("compare_spaces", "nowhere", schema="acme")

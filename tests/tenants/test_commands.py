@@ -30,6 +30,18 @@ def test_a_tenant_is_created_at_once_and_its_address_is_printed(db, capsys, tabl
     assert lines[1].startswith(f"bill@initech.example sets a password at {tenant.url}")
 
 
+def test_addresses_have_the_port_of_the_site(db, settings, capsys):
+    settings.SITE_URL = "http://localhost:8403"
+
+    call_command("create_tenant", *INITECH)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Initech is at http://initech.localhost:8403/"
+    assert lines[1].startswith(
+        "bill@initech.example sets a password at http://initech.localhost:8403/accounts/"
+    )
+
+
 def test_space_and_public_search_may_be_left_out(db):
     call_command("create_tenant", *INITECH, verbosity=0)
 
@@ -58,7 +70,7 @@ def test_an_unknown_search_language_is_an_error_that_names_the_known_ones(db):
 
 
 def test_a_taken_subdomain_is_an_error(acme):
-    with pytest.raises(CommandError, match=r"--subdomain: Tenant with this Subdomain already exists\."):
+    with pytest.raises(CommandError, match="--subdomain: 'acme' is the subdomain of another tenant"):
         call_command("create_tenant", "--name=Other", "--subdomain=acme", "--owner-email=a@example.com")
 
 

@@ -94,7 +94,7 @@ def test_there_is_exactly_one_primary_domain_and_it_does_not_redirect(
         ("Shop.Acme.Example", "is not a valid host name"),
         ("a b", "is not a valid host name"),
         ("globex.localhost", "is the host of another tenant&#x27;s subdomain."),
-        ("shop.globex.example", "Domain with this Domain already exists."),
+        ("shop.globex.example", "already exists; it leads to a tenant."),
         ("soon.localhost", "is the host of another tenant&#x27;s subdomain."),
         ("localhost", "is the operators&#x27; own site."),
         ("www.localhost", "is the operators&#x27; own site."),

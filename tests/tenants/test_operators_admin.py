@@ -90,7 +90,7 @@ def test_a_new_tenant_is_provisioned_by_one_task(add, run_tasks, schemas):
         ("subdomain", "a b", "'a b' is not a valid subdomain: use 1 to 48 lower-case letters"),
         ("subdomain", "Acme", "'Acme' is not a valid subdomain"),
         ("subdomain", "admin", "The subdomain 'admin' is reserved. Choose another."),
-        ("subdomain", "acme", "Tenant with this Subdomain already exists."),
+        ("subdomain", "acme", "'acme' is the subdomain of another tenant. Choose another one."),
         ("subdomain", "a\x00b", "Null characters are not allowed."),
         ("name", "a\x00b", "Null characters are not allowed."),
         ("owner_email", "bill", "Enter a valid email address."),

@@ -34,7 +34,7 @@ def test_registration_writes_a_row_and_nothing_else(db, schemas):
         ("name", "a\x01b", "Control characters, such as line breaks, are not allowed."),
         ("subdomain", "Initech", "'Initech' is not a valid subdomain"),
         ("subdomain", "admin", "The subdomain 'admin' is reserved."),
-        ("subdomain", "acme", "Tenant with this Subdomain already exists."),
+        ("subdomain", "acme", "'acme' is the subdomain of another tenant. Choose another one."),
         ("owner_email", "bill", "Enter a valid email address."),
         (
             "space",

@@ -96,7 +96,7 @@ def test_the_old_name_is_free_once_the_redirect_is_removed(acme):
     [
         ("a b", "'a b' is not a valid subdomain: use 1 to 48 lower-case letters"),
         ("admin", "The subdomain 'admin' is reserved. Choose another."),
-        ("globex", "Tenant with this Subdomain already exists."),
+        ("globex", "'globex' is the subdomain of another tenant. Choose another one."),
         ("acme", "'acme' is its subdomain already."),
         ("", "This field cannot be blank."),
         ("x" * 49, "Ensure this value has at most 48 characters (it has 49)."),

@@ -18,11 +18,17 @@ MAX_FACETS = 10
 MAX_WORK = 5_000  # values in the filter, times one more than there are facets
 
 
+def too_long(what: str) -> str:
+    """Return the message for a text that has more characters than its field takes."""
+    return f"{what} may have %(limit_value)d characters; this one has %(show_value)d."
+
+
 class QueryField(forms.CharField):
     """A query: 1 to 2,000 characters that are not all blank, without NUL bytes and lone surrogates."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=MAX_QUERY_LENGTH, **kwargs)
+        self.error_messages["max_length"] = too_long("A query")
 
     def run_validators(self, value: str) -> None:
         """Refuse characters that no embedder takes, and say where they are."""
@@ -42,7 +48,9 @@ class SearchForm(forms.Form):
     q = QueryField(
         label="Search", error_messages={"required": "Type what you are looking for: 1 to 2,000 characters."}
     )
-    index = forms.CharField(required=False, max_length=100)
+    index = forms.CharField(
+        required=False, max_length=100, error_messages={"max_length": too_long("The name of an index")}
+    )
     limit = forms.IntegerField(
         required=False,
         min_value=1,
@@ -53,10 +61,16 @@ class SearchForm(forms.Form):
             "invalid": f"A whole number from 1 to {MAX_LIMIT} is allowed.",
         },
     )
-    filter = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
+    filter = forms.CharField(
+        required=False, max_length=MAX_FILTER_LENGTH, error_messages={"max_length": too_long("A filter")}
+    )
     mode = forms.CharField(required=False)
     explain = forms.BooleanField(required=False)
-    facets = forms.CharField(required=False, max_length=MAX_FILTER_LENGTH)
+    facets = forms.CharField(
+        required=False,
+        max_length=MAX_FILTER_LENGTH,
+        error_messages={"max_length": too_long("A list of facets")},
+    )
     after = forms.CharField(required=False)
 
     def get_request(self) -> SearchRequest:

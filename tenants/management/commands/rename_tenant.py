@@ -29,7 +29,7 @@ class Command(BaseCommand):
         try:
             rename_tenant(tenant, options["subdomain"])
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+            raise CommandError(f"subdomain: {' '.join(error.messages)}") from error
         self.stdout.write(self.style.SUCCESS(f"{tenant.name} is at {tenant.url}"))
         for domain in tenant.domains.filter(redirects=True):
             self.stdout.write(f"{get_address(domain.domain)}/ redirects")

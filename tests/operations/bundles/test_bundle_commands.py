@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_an_error_with_all_reasons(path, settings, options)
 
     assert str(caught.value).splitlines() == [
         f"{path} does not fit:",
-        "tenant, subdomain: Tenant with this Subdomain already exists.",
+        "tenant, subdomain: 'acme' is the subdomain of another tenant. Choose another one.",
         "EMBEDDINGS['custom']: it is missing; 3 documents have vectors of 'hashing:384'.",
     ]
 

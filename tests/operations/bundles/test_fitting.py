@@ -58,7 +58,9 @@ def test_a_bundle_that_fits_is_said_to_and_nothing_is_written(bundle, schemas):
 
 
 def test_the_name_of_a_tenant_is_taken(bundle, faults_of):
-    assert faults_of(bundle, {}) == ["tenant, subdomain: Tenant with this Subdomain already exists."]
+    assert faults_of(bundle, {}) == [
+        "tenant, subdomain: 'acme' is the subdomain of another tenant. Choose another one."
+    ]
 
 
 def test_the_host_leads_to_another_tenant(bundle, globex, faults_of):
@@ -290,7 +292,9 @@ def test_a_tenant_that_is_being_imported_right_now(bundle, faults_of):
 def test_a_tenant_that_waits_to_be_provisioned_is_not_taken_over(bundle, faults_of):
     Tenant.objects.create(name="Copy", subdomain="copy", schema_name="copy", owner_email="a@b.example")
 
-    assert faults_of(bundle) == ["tenant, subdomain: Tenant with this Subdomain already exists."]
+    assert faults_of(bundle) == [
+        "tenant, subdomain: 'copy' is the subdomain of another tenant. Choose another one."
+    ]
 
 
 def test_a_refusal_tells_nothing_of_other_tenants_rows(bundle, globex, faults_of):

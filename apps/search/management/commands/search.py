@@ -29,7 +29,8 @@ class Command(BaseCommand):
         asked = {name: options[name] for name in ("index", "limit", "mode", "filter")}
         form = SearchForm({"q": options["query"], **asked})
         if not form.is_valid():
-            lines = [f"{field}: {' '.join(map(str, messages))}" for field, messages in form.errors.items()]
+            names = {name: f"--{name}" for name in asked} | {"q": "query"}
+            lines = [f"{names[name]}: {' '.join(map(str, faults))}" for name, faults in form.errors.items()]
             raise CommandError("\n".join(lines))
         for _ in each_tenant(options):
             self._print(form.get_request())

@@ -10,6 +10,7 @@ from apps.search.embedders import EmbeddingError
 from apps.search.indexes.registry import get_default_index
 from apps.search.providers import UnknownIndexError
 from apps.search.searching.hybrid import MODES
+from apps.search.spaces.space import get_space
 from apps.search_quality.comparing import Answer, Comparison, compare_spaces
 from apps.search_quality.evaluating.measures import Interval
 from apps.search_quality.evaluating.measuring import EmptySpaceError, require_documents
@@ -42,6 +43,8 @@ class Command(BaseCommand):
         """Print overlap, nDCG of both, and the queries that differ most."""
         for tenant in each_tenant(options):
             spaces = options["current"] or tenant.space, options["candidate"]
+            _refuse_unknown("--current", spaces[0])
+            _refuse_unknown("candidate", spaces[1])
             with tqdm(desc=" and ".join(spaces), unit=" queries", leave=False, disable=None) as bar:
                 try:
                     index = options["index"] or get_default_index()
@@ -54,7 +57,9 @@ class Command(BaseCommand):
                         mode=options["mode"],
                         progress=bar.update,
                     )
-                except (UnknownIndexError, ImproperlyConfigured, EmptySpaceError, EmbeddingError) as error:
+                except UnknownIndexError as error:
+                    raise CommandError(f"--index: {error}") from error
+                except (ImproperlyConfigured, EmptySpaceError, EmbeddingError) as error:
                     raise CommandError(str(error)) from error
             self._print(comparison)
 
@@ -83,3 +88,10 @@ def _format(interval: Interval) -> str:
 
 def _name(answers: list[Answer]) -> str:
     return "; ".join(answer.title for answer in answers[:TOP]) or "nothing"
+
+
+def _refuse_unknown(argument: str, alias: str) -> None:
+    try:
+        get_space(alias)
+    except ImproperlyConfigured as error:
+        raise CommandError(f"{argument}: {error}") from error

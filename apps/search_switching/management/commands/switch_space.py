@@ -3,9 +3,11 @@
 from time import sleep
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.search.indexing.runs import RunError
+from apps.search.spaces.space import get_space
 from apps.search_switching.estimating import estimate_switch
 from apps.search_switching.models import SpaceSwitch, SwitchError, get_live_switch
 from apps.search_switching.status import get_status
@@ -40,6 +42,11 @@ class Command(BaseCommand):
         if step in ("estimate", "start") and not target:
             raise CommandError(f"{step} needs --to, the alias of a space.")
         for _tenant in each_tenant(options):
+            try:
+                if target:
+                    get_space(target)
+            except ImproperlyConfigured as error:
+                raise CommandError(f"--to: {error}") from error
             try:
                 self._do(step, target, options["automatic"])
             except (SwitchError, RunError) as error:
