@@ -1,4 +1,4 @@
-"""The project's settings, with the tests' own app and the template's own address."""
+"""The project's settings, with the tests' own app, spaces and address: a clone may choose others."""
 
 import os
 
@@ -6,15 +6,18 @@ import os
 os.environ["SITE_URL"] = "http://localhost:8000"
 
 from project.settings import *  # noqa: F403
-from project.settings import EMBEDDINGS, INSTALLED_APPS, TENANT_APPS
+from project.settings import INSTALLED_APPS, TENANT_APPS
 
 TENANT_APPS = [*TENANT_APPS, "tests.models_app"]
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.models_app"]
-EMBEDDINGS = EMBEDDINGS | {
-    "custom": {
-        "BACKEND": "apps.search.embedders.minilm.MiniLMEmbedder",
-        "MODEL": "notes.NoteEmbedding",
-        "OPTIONS": {},
-    }
+MINILM = "apps.search.embedders.minilm.MiniLMEmbedder"
+EMBEDDINGS = {
+    "default": {"BACKEND": MINILM, "MODEL": "pgvector.PgVectorEmbedding"},
+    "fast": {
+        "BACKEND": "apps.search.embedders.wordllama.WordLlamaEmbedder",
+        "MODEL": "pgvector.PgVectorEmbedding",
+        "OPTIONS": {"fusion": "minmax"},
+    },
+    "custom": {"BACKEND": MINILM, "MODEL": "notes.NoteEmbedding", "OPTIONS": {}},
 }
 SEARCH_DEFAULT_INDEX = "notes"

@@ -8,6 +8,7 @@ from django.urls import reverse
 from pgvector.django import HnswIndex, VectorField
 
 from apps.articles.rendering import LONGEST, render_markdown
+from apps.search.chunking import TokenChunker
 from apps.search.chunking.files import MARKDOWN
 from apps.search.indexed import Indexed
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
@@ -18,6 +19,7 @@ class Article(Indexed):
 
     index_name = "articles"
     index_fields = ("title", "body")
+    chunker = TokenChunker()  # a model reads tokens, and files may be in any language
 
     key = models.CharField(
         max_length=200,

@@ -3,6 +3,7 @@
 `PORT` is the port of the web server (8000), `DEMO_ARTICLES` the number of articles of a tenant (900).
 """
 
+import logging
 import os
 import signal
 import socket
@@ -54,8 +55,11 @@ def _run(addresses: list[str], processes: list[subprocess.Popen]) -> None:
 
     if "articles" not in apps.app_configs:
         sys.exit("The demo shows articles, and apps.articles was left out.")
-    from project.demo.data import evaluate, prepare
+    from project.demo.data import evaluate, find_missing_spaces, prepare
 
+    if missing := find_missing_spaces():
+        sys.exit(f"The demo shows the spaces default and fast; EMBEDDINGS has no {' and no '.join(missing)}.")
+    logging.getLogger("audit").setLevel(logging.WARNING)  # nobody else did what is done here
     print("Preparing the database and the documents; the first time takes a minute or two ...", flush=True)
     prepare(ARTICLES)
     worker = "manage.py db_worker --interval 0.5 --no-reload --verbosity 0"

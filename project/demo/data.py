@@ -3,6 +3,7 @@
 Making it twice changes nothing.
 """
 
+import io
 import json
 import secrets
 from pathlib import Path
@@ -24,6 +25,11 @@ TENANTS = {
 }
 OPERATOR = "operator@example.com"
 FOLDER = Path(settings.VAR_DIR) / "demo"
+
+
+def find_missing_spaces() -> list[str]:
+    """Return the spaces of the demo's tenants that settings.EMBEDDINGS does not have."""
+    return [options["space"] for options in TENANTS.values() if options["space"] not in settings.EMBEDDINGS]
 
 
 def prepare(article_count: int) -> None:
@@ -73,5 +79,5 @@ def _import_articles(tenant: Tenant, count: int) -> list[str]:
         write_docstrings(file, tenant.subdomain, count)
     keys = [json.loads(line)["key"] for line in file.read_text().splitlines()]
     if Article.objects.filter(key__in=keys).count() < len(keys):
-        call_command("import_articles", str(file), schema=tenant.schema_name)
+        call_command("import_articles", str(file), schema=tenant.schema_name, stdout=io.StringIO())
     return keys

@@ -63,6 +63,15 @@ def test_the_demo_is_not_ready_before_its_web_server_listens(monkeypatch):
     assert not waiting.is_alive()
 
 
+def test_the_demo_refuses_to_start_without_its_spaces(settings):
+    settings.EMBEDDINGS = {"main": settings.EMBEDDINGS["default"], "fast": settings.EMBEDDINGS["fast"]}
+
+    with pytest.raises(SystemExit) as exit:
+        demo._run([], [])
+
+    assert exit.value.code == "The demo shows the spaces default and fast; EMBEDDINGS has no default."
+
+
 @pytest.mark.parametrize("value", ["abc", "80000", "0", "-1", "8,0"])
 def test_a_port_that_is_none_is_named_with_the_way_out(monkeypatch, value):
     monkeypatch.setenv("PORT", value)
