@@ -37,8 +37,8 @@ test: setup ## All tests, in an order by chance
 test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 for some of them
 	$(PY) -m tests.alone $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
 
-test-howtos: setup ## Commands of how-tos, read from the pages and carried out in a copy; two to four minutes
-	$(PY) -m tests.howtos
+test-howtos: setup ## Commands of how-tos, read from the pages and carried out in a copy; five to fifteen minutes
+	$(PY) -m tests.howtos $(PAGES)
 
 test-optional: setup ## The project without each optional app, and with one app more; six to ten minutes
 	$(PY) -m tests.matrix $(WITHOUT)
