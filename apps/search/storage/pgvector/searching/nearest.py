@@ -2,13 +2,14 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models import ExpressionWrapper, FloatField
+from django.db.models import ExpressionWrapper, FloatField, Q, QuerySet
 
 from apps.search.storage.pgvector.ranking.methods import RankingMethods
-from apps.search.storage.pgvector.searching.matching import compile_matching, find_rows
+from apps.search.storage.pgvector.searching.matching import find_condition, match_rows
 from apps.search.storage.pgvector.searching.planner import choose_plan
 from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.searching.statement import read_nearest
@@ -16,7 +17,7 @@ from apps.search.storage.pgvector.searching.tuning import check_search_options, 
 from apps.search.storage.pgvector.tables.distance import VectorDistance
 from apps.search.storage.pgvector.tables.plan import EXACT, Plan
 from apps.search.storage.pgvector.tables.queryset import DEFERRED, EmbeddingQuerySet, TenantQuery
-from tenants.context import tenant_context
+from tenants.context import connection, tenant_context
 
 
 class SearchQuery(TenantQuery):
@@ -141,21 +142,14 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
     def _filter_or_exclude(self, negate: bool, args: Any, kwargs: Any) -> Any:
         # Django's, of `filter` and `exclude`. A slice cannot be filtered; that is for Django to say.
         if self._spec and not self._is_sliced():
-            with suppress(FieldError):  # it asks for more than columns: the distance, say
-                rows = self._get_rows(self._spec)
-                left = rows._filter_or_exclude(negate, args, kwargs)
-                is_narrower = left.query.where != rows.query.where  # Q() leaves all
-                spec = replace(self._spec, matching=left.query) if is_narrower else self._spec
-                return self._with(spec, self._limits)
+            with suppress(FieldError):  # it asks for more than columns: the distance, say, or a join
+                asked = Q(*args, **kwargs)
+                condition = find_condition(self.model, ~asked if negate else asked)
+                if not condition.needs_join:
+                    added = () if condition.leaves_all else (condition,)
+                    conditions = (*self._spec.conditions, *added)
+                    return self._with(replace(self._spec, conditions=conditions), self._limits)
         return super()._filter_or_exclude(negate, args, kwargs)  # type: ignore[misc]
-
-    def _get_rows(self, spec: SearchSpec) -> Any:
-        """The rows to choose from, in no order."""
-        if spec.matching is not None:
-            return EmbeddingQuerySet(spec.model, spec.matching)
-        rows: Any = find_rows(spec.model, spec.space, spec.index_name).all()
-        rows.query.schema_name, rows.query.tenant = self._get_schema(), self._tenant
-        return rows
 
     def _get_spec(self) -> SearchSpec:
         return self._spec or self.query.spec
@@ -190,34 +184,35 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
         return len(self._result_cache or ()) < query.high_mark - query.low_mark
 
     def _fetch_quickly(self, spec: SearchSpec) -> None:
-        """Fetch without Django's query; leave the rows unread where a filter needs that query."""
+        """Fetch without Django's query."""
         low, high = self._limits
         with tenant_context(self._tenant) if self._tenant else self._query.bound():
-            matching = compile_matching(spec.matching) if spec.matching else None
-            if spec.matching and not matching:
-                return
-            self._plan = choose_plan(
-                spec,
-                limit=high,
-                is_filtered=bool(matching),
-                get_matching=lambda: matching or self._get_rows(spec),
+            matching = match_rows(
+                connection.schema_name, spec.model, spec.space, spec.index_name, spec.conditions
             )
-            if matching and self._plan.mode == "hnsw":
+            self._plan = choose_plan(
+                spec, limit=high, is_filtered=bool(spec.conditions), get_matching=lambda: matching
+            )
+            if spec.conditions and self._plan.mode == "hnsw":
                 # Strict order loses each row that a later round finds nearer than one before.
                 tuning = {"iterative_scan": "relaxed_order", **self._plan.tuning}
                 self._plan = replace(self._plan, tuning=tuning)
-            rows = read_nearest(spec, self._plan, low, high, self._tenant, matching)
+            rows = read_nearest(spec, self._plan, low, high, matching, self._tenant)
             if rows is None:  # the ANN search ended early
                 self._plan = EXACT
-                rows = read_nearest(spec, EXACT, low, high, self._tenant, matching) or []
+                rows = read_nearest(spec, EXACT, low, high, matching, self._tenant) or []
         if spec.min_score is not None:
             rows = [row for row in rows if row.score >= spec.min_score]
         self._result_cache = rows
 
     def _build_query(self, spec: SearchSpec) -> SearchQuery:
-        query = self._get_rows(spec).query.chain(SearchQuery)
+        chosen: Any = _find_rows(spec.model, spec.space, spec.index_name).all()
+        chosen.query.schema_name, chosen.query.tenant = self._get_schema(), self._tenant
+        query = chosen.query.chain(SearchQuery)
         # Without filters, the only conditions are those that say which index is searched.
-        query.spec, query.conditions = spec, len(query.where.children) if spec.matching is None else 0
+        query.spec, query.conditions = spec, len(query.where.children)
+        for condition in spec.conditions:
+            query.add_q(condition.q)
         distance = VectorDistance(spec.metric, spec.literal)
         score = ExpressionWrapper(spec.metric.to_score(distance), output_field=FloatField())
         rows: Any = EmbeddingQuerySet(spec.model, query).defer(*DEFERRED)
@@ -226,6 +221,12 @@ class NearestQuerySet(RankingMethods, EmbeddingQuerySet):
             rows = rows.filter(score__gte=spec.min_score)
         rows.query.set_limits(*self._limits)
         return rows.query
+
+
+@lru_cache(maxsize=256)
+def _find_rows(model: Any, space: str, index_name: str) -> QuerySet:
+    """Return the rows of an index, not bound to a schema yet: the caller binds a copy to one."""
+    return model.objects.filter(space=space, index_name=index_name).order_by()
 
 
 def _is_plain(key: Any) -> bool:

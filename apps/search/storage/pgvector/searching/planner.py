@@ -13,6 +13,7 @@ UNKNOWN_EF_SEARCH = 400  # where nobody knows how many candidates a filter throw
 MAX_EF_SEARCH = 1_000  # pgvector's
 FEW_TIMES = 20  # times EXACT_ROWS: so many rows are still searched exactly, where no effort would find enough
 ROOM = 20  # how many of the candidates should be left by a filter, for a search of ten rows
+LONGEST_CONDITION, MAX_CONDITIONS = 1_000, 500  # characters, and how many are remembered
 MAX_LIMIT = 1_000  # an ANN search is for the first rows; whoever wants more wants them all
 
 
@@ -58,7 +59,22 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
 
 
 def _count(rows: Rows, index: AnnIndex) -> int:
-    """Return how many rows there are: PostgreSQL's estimate where it can be trusted, else a short count.
+    """Return about how many rows there are, as it was found while `index` is remembered.
+
+    The same filter comes again and again: with each page, with each letter of a query.
+    """
+    condition = getattr(rows, "where", "")
+    known = index.matches.get(condition)
+    if known is not None:
+        return known
+    found = _estimate(rows, index)
+    if 0 < len(condition) <= LONGEST_CONDITION and len(index.matches) < MAX_CONDITIONS:
+        index.matches[condition] = found
+    return found
+
+
+def _estimate(rows: Rows, index: AnnIndex) -> int:
+    """Return PostgreSQL's estimate where it can be trusted, else a short count.
 
     PostgreSQL knows how frequent the values of metadata are, and containment asks for those. Of ranges and
     patterns it knows nothing; it takes them to leave next to no row.

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.db.models.sql import Query
 
+from apps.search.storage.pgvector.searching.matching import Condition
 from apps.search.storage.pgvector.searching.tuning import get_tuning
 from apps.search.storage.pgvector.tables.distance import Metric, get_metric
 from apps.search.storage.pgvector.tables.vectors import to_literal, to_moderate
@@ -18,8 +18,7 @@ class SearchSpec:
     """A search of one index of one space in a table, for the rows nearest to one vector.
 
     `vector` is a checked array of shape (dimensions,). `tuning` are the parameters of the ANN search,
-    `min_score` is the score that rows must reach, and `matching` is the query for the rows that filters
-    leave, None where there is no filter.
+    `min_score` is the score that rows must reach, and `conditions` are those of filters.
     """
 
     model: Any
@@ -29,7 +28,7 @@ class SearchSpec:
     vector: np.ndarray
     tuning: Mapping[str, int | str] = field(default_factory=dict)
     min_score: float | None = None
-    matching: Query | None = None
+    conditions: tuple[Condition, ...] = ()
 
     @classmethod
     def of(cls, model: Any, space: str, index_name: str, vector: np.ndarray) -> "SearchSpec":

@@ -1,5 +1,6 @@
 """The statement of a search to which only filters were added, without Django's compiler, which is slow."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.sql import quote
 
+from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.searching.matching import Matching
 from apps.search.storage.pgvector.searching.rows import get_columns, make_objects
 from apps.search.storage.pgvector.searching.spec import SearchSpec
@@ -27,18 +29,27 @@ def read_nearest(
     plan: Plan,
     low: int,
     high: int | None,
+    matching: Matching,
     tenant: Any = None,
-    matching: Matching | None = None,
 ) -> list[Any] | None:
     """Return the rows from `low` to `high` of a search in the bound tenant, with `distance` and `score`.
 
-    They are chosen from the `matching` rows, if given, otherwise from all rows of the index. None where the
-    ANN index gave fewer rows than asked for, as it may where there are more.
+    They are chosen from the `matching` rows. None where the ANN index gave fewer rows than asked for, as it
+    may where there are more.
     """
-    if matching is None:
-        matching = _index_rows(connection.schema_name, spec.model, spec.space, spec.index_name)
     first = 0 if plan.left_out else low  # others may come between
-    rows = _execute(spec, plan.tuning, _search_sql(spec.model, matching, plan, first, high))
+    # One plan serves all values that leave few rows, so that search is prepared for all of them.
+    if (
+        matching.shape
+        and plan.mode == "exact"
+        and plan.matches is not None
+        and plan.matches <= conf.EXACT_ROWS
+    ):
+        where, values = matching.shape, matching.values
+    else:
+        where, values = matching.where.replace("%", "%%"), ()
+    sql = _search_sql(spec.model, matching.table, where, plan, first, high)
+    rows = _execute(spec, plan.tuning, sql, values)
     if plan.mode != "exact" and len(rows) < (high or 0) - first:
         return None
     if plan.left_out:
@@ -50,33 +61,30 @@ def read_nearest(
     return found
 
 
-def _execute(spec: SearchSpec, tuning: Tuning, sql: str) -> list[Any]:
+def _execute(spec: SearchSpec, tuning: Tuning, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    vector = VectorParameter(spec.vector, get_vector_type(spec.model))
+    named = {f"value{number}": value for number, value in enumerate(values)}
     with tuned(tuning), connection.cursor() as cursor:
         if not tuning:
             # Binds on the server, so that psycopg prepares a statement that comes again and again. A tuned
             # search is several statements, which take no parameters.
             cursor.cursor = Cursor(cursor.connection)
-        cursor.execute(sql, {"vector": VectorParameter(spec.vector, get_vector_type(spec.model))})
+        cursor.execute(sql, {"vector": vector, **named})
         return cursor.fetchall()
 
 
-@lru_cache(maxsize=1024)
-def _index_rows(schema: str, model: Any, space: str, index_name: str) -> Matching:
-    """All rows of an index. Space and index are literals, or else no plan could use its ANN index."""
-    name = connection.ops.quote_name
-    where = f"space = {quote(space)} AND index_name = {quote(index_name)}"
-    return Matching(f"{name(schema)}.{name(model._meta.db_table)}", where)
-
-
-def _search_sql(model: Any, matching: Matching, plan: Plan, low: int, high: int | None) -> str:
-    is_relaxed = plan.tuning.get("iterative_scan") == "relaxed_order"
-    return _compose(model, matching, plan.mode, plan.cast, plan.left_out, plan.is_unit, is_relaxed, low, high)
+def _search_sql(model: Any, table: str, where: str, plan: Plan, low: int, high: int | None) -> str:
+    how = plan.mode, plan.cast, plan.left_out, plan.is_unit
+    return _compose(
+        model, table, where, *how, plan.tuning.get("iterative_scan") == "relaxed_order", low, high
+    )
 
 
 @lru_cache(maxsize=1024)
 def _compose(
     model: Any,
-    matching: Matching,
+    table: str,
+    where: str,
     mode: str,
     cast: str,
     left_out: tuple[str, ...],
@@ -85,13 +93,12 @@ def _compose(
     low: int,
     high: int | None,
 ) -> str:
-    """The search as SQL with the parameter `vector`; all else is ours or quoted.
+    """The search as SQL with the parameters `vector` and those in `where`; all else is ours or quoted.
 
     It names the schema. PostgreSQL would plan a prepared statement that two tenants share anew at every
     change between them, and refuse it where their columns differ during a migration.
     """
     plan, parameter = Plan(mode, cast, is_unit=is_unit), f"%(vector)s::{get_vector_type(model)}"
-    table, where = matching.table, matching.where.replace("%", "%%")
     vector, pk = _get_columns(model)
     if left_out:
         where = f"{where} AND NOT ({left_out_sql(vector, cast, left_out)})"

@@ -12,7 +12,7 @@ indexed, and the whole vectors rank the candidates again (pgvector's manual, "Bi
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Self
 
@@ -68,7 +68,8 @@ class AnnIndex:
     has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
     on metadata leaves. `ef_search` is the effort that reaches the recall aimed at, None where that was not
     measured. `left_out` are the digests of the vectors that it leaves out (see left_out.py), and `is_unit`
-    says that it scales vectors to length 1.
+    says that it scales vectors to length 1. `matches` remembers how many rows conditions leave, about, as
+    long as this answer is believed.
     """
 
     name: str
@@ -81,6 +82,7 @@ class AnnIndex:
     ef_search: int | None = None
     left_out: tuple[str, ...] = ()
     is_unit: bool = True
+    matches: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 _known: TenantMemory[AnnIndex | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN, keeps_none=True)
