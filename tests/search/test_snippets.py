@@ -67,6 +67,14 @@ def test_time_grows_with_the_text_not_with_its_square():
     assert time.process_time() - started < 24 * max(short, 0.01)
 
 
+def test_of_a_very_long_query_the_first_words_count():
+    words = [f"{first}{second}zebra" for first in "abcd" for second in "abcdefghijklmnopqrstuvwxyz"]
+
+    found = [word in make_snippet(f"{FILLER} {word} {FILLER}", " ".join(words)) for word in words]
+
+    assert found == [number < 64 for number in range(len(words))]
+
+
 @given(content=st.text(), query=st.text(), length=st.integers(80, 300))
 def test_snippet_is_a_part_of_the_folded_text(content, query, length):
     folded = " ".join(content.split())

@@ -1,7 +1,8 @@
 """Search results: documents with the objects they were made from, or objects with their best document."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Model
@@ -26,18 +27,27 @@ CHUNKS_PER_OBJECT = 4  # how many chunks are read for each object wanted
 FEW = 10  # results; where fewer hold the phrase of a query, what lacks it is listed, too
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
     """One row of a list; `source` is the object that the document was made from, or None.
 
-    `marked_snippet` marks `words`. `lacks_phrase`: it does not hold the phrase that the query has in quotes.
+    The snippet is made for the `query`, and `marked_snippet` marks `words`. `lacks_phrase`: it does not hold
+    the phrase that the query has in quotes.
     """
 
     document: Any
     source: Any
-    snippet: str
+    query: str = ""
     words: Collection[str] = ()
     lacks_phrase: bool = False
+
+    @cached_property
+    def snippet(self) -> str:
+        """An excerpt of the document, made when it is first read: not every list shows one."""
+        # The title stands above the snippet already; a Markdown text has it once more.
+        title = str(self.source)
+        content = remove_marks(self.document.content.removeprefix(title)).lstrip()
+        return make_snippet(content.removeprefix(title), self.query)
 
     @property
     def marked_snippet(self) -> SafeString:
@@ -110,7 +120,9 @@ def search_objects(
     candidates = list_candidates(result.snippet for result in results)
     alike = find_alike(candidates, list_words(text, language), is_by_meaning=mode != "keyword")
     words = find_words(candidates, text, language) | alike
-    return [replace(result, words=words) for result in results]
+    for result in results:
+        result.words = words
+    return results
 
 
 def find_best_documents(
@@ -139,7 +151,7 @@ def find_similar(obj: Indexed, limit: int) -> list[Result]:
     provider = get_provider(obj.index_name)
     with search_share():
         hits = provider.search_sources(provider.nearest_to(Source.of(obj).prefix), limit=limit)
-    return [_make_result(hit.document, hit.source, "") for hit in hits]
+    return [Result(hit.document, hit.source) for hit in hits]
 
 
 def get_url(obj: Model | None) -> str:
@@ -182,16 +194,8 @@ def _with_sources(documents: list[Any], lacking: Collection[int], text: str) -> 
     sources = [Source.from_key(document.document_key) for document in documents]
     objects = get_source_objects(sources)
     return [
-        _make_result(document, objects[source] if source else None, text, document.pk in lacking)
+        Result(document, objects[source] if source else None, text, lacks_phrase=document.pk in lacking)
         for document, source in zip(documents, sources, strict=True)
         # A worker is about to remove the documents of an object that was deleted a moment ago.
         if source is None or source in objects
     ]
-
-
-def _make_result(document: Any, obj: Model | None, text: str, lacks_phrase: bool = False) -> Result:
-    # The title stands above the snippet already; a Markdown text has it once more.
-    title = str(obj)
-    content = remove_marks(document.content.removeprefix(title)).lstrip()
-    snippet = make_snippet(content.removeprefix(title), text)
-    return Result(document, obj, snippet, lacks_phrase=lacks_phrase)

@@ -5,6 +5,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
+from itertools import islice
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -14,18 +15,21 @@ PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")  # of a 
 BEGINNING = 5  # letters that a word and an abbreviation of it share at least: config, configuration
 STEM = 4  # letters that two forms of a word share at least
 ENDING = 5  # letters that the longer form may have beyond the shorter one
+MOST_WORDS = 64  # of a query that are looked for; as many as a search by words takes
 OTHER_ENDING = 3  # and beyond those shared, where the shorter one ends otherwise: query, queries
 
 
 def make_snippet(content: str, query: str, *, length: int = 240) -> str:
     """Return at most `length` characters of the content around the most words of the query, as plain text.
 
-    White space is folded; an ellipsis stands where text was left out.
+    White space is folded; an ellipsis stands where text was left out. Of a longer query, the first 64 words
+    count.
     """
     text = " ".join(content.split())
     if len(text) <= length:
         return text
-    start = _find_start(text, [word for word in WORD.findall(query) if len(word) > 2], length)
+    wanted = dict.fromkeys(word for word in WORD.findall(query) if len(word) > 2)
+    start = _find_start(text, islice(wanted, MOST_WORDS), length)
     end = start + length
     if end < len(text):
         # Chinese, Japanese and long addresses have no space to cut at.
