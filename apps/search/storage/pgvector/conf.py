@@ -24,6 +24,9 @@ class PgVectorSettings:
     RECALL: float = 0.97
     # What the build of an ANN index may use at most.
     MAINTENANCE_WORK_MEM_MB: int = 512
+    # How many processes may help to build an ANN index. None: as many as PostgreSQL's
+    # max_parallel_maintenance_workers says. max_parallel_workers is the limit for all builds and queries.
+    MAINTENANCE_WORKERS: int | None = None
 
     def __getattribute__(self, name: str) -> Any:
         """Return the value of a key."""

@@ -32,8 +32,19 @@ from tenants.locks import Lock, find_held, give_back, take
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
 PATIENCE = "10min"
+BUSY = "a worker is working on it"
 SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
-MEMORY = "SELECT setting::bigint / 1024 FROM pg_settings WHERE name = 'maintenance_work_mem'"
+SHARE = 32  # megabytes of the memory that PostgreSQL wants to have for each process of a build
+ALLOWED = """
+    SELECT pg_size_bytes(current_setting('maintenance_work_mem')) / 1048576,
+        current_setting('max_parallel_maintenance_workers')::integer
+"""
+# A build waits for other transactions first and last; between, it reads the table.
+PROGRESS = """
+    SELECT p.phase, 100 * p.blocks_done / nullif(p.blocks_total, 0)
+    FROM pg_stat_progress_create_index p JOIN pg_class c ON c.oid = p.index_relid
+    WHERE c.relnamespace = to_regnamespace(%s) AND c.relname = ANY(%s)
+"""
 COMMENT = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
@@ -118,6 +129,18 @@ def drop_ann_index(name: str, *, patience: str = PATIENCE) -> None:
 def is_busy(name: str) -> bool:
     """Return whether another session builds or drops the ANN index of that name right now."""
     return bool(find_held(Lock.ANN_INDEX, [get_lock_name(name)], by_others=True))
+
+
+def describe_work(name: str) -> str:
+    """Return what another session does to the ANN index of that name, and how far it is, or ""."""
+    if not is_busy(name):
+        return ""
+    names = [name + ending for ending in (UNFINISHED, COPIES + UNFINISHED, "_ccnew")]
+    with owner_rights(), connection.cursor() as cursor:  # another role sees nothing of it
+        cursor.execute(PROGRESS, [connection.ops.quote_name(get_current_schema()), names])
+        phase, percent = cursor.fetchone() or ("", None)
+    parts = [BUSY, phase, "" if percent is None else f"{percent} %"]
+    return ", ".join(part for part in parts if part)
 
 
 def _create_sql(
@@ -221,11 +244,7 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
         with owner_rights():  # a tenant's own role owns no table
             for parameter, value in SESSION.items():
                 _execute(f"{_set()} {parameter} = '{value}'")
-            with connection.cursor() as cursor:
-                cursor.execute(MEMORY)
-                (current,) = cursor.fetchone()
-            if megabytes > current:
-                _execute(f"{_set()} maintenance_work_mem = '{megabytes}MB'")
+            _allow(megabytes)
             yield
     finally:
         forget_ann_indexes()
@@ -233,6 +252,19 @@ def _working_on(name: str, megabytes: int) -> Iterator[None]:
             for parameter in (*SESSION, "maintenance_work_mem", "max_parallel_maintenance_workers"):
                 _execute(f"RESET {parameter}")
             give_back(Lock.ANN_INDEX, get_lock_name(name))
+
+
+def _allow(megabytes: int) -> None:
+    """Let a build have the memory of its graph, and as many processes as are allowed."""
+    if conf.MAINTENANCE_WORKERS is not None:
+        _execute(f"{_set()} max_parallel_maintenance_workers = {conf.MAINTENANCE_WORKERS:d}")
+    with connection.cursor() as cursor:
+        cursor.execute(ALLOWED)
+        current, workers = cursor.fetchone()
+    if megabytes > SHARE:
+        megabytes = max(megabytes, min(SHARE * (workers + 1), conf.MAINTENANCE_WORK_MEM_MB))
+    if megabytes > current:
+        _execute(f"{_set()} maintenance_work_mem = '{megabytes}MB'")
 
 
 def estimate_size(rows: int, dimensions: int) -> int:

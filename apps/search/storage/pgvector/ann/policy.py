@@ -5,7 +5,7 @@ from typing import Any
 
 from pgvector.django import IvfflatIndex
 
-from apps.search.storage.pgvector.ann.builder import estimate_size, is_busy
+from apps.search.storage.pgvector.ann.builder import describe_work, estimate_size
 from apps.search.storage.pgvector.ann.copies import has_new_copies
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
 from apps.search.storage.pgvector.conf import conf
@@ -17,7 +17,6 @@ GROWN = 1.5  # so many times more rows, and searches may have to try harder
 MISSED = "in use; even the largest effort finds {0.recall:.3f} of the nearest rows, not {0.target:g}"
 FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with every document
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
-BUSY = "a worker is working on it"
 UNFINISHED = "its build did not end: it serves no search, but costs every write"
 BLOATED, SMALL = 2, 2**18  # so many times its estimated size, beyond so many bytes: most entries are dead
 EMPTIED = "most rows that it holds were deleted, and searches look at them in vain"
@@ -33,8 +32,8 @@ def get_fewest_rows() -> int:
 def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStatus:
     """Decide on an index of a table that declares no ANN index; `stored` is the one in the catalog."""
     size = stored.size if stored else 0
-    if is_busy(status.name):
-        return replace(status, mode="building", size=size, why=BUSY)
+    if work := describe_work(status.name):
+        return replace(status, mode="building", size=size, why=work)
     if stored is None:
         if status.rows < conf.INDEX_ROWS:
             return replace(status, why=f"exact search is quick below {conf.INDEX_ROWS:,} rows")
@@ -61,8 +60,8 @@ def judge_orphan(model: Any, name: str, stored: StoredAnnIndex) -> AnnIndexStatu
     dimensions = int(stored.about.get("dimensions", 0))
     status = make_status(model, space, index_name, dimensions=dimensions)
     status = replace(status, name=name, size=stored.size)
-    if is_busy(name):
-        return replace(status, mode="building", why=BUSY)
+    if work := describe_work(name):
+        return replace(status, mode="building", why=work)
     if name.endswith(ENDING):
         return replace(status, mode="invalid", action="drop", why=UNFINISHED)
     mode = get_mode(status.dimensions) if stored.is_valid else "invalid"
@@ -74,8 +73,8 @@ def judge_declared(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> Ann
     if stored is None:
         return replace(status, why=f"the model declares {status.name}, which is missing here: migrate")
     status = replace(status, size=stored.size)
-    if is_busy(status.name):
-        return replace(status, mode="building", why=BUSY)
+    if work := describe_work(status.name):
+        return replace(status, mode="building", why=work)
     if not stored.is_valid:
         return replace(status, mode="invalid", action="rebuild", why=UNFINISHED)
     declared = get_declared_ann_index(status.model)

@@ -80,7 +80,7 @@ def carry_out(
     """Do what the statuses propose; yield each with why it failed, "" when it did not. Harmless to repeat.
 
     Yields only those that have an action, and leaves out what another session is doing already. `progress` is
-    called before each.
+    called before each. Raises django.db.Error when the session is lost, for example because it was killed.
     """
     due = {(status.schema, status.name): status for status in statuses if status.action != "none"}
     for status in due.values():
@@ -92,6 +92,8 @@ def carry_out(
         except AnnIndexBusyError:
             continue
         except Error as error:
+            if not (connection.in_atomic_block or connection.is_usable()):
+                raise  # a lost session is no fault of the ANN index's: the worker runs the task again
             reason = str(error).partition("\n")[0]
             yield status, f"{status.label}: {status.action} failed: {reason}"
         else:
