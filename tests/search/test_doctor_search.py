@@ -9,6 +9,7 @@ from django_tasks_db.models import DBTaskResult
 from apps.operations.doctor.examining import examine
 from apps.operations.doctor.finding import Level
 from apps.search.documents import EmbeddedDocument
+from apps.search.indexing.tasks import make_keywords
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.models import PgVectorEmbedding
@@ -224,6 +225,22 @@ def test_documents_that_wait_for_their_keywords_are_counted_and_a_task_is_writte
         "a worker will do it, the task is written",
         "make_keywords",
     )
+
+
+def test_keywords_of_another_recipe_are_counted_and_made_anew(acme):
+    with tenant_context(acme):
+        fill(4, space="default")
+        PgVectorEmbedding.objects.filter(document_key__in=["k0", "k1"]).update(keyword_recipe="english, 1")
+
+    DBTaskResult.objects.all().delete()
+    finding = find_only("acme")
+    finding.mend()
+    (task,) = DBTaskResult.objects.all()
+    with tenant_context(acme):
+        made = make_keywords.func(*task.args_kwargs["args"])
+
+    assert "2 documents have keywords of another language or an earlier version" in finding.message
+    assert made == 2
 
 
 def test_an_index_that_few_rows_need_is_only_mentioned(acme, fill_acme):

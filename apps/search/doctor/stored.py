@@ -17,6 +17,7 @@ from apps.search.providers import get_provider
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus
 from apps.search.storage.pgvector.keywords.pending import find_pending
+from apps.search.storage.pgvector.keywords.recipe import PENDING, get_recipe
 from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
 from tenants.context import connection
 
@@ -123,16 +124,21 @@ def check_cut(status: AnnIndexStatus) -> Iterator[Finding]:
 
 
 def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
-    """Yield how many documents still wait for their keywords."""
+    """Yield how many documents wait for their keywords, and how many have those of another recipe."""
     rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
-    if waiting := find_pending(rows).count():
-        message = (
-            f"{_name(status)}: {waiting:,} documents wait for their keywords; searches by words are slow."
-        )
-        fix = f"manage.py doctor --schema={status.schema} --fix, and a worker"
-        arguments = status.model._meta.label_lower, status.space, status.index_name
-        mend = partial(enqueue_in, tenant, make_keywords, *arguments)
-        yield Finding(Level.INFO, status.schema, message, fix, mend)
+    waiting = find_pending(rows).count()
+    stale = rows.exclude(keyword_recipe__in=[str(PENDING), str(get_recipe())]).count()
+    messages = {
+        f"{waiting:,} documents wait for their keywords; searches by words are slow.": waiting,
+        f"{stale:,} documents have keywords of another language or an earlier version; searches by words may "
+        "miss them.": stale,
+    }
+    for message, count in messages.items():
+        if count:
+            fix = f"manage.py doctor --schema={status.schema} --fix, and a worker"
+            arguments = status.model._meta.label_lower, status.space, status.index_name
+            mend = partial(enqueue_in, tenant, make_keywords, *arguments)
+            yield Finding(Level.INFO, status.schema, f"{_name(status)}: {message}", fix, mend)
 
 
 def describe_left_over(status: AnnIndexStatus, tenant: Any) -> Finding:

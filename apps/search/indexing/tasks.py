@@ -27,6 +27,7 @@ from apps.search.storage.pgvector.ann.report import (
     report_ann_indexes,
 )
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
+from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
 from tenants.context import tenant_context
 from tenants.queue.retries import PASSING_ERRORS, drop_lost_session
 from tenants.queue.rows import SCHEMA_KEY
@@ -187,8 +188,10 @@ def maintain_vector_indexes() -> int:
 
 @task(priority=BULK)
 def make_keywords(model_label: str, space: str, index_name: str) -> int:
-    """Make the keywords of documents that were written without them; return how many there were."""
-    made = make_pending_keywords(apps.get_model(model_label), space, index_name)
+    """Make the keywords of documents without them, or with those of another recipe; return how many."""
+    model = apps.get_model(model_label)
+    made = make_pending_keywords(model, space, index_name)
+    made += refresh_keywords(model.objects.filter(space=space, index_name=index_name))
     enqueue_maintenance()
     return made
 

@@ -29,7 +29,7 @@ LOOK_UP = """
             SELECT min(collname) FROM pg_collation WHERE collname IN ('pg_c_utf8', 'und-x-icu')
         ) END
 """
-VERSION = "2"  # of what is below, for the names of recipes
+VERSION = "3"  # of what is below, for the names of recipes
 
 # Nobody sees these: soft hyphens, joiners, marks of direction, variation selectors.
 INVISIBLE = "".join(
@@ -43,12 +43,27 @@ INVISIBLE = "".join(
 FINAL_SIGMA, SIGMA = "\u03c2", "\u03c3"
 ZERO_WIDTH_SPACE = "\u200b"  # divides words for a part of the writers, and joins them for the others
 
+# Scripts that are written without spaces, or whose words carry their particles (Korean). Each two characters
+# that stand together are a word, as in the CJK analyzers of Lucene.
+UNSPACED = "".join(
+    f"{chr(first)}-{chr(last)}"
+    for first, last in [
+        (0xE01, 0xE3A), (0xE40, 0xE4E), (0xE81, 0xECE), (0x1000, 0x103F), (0x1050, 0x109D), (0x1780, 0x17D3),
+        (0x3005, 0x3007), (0x3041, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x3105, 0x312F),
+        (0x31A0, 0x31BF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3),
+        (0xF900, 0xFAFF), (0x20000, 0x3FFFD),
+    ]
+)  # fmt: skip
+# Their tone marks and signs that PostgreSQL's parser takes for no letters.
+_SIGNS = "\u0e3a\u0e47-\u0e4c\u0e4e\u0eba\u0ec8-\u0ecc\u0ece\u1037\u1039\u103a\u17b4\u17b5\u17c9-\u17d3"
 # What holds a token together. Names that have dots stay whole between the outer ones.
 _OUTER = f"/@:?&=+#~|%{ZERO_WIDTH_SPACE}\\"
 _INNER = "._-"
+_THOUSANDS = ",'\u2019"  # what divides a number
 # PostgreSQL divides hyphenated words itself, but takes the hyphen before a number for its sign.
 _OUTER_ONES = _OUTER.replace("\\", r"\\")
-_COMPOUND = rf"\S*(?:\w[{_OUTER_ONES}._]\w|\w-\d)\S*"
+_COMPOUND = rf"\S*(?:\w[{_OUTER_ONES}._]\w|\w-\d|\d[{_THOUSANDS}]\d{{3}})\S*"
+_NUMBER = rf"\m(\d{{1,3}}(?:[.{_THOUSANDS}]\d{{3}})+)\M"
 _CAMEL = "[[:alnum:]]*(?:[[:lower:][:digit:]][[:upper:]]|[[:upper:]]{2}[[:lower:]]{2})[[:alnum:]]*"
 # Between the parts of two tokens, so that no phrase joins them. Dictionaries leave a number as it is.
 _GAP = " 7007007007007007 "
@@ -60,9 +75,15 @@ def _quote(text: str) -> str:
 
 _PARTS = {
     "most": str(MAX_CHARACTERS),
+    "pairs": str(240_000),  # so that the longest words of four bytes a character stay below 1 MB, too
     "odd": _quote(f"[{FINAL_SIGMA}{INVISIBLE}]"),
-    "folded": _quote(FINAL_SIGMA + INVISIBLE),
+    "folding": _quote(FINAL_SIGMA + INVISIBLE),
     "sigma": _quote(SIGMA),
+    "unspaced": _quote(f"[{UNSPACED}]"),
+    "pieces": _quote(f"[{UNSPACED}]{{1,64}}|[^{UNSPACED}]+"),
+    "signs": _quote(f"[{_SIGNS}]"),
+    "number": _quote(_NUMBER),
+    "thousands": _quote("." + _THOUSANDS),
     "gap": _quote(_GAP),
     "compound": _quote(_COMPOUND),
     "camel": _quote(_CAMEL),
@@ -74,12 +95,37 @@ _PARTS = {
 
 # OFFSET 0 keeps the planner from writing a text, and what is made of it, once for each use. Each step is left
 # out where it would change nothing, because to look is quicker.
-_PLAIN = """(
-    SELECT CASE WHEN form ~ {odd} THEN translate(form, {folded}, {sigma}) ELSE form END FROM (
+_FOLDED = """(
+    SELECT CASE WHEN form ~ {odd} THEN translate(form, {folding}, {sigma}) ELSE form END FROM (
         SELECT CASE WHEN octet_length(given) = length(given) OR given IS NFKC NORMALIZED THEN given
             ELSE left(normalize(given, NFKC), {most}) END
         FROM (SELECT left({text}, {most}) OFFSET 0) AS texts (given) OFFSET 0
     ) AS forms (form)
+)"""
+_SIGNED = r"""(
+    SELECT CASE WHEN folded ~ '\w\+\+|\m[A-Za-z]#|\.[Nn][Ee][Tt]\M' THEN
+            regexp_replace(regexp_replace(regexp_replace(folded, '(\w)\+\+', '\1plusplus ', 'g'),
+            '\m([A-Za-z])#(\W|$)', '\1sharp\2', 'g'), '(^|[^\w.])\.net\M', '\1dotnet', 'gi')
+        ELSE folded END
+    FROM (SELECT {folded} OFFSET 0) AS folds (folded)
+)"""
+# A long run is taken in pieces, because substr() counts from the beginning.
+_PLAIN = """(
+    SELECT CASE WHEN signed ~ {unspaced} THEN (
+        SELECT left(string_agg(CASE WHEN piece ~ {unspaced} THEN (
+            SELECT concat(' ', string_agg(substr(run, place, 2), ' ' ORDER BY place), ' ')
+            FROM (SELECT concat(piece, substring(next FROM {unspaced})) OFFSET 0) AS runs (run),
+                generate_series(1, greatest(length(run) - 1, (before ~ {unspaced} IS NOT TRUE)::int)) AS place
+        ) ELSE piece END, '' ORDER BY number), {pairs})
+        FROM (
+            SELECT match[1] AS piece, number, left(lead(match[1]) OVER run, 1) AS next,
+                left(lag(match[1]) OVER run, 1) AS before
+            FROM regexp_matches(regexp_replace(signed, {signs}, '', 'g'), {pieces}, 'g')
+                WITH ORDINALITY AS matches (match, number)
+            WINDOW run AS (ORDER BY number)
+        ) AS pieces
+    ) ELSE signed END
+    FROM (SELECT {signed} OFFSET 0) AS signings (signed)
 )"""
 _JOINED = "replace(lower({plain}), " + _quote(ZERO_WIDTH_SPACE) + ", '')"
 _LEXEMES = r"""(
@@ -98,8 +144,12 @@ _LEXEMES = r"""(
         FROM regexp_matches(plain, {camel}, 'g') AS match
     ) AS camel,
     LATERAL (
+        SELECT string_agg({gap} || translate(match[1], {thousands}, ''), '') AS joined
+        FROM regexp_matches(compounds, {number}, 'g') AS match
+    ) AS numbers,
+    LATERAL (
         SELECT left(lower(concat(translate(paths, {outer}, {blanks}),
-            translate(compounds, {outer} || {inner}, {blanks}), humps)), {most}) AS parts OFFSET 0
+            translate(compounds, {outer} || {inner}, {blanks}), joined, humps)), {most}) AS parts OFFSET 0
     ) AS divided
 )"""
 
@@ -122,9 +172,11 @@ class KeywordRecipe:
     def plain(self, text: str) -> str:
         """Return the SQL of a text's first 100,000 characters in one Unicode form; `text` is trusted SQL.
 
-        That is NFKC (UAX #15) without invisible characters. The final sigma is a sigma.
+        That is NFKC (UAX #15) without invisible characters. The final sigma is a sigma, signs that belong to
+        a name are letters ("C++", "C#", ".NET"), and scripts without spaces are pairs of characters.
         """
-        sql = _PLAIN.format(text=text, **_PARTS)
+        folded = _FOLDED.format(text=text, **_PARTS)
+        sql = _PLAIN.format(signed=_SIGNED.format(folded=folded), **_PARTS)
         if self.unaccent:
             sql = f"public.unaccent('public.unaccent', {sql})"
         return f'{sql} COLLATE "{self.collation}"' if self.collation else sql
