@@ -43,7 +43,12 @@ ASGI_APPLICATION = "project.asgi.application"
 
 # --- Apps: SHARED_APPS have tables in `public`, TENANT_APPS in the schema of every tenant ---------------
 
+# Those of this list have tables in both. The line may be deleted.
+COMMON_APPS = [
+    "apps.audit",
+]
 SHARED_APPS = [
+    *COMMON_APPS,
     "tenants",
     "apps.operations.doctor",
     "apps.operations.deletion",
@@ -65,6 +70,7 @@ SHARED_APPS = [
     "ninja",
 ]
 TENANT_APPS = [
+    *COMMON_APPS,
     "apps.accounts",
     "project.admin.MembersAdminConfig",
     "django.contrib.auth",

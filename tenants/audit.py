@@ -26,6 +26,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from tenants.context import connection, tenant_context, unbound
+from tenants.signals import deed_done
 
 logger = logging.getLogger("audit")
 _PLAIN = re.compile(r"[\w@.+:/-]+")
@@ -40,6 +41,7 @@ def record(what: str, on: object = "", *, whose: str = "", **details: object) ->
     parts of the line in the log record's `deed`, a dict.
     """
     parts = {"who": _find_actor(), "what": what, "whose": whose or connection.schema_name, "on": on} | details
+    deed_done.send(None, deed=parts, request=None if _task.get() else _request.get())
     line = " ".join(f"{name}={_quote(value)}" for name, value in parts.items() if value not in ("", None))
     transaction.on_commit(lambda: logger.info(line, extra={"deed": parts}), robust=True)
 

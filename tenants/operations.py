@@ -1,10 +1,12 @@
-"""Operations for the migrations of this app."""
+"""Operations for migrations."""
 
 from typing import Any
 
 from django.contrib.postgres.operations import CreateExtension
 from django.db import router
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from tenants.provisioning.roles import close_append_only
 
 # A superuser creates any extension, the database's owner those that are marked as trusted (PostgreSQL's
 # manual, CREATE EXTENSION).
@@ -47,3 +49,11 @@ class CreateOptionalExtension(CreateExtension):
     def describe(self) -> str:
         """Say what it does, for `migrate --plan`."""
         return f"Creates extension {self.name} where the server offers it"
+
+
+def keep_append_only(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Take from the tenant's role what it may not do to new tables of models with `is_append_only = True`.
+
+    For migrations.RunPython, behind the operation that makes the table.
+    """
+    close_append_only(schema_editor.connection.schema_name)  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ RULES = {
     "tenants": [],
     "apps.operations.*": [TENANTS, *REGISTRY],
     "apps.accounts": [TENANTS],
+    "apps.audit": [TENANTS, "apps.accounts"],
     "apps.search.options": [],
     "apps.search.chunking": ["apps.search.options"],
     "apps.search.endpoints": ["apps.search.options"],

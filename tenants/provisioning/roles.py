@@ -7,6 +7,7 @@ docs/decisions/0013-a-role-for-each-tenant.md says where that is possible.
 
 from collections.abc import Iterable
 
+from django.apps import apps
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django_tasks_db.models import DBTaskResult
@@ -33,6 +34,7 @@ ROLE_GRANTS = (
     f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{schema}} GRANT {TABLE_RIGHTS} ON TABLES TO {{role}}",
     f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{schema}} GRANT {SEQUENCE_RIGHTS} ON SEQUENCES TO {{role}}",
 )
+APPEND_ONLY = "REVOKE UPDATE, DELETE ON {schema}.{table} FROM {role}"
 
 
 def create_role(tenant: Tenant) -> None:
@@ -62,6 +64,27 @@ def create_role(tenant: Tenant) -> None:
         _execute(cursor, "GRANT {group} TO {role}", group=group, role=role)
         for grant in ROLE_GRANTS:
             _execute(cursor, grant, schema=tenant.schema_name, role=role)
+        close_append_only(tenant.schema_name)
+
+
+def close_append_only(schema: str) -> None:
+    """Let a tenant's role only add to the tables of models with `is_append_only = True`, and read them.
+
+    tenants.operations has this for migrations. Does nothing without a role.
+    """
+    role = get_role_name(connection.settings_dict["NAME"], schema)
+    with connection.cursor() as cursor:
+        if not are_roles_used() or not _exists(cursor, role):
+            return
+        for table in list_append_only():
+            cursor.execute("SELECT to_regclass(format('%%I.%%I', %s::text, %s::text))", [schema, table])
+            if cursor.fetchone() != (None,):
+                _execute(cursor, APPEND_ONLY, schema=schema, table=table, role=role)
+
+
+def list_append_only() -> list[str]:
+    """Return the names of the tables to which a tenant's role may only add."""
+    return [model._meta.db_table for model in apps.get_models() if getattr(model, "is_append_only", False)]
 
 
 def drop_roles(schemas: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from tenants.context import connection
 from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used, get_group_name, get_role_name
 from tenants.provisioning.reserving import is_reserved, write_reserve
-from tenants.provisioning.roles import create_role, drop_roles, list_roles
+from tenants.provisioning.roles import create_role, drop_roles, list_append_only, list_roles
 from tenants.provisioning.schemas import list_schemas
 from tenants.queue.guarding import guard_queue, is_queue_guarded
 
@@ -27,9 +27,16 @@ SHORT_OF_RIGHTS = """
         WHEN 'S' THEN has_sequence_privilege(r.oid, c.oid, 'USAGE')
         WHEN 'r' THEN has_table_privilege(r.oid, c.oid, 'SELECT')
             AND has_table_privilege(r.oid, c.oid, 'INSERT')
-            AND has_table_privilege(r.oid, c.oid, 'UPDATE')
-            AND has_table_privilege(r.oid, c.oid, 'DELETE')
+            AND (c.relname = ANY(%(append_only)s) OR (
+                has_table_privilege(r.oid, c.oid, 'UPDATE') AND has_table_privilege(r.oid, c.oid, 'DELETE')
+            ))
         ELSE true END
+"""
+FREE_TO_CHANGE = """
+    SELECT DISTINCT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_roles r ON r.rolname = %(prefix)s || n.nspname
+    WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r' AND c.relname = ANY(%(append_only)s)
+    AND has_table_privilege(r.oid, c.oid, 'UPDATE, DELETE, TRUNCATE')
 """
 OWNS = """
     SELECT EXISTS (
@@ -49,8 +56,11 @@ def check(scope: Scope) -> Iterator[Finding]:
     for schema in sorted(made - roles):
         message = "Its database role is missing: every request fails."
         yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
-    for schema in sorted(_find_short(made & roles)):
+    for schema in sorted(_find_schemas(SHORT_OF_RIGHTS, made & roles)):
         message = "Its database role lacks rights in its schema."
+        yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
+    for schema in sorted(_find_schemas(FREE_TO_CHANGE, made & roles)):
+        message = "Its database role may change what is only to be added to, such as its audit log."
         yield Finding(Level.ERROR, schema, message, REPAIR, partial(create_role, tenants[schema]))
     if scope.is_whole:
         yield from _check_orphans(roles)
@@ -62,13 +72,14 @@ def check(scope: Scope) -> Iterator[Finding]:
             yield Finding(Level.ERROR, "database", message, REPAIR, guard_queue)
 
 
-def _find_short(schemas: set[str]) -> list[str]:
+def _find_schemas(statement: str, schemas: set[str]) -> list[str]:
     if not schemas:
         return []
     group = get_group_name(connection.settings_dict["NAME"])
     values = {"prefix": f"{group}_", "group": group, "schemas": list(schemas)}
+    values["append_only"] = list_append_only()
     with connection.cursor() as cursor:
-        cursor.execute(SHORT_OF_RIGHTS, values)
+        cursor.execute(statement, values)
         return [schema for (schema,) in cursor.fetchall()]
 
 
