@@ -6,6 +6,7 @@ VENV := .venv
 DOCS := .venv-docs
 PY := $(VENV)/bin/python
 LOCK := requirements/dev.txt
+WORKERS ?= logical
 
 .PHONY: demo setup docs test test-alone test-howtos test-optional test-pages lint smoke check bench bench-http bench-neighbours bench-peers bench-tenants eval prove rename lock db-start db-stop db-reset clean
 
@@ -31,8 +32,8 @@ $(VENV)/installed: $(LOCK)
 	@echo "Copying .env.example to .env, the settings of this machine."
 	@install -m 600 .env.example .env
 
-test: setup ## All tests, in an order by chance
-	$(PY) -m pytest
+test: setup ## All tests, in an order by chance, by as many workers as processors; WORKERS=0 for none
+	$(PY) -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadgroup
 
 test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 for some of them
 	$(PY) -m tests.alone $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))

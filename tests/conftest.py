@@ -24,6 +24,29 @@ else:
 
 
 collect_ignore = [path for app in list_left_out() for path in OPTIONAL[app]]
+# Databases, servers and runs that many tests share. With several workers, one of them makes each.
+DEAR_FIXTURES = {"fleet_database", "found", "make_house", "shared_top", "twins"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for name in DEAR_FIXTURES.intersection(getattr(item, "fixturenames", [])):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable():
+    """What a test says of lone surrogates ends the worker that is to send it to pytest's main process."""
+    return _escape((yield))
+
+
+def _escape(data):
+    if isinstance(data, dict):
+        return {_escape(key): _escape(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(map(_escape, data))
+    return data.encode(errors="backslashreplace").decode() if isinstance(data, str) else data
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,10 @@ from django.db import connection
 from tenants.queue.worker import RecoveringWorker
 
 PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
+# pg_locks shows the whole server's, those of other workers' tests among them; not all name a database.
+LOCKS_HERE = """
+    (SELECT pg_locks.* FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database())
+"""
 
 
 @pytest.fixture

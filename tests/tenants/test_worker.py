@@ -12,7 +12,7 @@ from tenants.locks import Lock, take
 from tenants.queue import worker
 from tenants.queue.retries import RETRIED
 from tenants.queue.worker import recover_orphans
-from tests.workers import PATIENCE, wait_until
+from tests.workers import LOCKS_HERE, PATIENCE, wait_until
 
 from . import tasks
 
@@ -54,8 +54,7 @@ def live_worker(db):
 def count_held_locks():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-            " WHERE locktype = 'advisory' AND datname = current_database() AND classid = %s",
+            f"SELECT count(*) FROM {LOCKS_HERE} WHERE locktype = 'advisory' AND classid = %s",
             [Lock.WORKER],
         )
         return cursor.fetchone()[0]
@@ -159,7 +158,7 @@ def test_a_worker_that_recovers_another_at_once_does_not_wait_for_it(start_task,
 def test_a_watch_that_loses_its_session_goes_on_with_a_new_one(column, live_worker, monkeypatch):
     monkeypatch.setattr(worker, "INTERVAL", 0.05)
     live_worker("alive")
-    holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+    holder = f"SELECT pid FROM {LOCKS_HERE} WHERE locktype = 'advisory' AND classid = %s"
     (pid,) = column(holder, Lock.WORKER)
 
     column("SELECT pg_terminate_backend(%s, 10000)", pid)

@@ -155,6 +155,7 @@ def test_a_member_of_negative_size(forge, refuse):
 @pytest.mark.parametrize(
     "content",
     [b"", b"no archive", gzip.compress(b""), gzip.compress(b"no tar" * 1000), gzip.compress(b"\0" * 20_000)],
+    ids=["empty", "text", "nothing", "no tar", "zeros"],  # what is compressed holds the time
 )
 def test_a_file_that_is_no_bundle(tmp_path, acme, refuse, content):
     path = tmp_path / "x.tar.gz"

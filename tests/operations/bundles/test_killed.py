@@ -24,7 +24,7 @@ from tests.models_app.models import Note
 from tests.registry import delete_tenant
 from tests.search.embedder import BACKEND
 from tests.search.pgvector.filling import fill
-from tests.workers import get_test_database_url
+from tests.workers import LOCKS_HERE, get_test_database_url
 
 from .conftest import COPY
 
@@ -161,7 +161,7 @@ def wait_until_blocked(cursor, process):
     deadline = time.monotonic() + PATIENCE
     while True:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted",
+            f"SELECT count(*) FROM {LOCKS_HERE} WHERE locktype = 'advisory' AND classid = %s AND NOT granted",
             [Lock.ROLES],
         )
         if cursor.fetchone()[0]:

@@ -10,7 +10,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.keywords.pending import find_pending, make_pending_keywords
 from apps.search.storage.pgvector.keywords.recipe import PENDING
 from tenants.context import owner_rights, tenant_context
-from tests.workers import wait_until
+from tests.workers import LOCKS_HERE, wait_until
 
 KEYS = [f"k{number:03}" for number in range(300)]
 ROUNDS = 12
@@ -154,7 +154,7 @@ def test_other_connections_see_nothing_of_an_unfinished_call(start_together):
 def wait_for_lock():
     def is_waiting():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            cursor.execute(f"SELECT EXISTS (SELECT FROM {LOCKS_HERE} WHERE NOT granted)")
             return cursor.fetchone()[0]
 
     with owner_rights():
