@@ -5,8 +5,9 @@
     make bench-peers                            # installs the peers into var/bench-peers first
 
 DOCUMENTS, DIMENSIONS, QUERIES, ROUNDS and TENANTS say how much. Everything happens in the project's own
-PostgreSQL, in tenants made for the run and deleted after it. The figures go to the terminal, to
-var/bench.json and, drawn, to docs/bench.svg. A missed target is shown and fails nothing: machines differ.
+PostgreSQL, in a database made for the run and dropped after it, so that no running worker takes part. The
+figures go to the terminal, to var/bench.json and, drawn, to docs/bench.svg. A missed target is shown and
+fails nothing: machines differ.
 """
 
 import os
@@ -34,8 +35,6 @@ def main(arguments: list[str]) -> int:
     os.environ.update(ENVIRONMENT)
     os.environ.update(SECRET_KEY=secrets.token_urlsafe(50), ENCRYPTION_KEYS=secrets.token_urlsafe(50))
     django.setup()
-    from django.core.management import call_command
-
     from tests.bench import peers
     from tests.bench.report import write_report
     from tests.bench.run import run
@@ -45,7 +44,6 @@ def main(arguments: list[str]) -> int:
     if "--with-peers" in arguments and (fault := peers.install()):
         print(fault, file=sys.stderr)
         return 1
-    call_command("migrate_schemas", shared=True, verbosity=0)
     try:
         found = run(options, show_progress, with_peers=peers.are_installed())
     except KeyboardInterrupt:

@@ -1,8 +1,5 @@
-"""Tenants made for one run, and searches in them at random."""
+"""The tenants of one run, and searches in them at random."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,27 +10,17 @@ from tenants.provisioning.life_cycle import provision, register_tenant
 from tests.bench.measure import Progress, summarise, time_queries
 from tests.bench.ours import get_provider, make_documents
 from tests.bench.workload import K, Workload
-from tests.registry import delete_tenant
 
 
-@contextmanager
-def temporary_tenants(count: int, progress: Progress) -> Iterator[list[Tenant]]:
-    """Make so many tenants and delete them at the end, whatever happens in between."""
-    tenants: list[Tenant] = []
-    try:
-        for number in range(count):
-            progress(f"tenant {number + 1} of {count}")
-            subdomain = f"bench-{os.getpid()}-{number}"
-            tenants.append(
-                register_tenant(name=subdomain, subdomain=subdomain, owner_email="bench@example.com")
-            )
-            provision(tenants[-1])
-        yield tenants
-    finally:
-        connection.close()  # an interrupted one may be in the middle of anything
-        for number, tenant in enumerate(tenants):
-            progress(f"deleting tenant {number + 1} of {len(tenants)}")
-            delete_tenant(tenant)
+def make_tenants(count: int, progress: Progress) -> list[Tenant]:
+    """Provision so many tenants."""
+    tenants = []
+    for number in range(count):
+        progress(f"tenant {number + 1} of {count}")
+        subdomain = f"bench-{number}"
+        tenants.append(register_tenant(name=subdomain, subdomain=subdomain, owner_email="bench@example.com"))
+        provision(tenants[-1])
+    return tenants
 
 
 def measure_fleet(tenants: list[Tenant], workload: Workload, progress: Progress) -> dict[str, Any]:

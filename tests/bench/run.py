@@ -1,20 +1,16 @@
-"""One run: temporary schemas, all measurements, nothing left behind."""
+"""One run: a database of its own, all measurements, nothing left behind."""
 
-import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
-
-import psycopg
-from psycopg import sql
 
 from tenants.context import connection, tenant_context
 from tests.bench import peers
-from tests.bench.fleet import measure_fleet, temporary_tenants
+from tests.bench.fleet import make_tenants, measure_fleet
 from tests.bench.measure import Progress, measure, summarise, time_queries
 from tests.bench.ours import Ours
 from tests.bench.raw import Raw
 from tests.bench.workload import Options, Workload
+from tests.own_database import own_database
 
 PARAMETERS = ("host", "port", "user", "password", "dbname")
 
@@ -22,8 +18,9 @@ PARAMETERS = ("host", "port", "user", "password", "dbname")
 def run(options: Options, progress: Progress, *, with_peers: bool = False) -> dict[str, Any]:
     """Return what was measured, as plain data that JSON can hold."""
     workload = Workload(options)
-    parameters = get_parameters()
-    with temporary_tenants(options.tenants + 1, progress) as (tenant, *others):
+    with own_database("bench"):
+        parameters = get_parameters()
+        tenant, *others = make_tenants(options.tenants + 1, progress)
         schema = f"{tenant.schema_name}_raw"
         with tenant_context(tenant), closing(Raw(parameters, schema, options.dimensions)) as raw:
             ours = Ours(workload)
@@ -31,9 +28,8 @@ def run(options: Options, progress: Progress, *, with_peers: bool = False) -> di
             by_text = measure_text_search(ours, options)
             server = get_versions()
         fleet = measure_fleet(others, workload, progress)
-    if with_peers:
-        with temporary_schema(parameters, f"bench_{os.getpid()}_peers") as schema:
-            contenders |= peers.measure(options, parameters, schema)
+        if with_peers:
+            contenders |= peers.measure(options, parameters, make_schema("peers"))
     return {
         "options": vars(options),
         "server": server,
@@ -49,15 +45,11 @@ def measure_text_search(ours: Ours, options: Options) -> dict[str, dict[str, flo
     return {mode: summarise(found) for mode, found in latencies.items()}
 
 
-@contextmanager
-def temporary_schema(parameters: dict[str, Any], name: str) -> Iterator[str]:
-    """Make a schema and drop it with all it holds, whatever becomes of those who use it."""
-    with closing(psycopg.connect(**parameters, autocommit=True)) as keeper:
-        keeper.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-        try:
-            yield name
-        finally:
-            keeper.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+def make_schema(name: str) -> str:
+    """Make a schema for who reaches the database with another driver; return its name."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {connection.ops.quote_name(name)}")
+    return name
 
 
 def get_parameters() -> dict[str, Any]:

@@ -47,10 +47,10 @@ def main() -> None:
     from tenants.models import Tenant
     from tests.bench_http.inside import measure_parts
     from tests.bench_neighbours.site import make_tenant, prepare_static_files
-    from tests.bench_tenants.database import own_database
+    from tests.own_database import own_database
 
     prepare_static_files()
-    with own_database(), ExitStack() as stack:
+    with own_database("bench_http"), ExitStack() as stack:
         for number in range(TENANTS):
             make_tenant(f"t{number}", DOCUMENTS, SPACE)
             _tell(f"{number + 1} of {TENANTS} tenants")

@@ -36,12 +36,12 @@ def main() -> None:
     os.environ |= {"DEBUG": "False", "EMAIL_URL": "dummymail://"} | secrets
     django.setup()
     from tests.bench_neighbours.site import let_owner_in, make_tenant, prepare_static_files, serve
-    from tests.bench_tenants.database import own_database
+    from tests.own_database import own_database
 
     log = Path("var/bench-neighbours.log")
     log.parent.mkdir(exist_ok=True)
     prepare_static_files()
-    with own_database(), _dripping_service() as service:
+    with own_database("bench_neighbours"), _dripping_service() as service:
         let_owner_in(make_tenant("victim", DOCUMENTS))
         key = let_owner_in(make_tenant("hostile", DOCUMENTS))
         with serve(log) as port:

@@ -28,7 +28,7 @@ def main() -> None:
     os.environ |= {"DEBUG": "False", "EMAIL_URL": "dummymail://"} | secrets
     django.setup()
     from tests.bench_neighbours.site import make_tenant, prepare_static_files, read_command, serve
-    from tests.bench_tenants.database import own_database
+    from tests.own_database import own_database
 
     as_asgi = [part.replace("project.wsgi", "project.asgi") for part in read_command()]
     as_asgi += ["--worker-class", "asgi"]
@@ -41,7 +41,7 @@ def main() -> None:
     prepare_static_files()
     log = Path("var/bench-servers.log")
     log.parent.mkdir(exist_ok=True)
-    with own_database():
+    with own_database("bench_neighbours"):
         make_tenant("victim", 100)
         print(f"{CLIENTS} clients, {REQUESTS} requests each")
         for name, (command, variables) in servers.items():

@@ -14,7 +14,7 @@ def main() -> None:
     """Take the number of tenants from TENANTS (100 when unset)."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
-    from tests.bench_tenants.database import own_database
+    from tests.own_database import own_database
 
     count = int(os.environ.get("TENANTS") or 100)
     names = sys.argv[1:] or [found.name for found in pkgutil.iter_modules(package.__path__)]
@@ -22,7 +22,7 @@ def main() -> None:
     for module in modules:
         if hasattr(module, "bench"):
             print(f"\n{module.__name__.rpartition('.')[2]}, {count} tenants", flush=True)
-            with own_database():
+            with own_database("bench_tenants"):
                 module.bench(count)
 
 

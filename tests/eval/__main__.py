@@ -87,19 +87,15 @@ def _with_bar(items: Any, label: str) -> Any:
 
 @contextmanager
 def _passing_tenant() -> Iterator[None]:
-    from django.core.management import call_command
-    from django.db import transaction
-
     from tenants.context import tenant_context
     from tenants.provisioning.life_cycle import provision, register_tenant
+    from tests.own_database import own_database
 
-    call_command("migrate_schemas", shared=True, verbosity=0)
-    with transaction.atomic():
+    with own_database("eval"):
         tenant = register_tenant(name="Eval", subdomain="eval", owner_email="owner@eval.example")
         provision(tenant)
         with tenant_context(tenant):
             yield
-        transaction.set_rollback(True)
 
 
 if __name__ == "__main__":
