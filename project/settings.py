@@ -150,6 +150,9 @@ if openai_url := env("OPENAI_BASE_URL", default=""):
         },
     }
 
+# They look a second time at the best results, where a space's OPTIONS say "reranker": "light".
+RERANKERS = {"light": {"BACKEND": "apps.search.rerankers.LightReranker"}}
+
 # --- Requests --------------------------------------------------------------------------------------------
 
 MIDDLEWARE = [

@@ -19,6 +19,13 @@ RULES = {
     "apps.search.chunking": ["apps.search.options"],
     "apps.search.endpoints": ["apps.search.options"],
     "apps.search.embedders": ["apps.search.endpoints", "apps.search.options", "apps.search.conf"],
+    "apps.search.rerankers": [
+        "apps.search.storage.pgvector",
+        "apps.search.embedders",
+        "apps.search.endpoints",
+        "apps.search.options",
+        "apps.search.conf",
+    ],
     "apps.search.filters": ["apps.search.options"],
     "apps.search.storage.pgvector": [
         TENANTS,

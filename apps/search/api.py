@@ -71,6 +71,7 @@ class PlaceOut(Schema):
     distance: float | None
     keyword_rank: int | None
     keyword_score: float | None
+    first_rank: int | None = Field(description="Before the second look; null where there was none.")
 
 
 class FacetOut(Schema):
@@ -86,6 +87,8 @@ class ExplanationOut(Schema):
     plan: str
     matches: int | None
     milliseconds: dict[str, float]
+    reranker: str = Field(description="What looked a second time at the best results; empty: nothing.")
+    reranker_fault: str = Field(description="Why the second look failed, if it did.")
 
 
 class ResultOut(Schema):

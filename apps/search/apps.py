@@ -23,7 +23,8 @@ class SearchConfig(AppConfig):
         """Listen to the indexed models and register the system checks."""
         from apps.search import checks  # noqa: F401
         from apps.search.indexing import signals
-        from apps.search.searching import fusion  # noqa: F401 - claims its OPTIONS of a space
+        from apps.search.rerankers import second_look  # noqa: F401 - claims its OPTIONS of a space
+        from apps.search.searching import fusion  # noqa: F401 - the same
 
         signals.connect()
         autodiscover_modules("search_indexes")

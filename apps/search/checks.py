@@ -12,6 +12,7 @@ from apps.search.conf import conf
 from apps.search.embedders import validate_embedding_settings
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models, get_row_model
+from apps.search.rerankers import RerankError, get_reranker, list_rerankers
 from apps.search.spaces.space import get_space
 from apps.search.spaces.space_chunker import get_chunker
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
@@ -29,6 +30,23 @@ def check_spaces(**kwargs: Any) -> list[CheckMessage]:
         hint = "Add the alias 'default': new tenants use it."
         return [Error("EMBEDDINGS['default']: there is no such alias.", hint=hint, id="search.E001")]
     return [message for alias in conf.EMBEDDINGS for message in _check_space(alias)]
+
+
+@register()
+def check_rerankers(**kwargs: Any) -> list[CheckMessage]:
+    """E010: an entry of RERANKERS must be able to work."""
+    messages: list[CheckMessage] = []
+    hint = "Correct the entry; docs/how-to/another-reranker.md shows complete ones."
+    try:
+        for alias in list_rerankers():
+            try:
+                get_reranker(alias).reranker.check_requirements()
+            except RerankError as error:
+                reason = f"RERANKERS[{alias!r}]: {error}"
+                messages.append(Error(reason, hint=hint, id="search.E010"))
+    except ImproperlyConfigured as error:
+        messages.append(Error(str(error), hint=hint, id="search.E010"))
+    return messages
 
 
 @register()

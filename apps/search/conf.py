@@ -10,6 +10,7 @@ class SearchSettings(AppSettings):
     """Each with its default."""
 
     EMBEDDINGS: Mapping[str, Any] = {}  # alias -> BACKEND, MODEL, OPTIONS, CHUNKER and LIMITS of a space
+    RERANKERS: Mapping[str, Any] = {}  # alias -> BACKEND, OPTIONS, WINDOW and SECONDS of a second look
     EMBEDDING_CACHE: Mapping[str, Any] = {}  # ROWS: vectors that each tenant keeps, 0 for none
     # How many searches of one tenant are at work at once on a machine; 0: half as many as it has processors.
     SEARCHES_AT_ONCE: int = 0

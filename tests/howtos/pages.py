@@ -11,6 +11,7 @@ PAGES = [
     "indexes.md",
     "chunking.md",
     "search-quality.md",
+    "another-reranker.md",
     "custom-embedding-table.md",
     "another-embedder.md",
     "bundles.md",

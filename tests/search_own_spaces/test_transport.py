@@ -225,7 +225,7 @@ def test_after_the_pause_one_search_finds_out_for_all(stub_server):
     stub_server.fail(500)
     with pytest.raises(EmbeddingError):
         search()
-    embedder._paused_until = time.monotonic()  # the pause is over
+    embedder._pause._until = time.monotonic()  # the pause is over
     stub_server.be_slow(seconds=2)
 
     with ThreadPoolExecutor(1) as threads:

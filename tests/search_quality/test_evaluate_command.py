@@ -207,3 +207,19 @@ def test_an_embedder_that_is_down_is_an_error_and_no_figure(golden, run, embedde
 
     with pytest.raises(CommandError, match=r"^acme: It is down\.$"):
         run(mode=["hybrid"])
+
+
+def test_a_reranker_is_measured_beside_the_search_without_it(golden, run, settings):
+    settings.RERANKERS = {"light": {"BACKEND": "apps.search.rerankers.LightReranker"}}
+
+    lines = run(mode=["keyword", "hybrid"], reranker="light").splitlines()
+
+    modes = ["keyword", "hybrid", "keyword+light", "hybrid+light"]
+    assert [line.split()[3] for line in lines[1:]] == modes
+
+
+def test_an_unknown_reranker_and_keeping_a_trial_are_refused(golden, run):
+    with pytest.raises(CommandError, match=r"--reranker: RERANKERS\['gone'\]: unknown alias"):
+        run(reranker="gone")
+    with pytest.raises(CommandError, match="--reranker: figures of a trial are not kept"):
+        run(reranker="gone", save=True)

@@ -5,6 +5,7 @@ nothing, and threads that share one text wait for each other after every operati
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -49,17 +50,26 @@ class OnnxModel:
     output: str = ""
     threads: int = 0
 
-    def run[T](self, inputs: Sequence[Input], reduce: Callable[[npt.NDArray[Any]], T]) -> list[T]:
+    def run[T](
+        self,
+        inputs: Sequence[Input],
+        reduce: Callable[[npt.NDArray[Any]], T],
+        *,
+        deadline: float | None = None,
+    ) -> list[T]:
         """Return what `reduce` makes of the output for each text or pair of texts, in their order.
 
         The output has no axis for the batch: it is of shape (tokens, numbers) or (numbers,). A single text is
         run by the caller's thread; several by threads that give way to others unless the caller is in a
-        hurry, so that indexing does not hold up searches. Raises EmbeddingError.
+        hurry, so that indexing does not hold up searches. Raises EmbeddingError, also for a text that has not
+        begun at the `deadline`, a value of time.monotonic().
         """
         tokenizer, session = self.load_tokenizer(truncated=True), _load_session(self.model)
         feeds, output = _read_inputs(self.model, session), self._find_output(session)
 
         def run_one(position: int) -> T:
+            if deadline is not None and time.monotonic() > deadline:
+                raise EmbeddingError(f"{self.model.path}: the time for {len(inputs)} texts is up")
             given = inputs[position]
             tokens = tokenizer.encode(*((given,) if isinstance(given, str) else given))
             arrays = {name: np.array([FEEDS[name](tokens)], dtype=kind) for name, kind in feeds.items()}

@@ -3,18 +3,17 @@
 Protocol and limits: https://platform.openai.com/docs/api-reference/embeddings
 """
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from apps.search.endpoints.endpoint import read_retry_after, require_key, require_url, shorten
+from apps.search.endpoints.pausing import Pause
 from apps.search.options.values import require_bool, require_int, require_seconds, require_text
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
-from .patience import HURRIED_TIMEOUT, PAUSE, is_hurried
+from .patience import HURRIED_TIMEOUT, is_hurried
 from .tokenizing import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 
@@ -92,8 +91,7 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         self._api_key = require_key(api_key, api_key_env)
         self._get_client = once_per_process(self._open_client)
         self._get_hurried_client = once_per_process(self._open_hurried_client)
-        self._paused_until = 0.0  # for all threads; the service failed a moment ago
-        self._pause_lock = threading.Lock()
+        self._pause = Pause()
 
     @property
     def token_limit(self) -> int:
@@ -129,8 +127,8 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
         import openai
 
         dimensions = self.dimensions if self.send_dimensions else openai.omit
-        if is_hurried():
-            self._refuse_paused()
+        if is_hurried() and (seconds := self._pause.get_seconds()):
+            raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
         client = self._get_hurried_client() if is_hurried() else self._get_client()
         try:
             answer = client.embeddings.create(
@@ -140,19 +138,12 @@ class OpenAICompatibleEmbedder(BaseEmbedder):
             reason, status = self._explain(error, client), getattr(error, "status_code", None)
             retry_after = read_retry_after(error)
         else:
-            self._paused_until = 0.0
+            self._pause.end()
             return self._read_vectors(answer, len(texts))
         is_down = status is None or status in (408, 429) or status >= 500
-        self._paused_until = time.monotonic() + PAUSE if is_down else 0.0
+        (self._pause.begin if is_down else self._pause.end)()
         # Raised out here, not chained: the cause may quote the key, and a traceback would print it.
         raise self._failure(reason, status, retry_after)
-
-    def _refuse_paused(self) -> None:
-        with self._pause_lock:
-            if (seconds := self._paused_until - time.monotonic()) > 0:
-                raise self._failure(f"it failed a moment ago and is asked again in {seconds:.0f} s")
-            if self._paused_until:  # others wait for what this request finds out
-                self._paused_until = time.monotonic() + HURRIED_TIMEOUT
 
     def _read_vectors(self, answer: object, count: int) -> list[Any]:
         items = getattr(answer, "data", None)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 HURRIED_TIMEOUT = 5.0  # seconds; after them, a search by words answers
-PAUSE = 10.0  # seconds for which nobody in a hurry asks a service that just failed
 
 _hurried: ContextVar[bool] = ContextVar("hurried", default=False)
 

@@ -14,6 +14,7 @@ from apps.search.embedders import EmbeddingError
 from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
+from apps.search.rerankers.second_look import FAILED, reporting
 from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.notes import (
     PHRASE_MISSING,
@@ -59,8 +60,8 @@ class SearchRequest:
 class SearchAnswer:
     """What was found, in which space and mode; `degraded` says why it is not the mode that was asked for.
 
-    `note` says why nothing was found, that even the best result is no close match, or that results lack the
-    phrase of the query; mostly it is empty.
+    `note` says why nothing was found, that even the best result is no close match, that results lack the
+    phrase of the query, or that the second look failed; mostly it is empty.
     `next` is the cursor of the next page, where there is one. `facets` has, for each key asked for, the 20
     most frequent values of the documents that fit the filter.
     """
@@ -118,7 +119,7 @@ def _refusals_told() -> Iterator[None]:
 def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
     mode, degraded = asked.mode, ""
     try:
-        with in_a_hurry():
+        with in_a_hurry(), reporting() as second_look:
             results, cursor = _find(asked, mode, is_of_objects)
     except EmbeddingError as error:
         if mode == "keyword":
@@ -129,7 +130,8 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
         else:
             mode, degraded = "keyword", REASON
             try:
-                with transaction.atomic():  # in a caller's transaction, a failure must not spoil the page
+                # In a caller's transaction, a failure must not spoil the page.
+                with transaction.atomic(), reporting() as second_look:
                     results, cursor = _find(asked, mode, is_of_objects)
             except DatabaseError as failure:
                 raise error from failure
@@ -137,14 +139,16 @@ def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
     if asked.explain and not degraded:
         with suppress(EmbeddingError), in_a_hurry():  # the results are there already
             explanation = explain_search(asked.q, asked.index, asked.filter)
+            explanation.add_second_look(second_look)
     provider = get_provider(asked.index)
+    note = "" if asked.after else _make_note(provider, asked, mode, results)
     rows = provider.objects.filter(compile_filter(asked.filter))
     return SearchAnswer(
         results=results,
         space=provider.space,
         mode=mode,
         degraded=degraded,
-        note="" if asked.after else _make_note(provider, asked, mode, results),
+        note=" ".join(filter(None, [note, FAILED if second_look.fault else ""])),
         next=cursor,
         explanation=explanation,
         facets={
@@ -160,7 +164,8 @@ def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, resu
     if not results:
         return explain_nothing(provider, asked.q, mode, asked.filter)
     if mode == "semantic":
-        return WEAK if is_weak(provider, results[0].score) else ""
+        nearest = max(result.score for result in results)  # not always the first, after a second look
+        return WEAK if is_weak(provider, nearest) else ""
     if mode == "hybrid":
         with suppress(EmbeddingError), in_a_hurry():
             return WEAK if is_hybrid_weak(provider, asked.q, asked.filter) else ""

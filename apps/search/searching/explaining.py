@@ -3,13 +3,14 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import HttpRequest
 
 from apps.search.filters import compile_filter
 from apps.search.providers import get_provider
+from apps.search.rerankers.second_look import Report
 from apps.search.searching.hybrid import WINDOW, search_keywords, search_nearest
 from apps.search.storage.pgvector.keywords.conditions import get_meant
 
@@ -18,12 +19,16 @@ PERMISSION = "pgvector.view_pgvectorembedding"
 
 @dataclass(frozen=True)
 class Place:
-    """A document's place in the lists: ranks from 1, None where it is not among the first 100."""
+    """A document's place in the lists: ranks from 1, None where it is not among the first 100.
+
+    `first_rank` is its rank in the search's own order, before the second look.
+    """
 
     semantic_rank: int | None = None
     distance: float | None = None
     keyword_rank: int | None = None
     keyword_score: float | None = None
+    first_rank: int | None = None  # before the second look; None where there was none
 
 
 @dataclass
@@ -32,12 +37,24 @@ class Explanation:
 
     `plan` is "exact", "hnsw", "ivfflat" or "binary", `matches` how many documents the filter left where that
     was counted, `milliseconds` the time of each stage, `places` those of the documents by their primary key.
+    `reranker` is what looked a second time, "" for none, `reranker_fault` why it failed, if it did.
     """
 
     plan: str = ""
     matches: int | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
+    reranker: str = ""
+    reranker_fault: str = ""
+
+    def add_second_look(self, report: Report) -> None:
+        """Tell of the second look, if there was one: its alias, time and fault, and the ranks before it."""
+        if not report.reranker:
+            return
+        self.reranker, self.reranker_fault = report.reranker, report.fault
+        self.milliseconds["rerank"] = report.milliseconds
+        for pk, rank in report.first_ranks.items():
+            self.places[pk] = replace(self.places.get(pk, Place()), first_rank=rank)
 
 
 def may_explain(request: HttpRequest) -> bool:

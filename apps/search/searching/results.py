@@ -13,6 +13,7 @@ from apps.search.indexed import Indexed
 from apps.search.indexes.source_objects import Source, get_source_objects
 from apps.search.indexes.sources import parse_key
 from apps.search.providers import get_provider
+from apps.search.rerankers.second_look import look_again
 from apps.search.searching.hybrid import WINDOW, search_by_mode
 from apps.search.searching.plain_text import remove_marks
 from apps.search.searching.shares import search_share
@@ -103,7 +104,8 @@ def search_page(
         found = search_by_mode(provider, without_phrases(text), filter_q=condition)
     page = found.page(size, after)
     lacking = set() if holding is None else {row.pk for row in page.rows} - holding
-    return _with_sources(page.rows, lacking, text), page.next
+    # Only within the page: across pages, the cursor would pass over documents or show them twice.
+    return _with_sources(look_again(provider, text, page.rows, size), lacking, text), page.next
 
 
 def search_objects(
@@ -174,7 +176,8 @@ def _find(
     most = limit * per_key
     options = {"window": max(WINDOW, most)} if mode == "hybrid" else {}
     best: dict[Hashable, Any] = {}
-    found = list(search_by_mode(provider, text, mode, filter_q=condition, **options)[:most])
+    rows = search_by_mode(provider, text, mode, filter_q=condition, **options)
+    found = look_again(provider, text, rows, most)
     for document in found:
         best.setdefault(get_key(document.document_key), document)
     lacking = set()

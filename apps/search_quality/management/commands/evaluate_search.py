@@ -1,6 +1,7 @@
 """manage.py evaluate_search"""
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from apps.search.embedders import EmbeddingError
 from apps.search.indexes.registry import get_index_names
 from apps.search.providers import UnknownIndexError
+from apps.search.rerankers.second_look import using_reranker
 from apps.search.searching.hybrid import MODES
 from apps.search_quality.evaluating.gates import Gates, find_baseline, find_failures
 from apps.search_quality.evaluating.measuring import (
@@ -25,7 +27,7 @@ from tenants.management.numbers import number_within
 from tenants.management.tenants import add_schema_arguments, work_in_each
 
 HEADINGS = ("schema", "index", "space", "mode", "queries", "recall", "MRR", "nDCG", "95% interval", "ms")
-ROW = "{:<16} {:<14} {:<12} {:<9} {:>7} {:>7} {:>7} {:>7}  {:<13} {:>7}  {}"
+ROW = "{:<16} {:<14} {:<12} {:<16} {:>7} {:>7} {:>7} {:>7}  {:<13} {:>7}  {}"
 BAR = 20  # characters
 FIELDS = ("mode", "queries", "recall", "mrr", "ndcg", "ndcg_low", "ndcg_high", "milliseconds")
 
@@ -41,6 +43,10 @@ class Command(BaseCommand):
         parser.add_argument("--index", help="one index only (default: all with golden queries)")
         parser.add_argument("--space", help="an alias of settings.EMBEDDINGS (default: the tenant's own)")
         parser.add_argument("--mode", action="append", choices=MODES, help="may be repeated (default: all)")
+        parser.add_argument(
+            "--reranker",
+            help="an alias of settings.RERANKERS: search without and with it (not with --save)",
+        )
         parser.add_argument(
             "--k", type=number_within(int, 1, 100), default=10, help="how many results count, 1 to 100 (10)"
         )
@@ -60,6 +66,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Evaluate tenant by tenant and index by index, print, save, and judge."""
+        if options["reranker"] and options["save"]:
+            raise CommandError("--reranker: figures of a trial are not kept. Leave out --save.")
         gates = Gates(**{name: options[name] for name in ("min_recall", "min_mrr", "min_ndcg", "max_drop")})
         found, failures = [], list[str]()
 
@@ -101,13 +109,21 @@ class Command(BaseCommand):
             try:
                 if read_questions(index):
                     require_documents(index, options["space"])
-                return evaluate(
-                    index, space=options["space"], modes=modes, k=options["k"], progress=bar.update
-                )
+                found = []
+                for reranker in ["", options["reranker"]] if options["reranker"] else [None]:
+                    with nullcontext() if reranker is None else using_reranker(reranker):
+                        each = evaluate(
+                            index, space=options["space"], modes=modes, k=options["k"], progress=bar.update
+                        )
+                    for evaluation in each if reranker else ():
+                        evaluation.mode += f"+{reranker}"
+                    found += each
+                return found
             except UnknownIndexError as error:
                 raise CommandError(f"--index: {error}") from error
             except ImproperlyConfigured as error:
-                raise CommandError(f"--space: {error}") from error
+                name = "--reranker" if str(error).startswith("RERANKERS") else "--space"
+                raise CommandError(f"{name}: {error}") from error
             except (EmptySpaceError, EmbeddingError) as error:
                 raise CommandError(f"{schema}: {error}") from error
 
