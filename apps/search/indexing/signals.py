@@ -15,6 +15,7 @@ from apps.search.indexes.registry import get_indexed_models, get_row_model
 from apps.search.indexing.tasks import (
     MAINTENANCE_DELAY,
     enqueue_indexing,
+    enqueue_waking,
     index_by_keys,
     maintain_vector_indexes,
     make_keywords,
@@ -22,6 +23,7 @@ from apps.search.indexing.tasks import (
 )
 from apps.search.storage.pgvector.ann.making_way import ann_index_outdated
 from apps.search.storage.pgvector.keywords.pending import keywords_pending
+from apps.search.storage.pgvector.tables.ann_index import ann_index_wanted
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ def connect() -> None:
     keywords_pending.connect(_enqueue_keywords, dispatch_uid="search:keywords")
     task_finished.connect(_note_given_up, dispatch_uid="search:given-up")
     ann_index_outdated.connect(_enqueue_care, dispatch_uid="search:ann-index")
+    ann_index_wanted.connect(_wake, dispatch_uid="search:resting-index")
     indexed = {get_row_model(model) for model in get_indexed_models()}
     for model in apps.get_models():
         if get_row_model(model) in indexed:
@@ -59,3 +62,7 @@ def _note_given_up(sender: type, task_result: TaskResult, **kwargs: Any) -> None
 def _enqueue_care(sender: type[Model], **kwargs: Any) -> None:
     run_after = timezone.now() + timedelta(seconds=MAINTENANCE_DELAY)
     maintain_vector_indexes.using(run_after=run_after).enqueue()
+
+
+def _wake(sender: type[Model], name: str, **kwargs: Any) -> None:
+    enqueue_waking(sender._meta.label_lower, name)

@@ -15,6 +15,7 @@ from django_tenants.utils import get_tenant_model
 from apps.search.embedders import EmbeddingUnavailableError
 from apps.search.indexes.sources import BATCH, get_sources_of
 from apps.search.indexing.batches import Batch, make_batches
+from apps.search.indexing.resting import rest_everywhere
 from apps.search.indexing.runs import create_run, unpause, work_on
 from apps.search.indexing.set_asides import index_patiently, set_aside
 from apps.search.models import IndexRun
@@ -26,6 +27,7 @@ from apps.search.storage.pgvector.ann.report import (
     needs_report,
     report_ann_indexes,
 )
+from apps.search.storage.pgvector.ann.resting import wake_ann_index
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
 from tenants.context import tenant_context
@@ -36,7 +38,9 @@ from tenants.queue.turns import BULK
 FIRST_DELAY, MAX_DELAY = 15, 3_600  # seconds until an embedder that did not answer is asked again
 MAX_ATTEMPTS = 24  # the last of them after more than half a day
 MAINTENANCE_DELAY = 60  # seconds from the first write of a burst to the look at the vector indexes
+WAKING_DELAY = 600  # seconds until a search asks again for an ANN index that rests
 MAINTENANCE_KEY = "search:vector-indexes"  # in the cache, which keeps each tenant's keys apart
+WAKING_KEY = "search:resting-index"
 
 
 class IndexingError(RuntimeError):
@@ -187,6 +191,22 @@ def maintain_vector_indexes() -> int:
 
 
 @task(priority=BULK)
+def wake_vector_index(model_label: str, name: str) -> None:
+    """Build an ANN index of the tenant's that rests. Raises AnnIndexError when that fails."""
+    if faults := wake_ann_index(apps.get_model(model_label), name):
+        raise AnnIndexError("\n".join(faults))
+
+
+@task(priority=BULK)
+def rest_vector_indexes() -> int:
+    """Let the ANN indexes of all quiet and suspended tenants rest; return the bytes that are free now.
+
+    For a timer: written while no tenant is bound, once a day.
+    """
+    return sum(size for _, size in rest_everywhere())
+
+
+@task(priority=BULK)
 def make_keywords(model_label: str, space: str, index_name: str) -> int:
     """Make the keywords of documents without them, or with those of another recipe; return how many."""
     model = apps.get_model(model_label)
@@ -207,6 +227,12 @@ def enqueue_maintenance() -> None:
     if cache.add(MAINTENANCE_KEY, True, MAINTENANCE_DELAY):
         run_after = timezone.now() + timedelta(seconds=MAINTENANCE_DELAY)
         maintain_vector_indexes.using(run_after=run_after).enqueue()
+
+
+def enqueue_waking(model_label: str, name: str) -> None:
+    """Write the task that builds an ANN index of the bound tenant's that rests, once in ten minutes."""
+    if cache.add(f"{WAKING_KEY}:{name}", True, WAKING_DELAY):
+        wake_vector_index.enqueue(model_label, name)
 
 
 def enqueue_indexing(model: type[Model], pks: Iterable[Any]) -> None:

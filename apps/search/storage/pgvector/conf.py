@@ -27,6 +27,9 @@ class PgVectorSettings:
     # How many processes may help to build an ANN index. None: as many as PostgreSQL's
     # max_parallel_maintenance_workers says. max_parallel_workers is the limit for all builds and queries.
     MAINTENANCE_WORKERS: int | None = None
+    # An ANN index that no search has used for so many days is dropped by `rest_vector_indexes`, and one of a
+    # suspended tenant at once; the first search has it built again. None: never.
+    REST_AFTER_DAYS: int | None = None
 
     def __getattribute__(self, name: str) -> Any:
         """Return the value of a key."""

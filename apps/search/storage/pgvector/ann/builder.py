@@ -12,12 +12,14 @@ from math import ceil
 from typing import Any
 
 from django.db import Error, OperationalError
+from django.utils import timezone
 from psycopg import errors, sql
 
 from apps.search.storage.pgvector.ann.copies import find_copied
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.tables.ann_index import (
     COPIES,
+    RESTING,
     UNFINISHED,
     forget_ann_indexes,
     get_ann_index_name,
@@ -32,6 +34,7 @@ from tenants.locks import Lock, find_held, give_back, take
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
 PATIENCE = "10min"
+LASTING = ("space", "index_name", "dimensions")  # of what is noted down, while it rests
 BUSY = "a worker is working on it"
 SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
 SHARE = 32  # megabytes of the memory that PostgreSQL wants to have for each process of a build
@@ -74,6 +77,7 @@ def build_ann_index(
             "index_name": index_name,
             "dimensions": dimensions,
             "rows": rows,
+            "built_at": timezone.now().isoformat(),
         }
         try:
             for kind in (COPIES, "") if left_out else ("",):
@@ -90,6 +94,7 @@ def build_ann_index(
             _drop(old)
             rename = "ALTER INDEX IF EXISTS {} RENAME TO {}"
             _execute(rename, _qualified(old + UNFINISHED), sql.Identifier(old))
+        _drop(name + RESTING)
         # Without statistics of these two columns the planner expects a handful of rows and sorts them.
         _execute("ANALYZE {} (space, index_name, metadata)", _qualified(model._meta.db_table))
 
@@ -123,6 +128,21 @@ def drop_ann_index(name: str, *, patience: str = PATIENCE) -> None:
     """
     with _working_on(name, 0):
         _execute(f"{_set()} lock_timeout = '{patience}'")
+        _drop(name + COPIES, name)
+
+
+def rest_ann_index(model: Any, name: str, size: int) -> None:
+    """Drop an ANN index of so many bytes; an empty index in its place remembers it (see resting.py).
+
+    Raises AnnIndexBusyError as `build_ann_index`, and django.db.Error when PostgreSQL cannot.
+    """
+    place = name + RESTING
+    with _working_on(name, 0):
+        about = {key: value for key, value in _read_about(name).items() if key in LASTING}
+        _drop(place)
+        create = f"CREATE INDEX{_concurrently()} {{}} ON {{}} (space) WHERE false"
+        _execute(create, sql.Identifier(place), _qualified(model._meta.db_table))
+        _comment(place, about | {"freed": size, "since": timezone.localdate().isoformat()})
         _drop(name + COPIES, name)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from pgvector.django import IvfflatIndex
 
 from apps.search.storage.pgvector.ann.builder import describe_work, estimate_size
@@ -22,6 +23,9 @@ BLOATED, SMALL = 2, 2**18  # so many times its estimated size, beyond so many by
 EMPTIED = "most rows that it holds were deleted, and searches look at them in vain"
 OLD = "an older version built it: very short vectors are not found, and large numbers are refused"
 COPIED = "many rows have one vector, which hides others: it will leave them out"
+
+
+RESTING = "it rests since {since}, {size} of disk and memory are free; a search has it built again"
 
 
 def get_fewest_rows() -> int:
@@ -52,6 +56,12 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
     if has_new_copies(status, stored.about.get("left_out", [])):
         return replace(status, action="rebuild", why=COPIED)
     return _judge_effort(replace(status, why="in use"), stored)
+
+
+def judge_resting(status: AnnIndexStatus, resting: StoredAnnIndex) -> AnnIndexStatus:
+    """Leave an ANN index that rests; what is noted down in its place says since when (see resting.py)."""
+    since, freed = resting.about.get("since", "?"), filesizeformat(resting.about.get("freed", 0))
+    return replace(status, mode="resting", why=RESTING.format(since=since, size=freed.replace("\xa0", " ")))
 
 
 def judge_orphan(model: Any, name: str, stored: StoredAnnIndex) -> AnnIndexStatus:

@@ -18,18 +18,27 @@ from apps.search.storage.pgvector.ann.builder import (
     note_down,
     rebuild_ann_index,
 )
-from apps.search.storage.pgvector.ann.policy import get_fewest_rows, judge, judge_declared, judge_orphan
+from apps.search.storage.pgvector.ann.policy import (
+    get_fewest_rows,
+    judge,
+    judge_declared,
+    judge_orphan,
+    judge_resting,
+)
 from apps.search.storage.pgvector.ann.recall import choose_effort, measure_recall
 from apps.search.storage.pgvector.ann.status import (
     AnnIndexStatus,
+    StoredAnnIndex,
     list_ann_indexes,
     list_statuses,
     list_tables,
     make_status,
 )
+from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from apps.search.storage.pgvector.searching.tuning import get_recall
 from apps.search.storage.pgvector.tables.ann_index import (
+    RESTING,
     UNFINISHED,
     find_ann_index,
     forget_ann_indexes,
@@ -137,10 +146,18 @@ def _list_unfinished(statuses: list[AnnIndexStatus]) -> set[str]:
     return {each.name + UNFINISHED for each in statuses if each.mode == "building" or each.action == "build"}
 
 
+def _judge(status: AnnIndexStatus, stored: dict[str, StoredAnnIndex]) -> AnnIndexStatus:
+    """Judge a status, and take what belongs to it out of `stored`."""
+    index = stored.pop(status.name, None)
+    if index is None and status.rows >= conf.INDEX_ROWS and (status.name + RESTING) in stored:
+        return judge_resting(status, stored.pop(status.name + RESTING))
+    return judge(status, index)
+
+
 def _report_table(model: Any) -> list[AnnIndexStatus]:
     statuses, stored = list_statuses(model), list_ann_indexes(model)
     if get_declared_ann_index(model) is None:
-        judged = [judge(status, stored.pop(status.name, None)) for status in statuses]
+        judged = [_judge(status, stored) for status in statuses]
         left = {name: index for name, index in stored.items() if name not in _list_unfinished(judged)}
         return judged + [judge_orphan(model, name, index) for name, index in left.items()]
     if not statuses and not all(index.is_valid for index in stored.values()):

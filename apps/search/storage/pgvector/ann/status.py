@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.apps import apps
@@ -9,6 +10,7 @@ from django.db.models import Count
 
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import (
+    RESTING,
     UNFINISHED,
     find_dimensions,
     get_ann_index_name,
@@ -17,15 +19,18 @@ from apps.search.storage.pgvector.tables.ann_index import (
 )
 from tenants.context import connection, get_current_schema, owner_rights
 
-OWN_NAME = re.compile(rf"pgvector_[0-9a-f]{{16}}_hnsw({UNFINISHED})?")
+OWN_NAME = re.compile(rf"pgvector_[0-9a-f]{{16}}_hnsw({UNFINISHED}|{RESTING})?")
 # By name, which the catalog has an index for; a thousand tenants have many thousand tables.
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename = ANY(%s)"
 CATALOG = """
-    SELECT c.relname, i.indisvalid, pg_relation_size(c.oid), obj_description(c.oid, 'pg_class')
+    SELECT c.relname, i.indisvalid, pg_relation_size(c.oid), obj_description(c.oid, 'pg_class'), {used_at}
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
     WHERE n.nspname = %s AND t.relname = %s
 """
+# PostgreSQL keeps the time of the last scan, and forgets it in a crash. Before 16 it does not know it.
+USED_AT = "greatest(pg_stat_get_lastscan(c.oid), (SELECT stats_reset FROM pg_stat_bgwriter))"
+KNOWS_SCANS = 160_000
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,10 @@ class AnnIndexStatus:
     """One index of one space: how it is searched, and what should change about its ANN index.
 
     `name` and `size`, in bytes, are those of the ANN index; one that the model declares serves all
-    `table_rows`. `mode` is "exact", "hnsw", "ivfflat", "binary", "building" or "invalid". `recall` is
-    recall@10 against an exact search, None where it was not measured. `action` is "none", "build", "drop",
-    "rebuild" or "measure", and `why` is the reason. `misses_target` says that no effort reaches the recall
-    aimed at.
+    `table_rows`. `mode` is "exact", "hnsw", "ivfflat", "binary", "building", "resting" or "invalid".
+    `recall` is recall@10 against an exact search, None where it was not measured. `action` is "none",
+    "build", "drop", "rebuild" or "measure", and `why` is the reason. `misses_target` says that no effort
+    reaches the recall aimed at.
     """
 
     schema: str
@@ -67,6 +72,7 @@ class StoredAnnIndex:
     is_valid: bool
     size: int
     about: dict[str, Any]
+    used_at: datetime  # at the latest; now, where PostgreSQL does not know it
 
 
 def list_tables() -> list[Any]:
@@ -107,10 +113,11 @@ def make_status(
 def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
     """Return the table's ANN indexes that this app looks after, by their names."""
     declared = get_declared_ann_index(model)
+    used_at = USED_AT if connection.pg_version >= KNOWS_SCANS else "now()"
     with owner_rights(), connection.cursor() as cursor:  # a tenant's role reads no sizes
-        cursor.execute(CATALOG, [get_current_schema(), model._meta.db_table])
+        cursor.execute(CATALOG.format(used_at=used_at), [get_current_schema(), model._meta.db_table])
         return {
-            name: StoredAnnIndex(is_valid, size, parse_comment(comment))
-            for name, is_valid, size, comment in cursor.fetchall()
+            name: StoredAnnIndex(is_valid, size, parse_comment(comment), used_at)
+            for name, is_valid, size, comment, used_at in cursor.fetchall()
             if (name == declared.name if declared else OWN_NAME.fullmatch(name))
         }

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.searching.tuning import get_ef_search
-from apps.search.storage.pgvector.tables.ann_index import AnnIndex, find_ann_index
+from apps.search.storage.pgvector.tables.ann_index import AnnIndex, ask_for_ann_index, find_ann_index
 from apps.search.storage.pgvector.tables.plan import EXACT, Plan
 
 UNKNOWN_EF_SEARCH = 400  # where nobody knows how many candidates a filter throws away
@@ -33,6 +33,8 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
     `get_matching()` returns the rows that the conditions leave, without order and limits.
     """
     index = find_ann_index(spec.model, spec.space, spec.index_name, spec.dimensions)
+    if index is None and limit is not None:
+        ask_for_ann_index(spec.model, spec.space, spec.index_name, spec.dimensions)
     if index is None or limit is None or limit > MAX_LIMIT or (index.mode == "binary" and is_filtered):
         return EXACT
     matches = None

@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import Any, Self
 
 from django.db.models import Func, IntegerField
+from django.dispatch import Signal
 from pgvector.django import HnswIndex, IvfflatIndex
 
 from tenants.context import connection
@@ -24,7 +25,8 @@ from tenants.memory import TenantMemory
 from tenants.postgresql.estimates import ESTIMATE_ROWS
 
 MAX_HALFVEC_DIMENSIONS = 4_000  # of an ANN index
-COPIES, UNFINISHED = "_copies", "_new"  # ends of names: of what it leaves out, and until it is built
+# Ends of names: of what it leaves out, until it is built, and of what stands in its place while it rests.
+COPIES, UNFINISHED, RESTING = "_copies", "_new", "_resting"
 TTL = 15  # seconds for which the catalog's answer is believed
 MAX_KNOWN = 10_000  # answers that a process keeps, of all tenants together
 
@@ -85,6 +87,9 @@ class AnnIndex:
     matches: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
+# Sent by the table's model with the `name` of an ANN index that rests: a search would have used it.
+ann_index_wanted = Signal()
+
 _known: TenantMemory[AnnIndex | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN, keeps_none=True)
 _lengths: TenantMemory[int | None] = TenantMemory(seconds=TTL, size=MAX_KNOWN)
 
@@ -95,8 +100,15 @@ def find_ann_index(model: Any, space: str, index_name: str, dimensions: int | No
     Believes what it saw up to TTL seconds ago. Both mistakes that follow are harmless: a search that does
     not yet use a new ANN index, and one that still names a dropped one, are exact and therefore slower.
     """
-    key = (model._meta.db_table, space, index_name, dimensions)
-    return _known.get(key, lambda: _look_up(model, space, index_name, dimensions))
+    index = _find(model, space, index_name, dimensions)
+    return None if index is None or index.mode == "resting" else index
+
+
+def ask_for_ann_index(model: Any, space: str, index_name: str, dimensions: int | None) -> None:
+    """Tell the receivers of `ann_index_wanted` if the ANN index that a search lacks only rests."""
+    index = _find(model, space, index_name, dimensions)
+    if index is not None and index.mode == "resting":
+        ann_index_wanted.send_robust(model, name=index.name)  # the search goes on without it
 
 
 def find_dimensions(model: Any, space: str, index_name: str, *, anew: bool = False) -> int | None:
@@ -154,9 +166,14 @@ def get_lists(declared: HnswIndex | IvfflatIndex) -> int:
     return getattr(declared, "lists", None) or 100
 
 
+def _find(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
+    key = (model._meta.db_table, space, index_name, dimensions)
+    return _known.get(key, lambda: _look_up(model, space, index_name, dimensions))
+
+
 def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) -> AnnIndex | None:
     if (declared := get_declared_ann_index(model)) is not None:
-        rows, has_statistics, about = _read_catalog(model, declared.name)
+        rows, has_statistics, about, _ = _read_catalog(model, declared.name)
         mode = "hnsw" if isinstance(declared, HnswIndex) else "ivfflat"
         # Rows of another (space, index_name) exist where the key's first or last entry is one.
         keys = model.objects.values_list("space", "index_name")
@@ -167,9 +184,11 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
-    rows, has_statistics, about = _read_catalog(model, name)
+    rows, has_statistics, about, is_resting = _read_catalog(model, name)
     if rows is None:
         return None
+    if is_resting:
+        return AnnIndex(name, "resting")
     return AnnIndex(
         name,
         get_mode(dimensions),
@@ -196,25 +215,28 @@ def parse_comment(comment: str | None) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _read_catalog(model: Any, name: str) -> tuple[int | None, bool, dict[str, Any]]:
-    """Return an ANN index's rows, whether metadata was analysed, and what its builder noted down.
+def _read_catalog(model: Any, name: str) -> tuple[int | None, bool, dict[str, Any], bool]:
+    """Return an ANN index's rows, whether metadata was analysed, what its builder noted down, if it rests.
 
-    No rows, None, where the bound schema has no valid ANN index of that name.
+    No rows, None, where the bound schema has no valid ANN index of that name, and none that rests.
     """
     quote = connection.ops.quote_name
+    resting = f"{quote(connection.schema_name)}.{quote(name + RESTING)}"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {ESTIMATE_ROWS}(indexrelid)::bigint, "  # noqa: S608 - a constant
-            "obj_description(indexrelid, 'pg_class') FROM pg_index "
-            "WHERE indisvalid AND indexrelid = to_regclass(%s)",
-            [f"{quote(connection.schema_name)}.{quote(name)}"],
+            "obj_description(indexrelid, 'pg_class'), indexrelid = to_regclass(%s) AS rests FROM pg_index "
+            "WHERE indisvalid AND indexrelid IN (to_regclass(%s), to_regclass(%s)) ORDER BY rests LIMIT 1",
+            [resting, f"{quote(connection.schema_name)}.{quote(name)}", resting],
         )
         found = cursor.fetchone()
         if found is None:  # as for most tenants, which are small: pg_stats takes far longer
-            return None, False, {}
+            return None, False, {}, False
+        if found[2]:
+            return 0, False, {}, True
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_stats WHERE schemaname = %s AND tablename = %s "
             "AND attname = 'metadata')",
             [connection.schema_name, model._meta.db_table],
         )
-        return found[0], cursor.fetchone()[0], parse_comment(found[1])
+        return found[0], cursor.fetchone()[0], parse_comment(found[1]), False
