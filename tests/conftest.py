@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 from django_tenants.utils import schema_context
 
+from apps.search.storage.pgvector.searching.query_vectors import forget_query_vectors
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes
 from tenants.context import owner_rights, tenant_context
 from tenants.models import Tenant
@@ -88,6 +89,12 @@ def _no_rate_limits(settings):
 def _no_known_ann_indexes():
     """What a process believes of the catalog outlives the rollback, and would be the next test's answer."""
     forget_ann_indexes()
+
+
+@pytest.fixture(autouse=True)
+def _no_known_queries():
+    """What one test searched for would need no embedder in the next."""
+    forget_query_vectors()
 
 
 @pytest.fixture

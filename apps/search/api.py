@@ -89,6 +89,8 @@ class ExplanationOut(Schema):
     milliseconds: dict[str, float]
     reranker: str = Field(description="What looked a second time at the best results; empty: nothing.")
     reranker_fault: str = Field(description="Why the second look failed, if it did.")
+    texts: int = Field(description="Searched for by meaning in this process of the server.")
+    known_texts: int = Field(description="Those among them that had been embedded before.")
 
 
 class ResultOut(Schema):

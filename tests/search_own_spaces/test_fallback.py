@@ -8,6 +8,7 @@ from django.db import connection
 from apps.search.embedders import configured
 from apps.search.indexing.batches import rebuild_index
 from apps.search.searching.answering import LATER, REASON
+from apps.search.storage.pgvector.searching.query_vectors import forget_query_vectors
 from tenants.context import owner_rights, tenant_context, unbound
 from tenants.models import Tenant
 from tests.embedders.stub_server import DIMENSIONS
@@ -150,6 +151,7 @@ def test_a_service_of_the_settings_that_is_down_degrades_the_search_too(client, 
 
 def test_the_next_page_of_a_list_by_meaning_is_not_one_by_words(client, served, stub_server):
     after = search(client, limit=1).json()["next"]
+    forget_query_vectors()  # another process answers
     stub_server.fail(503)
 
     answer = search(client, limit=1, after=after)
@@ -174,6 +176,7 @@ def test_an_explanation_is_left_out_where_the_endpoint_is_down(client, served, s
     with tenant_context(served):
         client.force_login(get_user_model().objects.create_superuser("boss@acme.example"))
     explained = search(client, explain="true").json()["explanation"]
+    forget_query_vectors()
     stub_server.fail(503)
 
     answers = [search(client, path, explain="true") for path in ("/api/search", "/search/")]

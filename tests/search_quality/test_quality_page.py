@@ -6,6 +6,7 @@ from django_tasks_db.models import DBTaskResult
 
 from apps.search.embedders import EmbeddingError
 from apps.search.indexing.batches import rebuild_index
+from apps.search.storage.pgvector.searching.query_vectors import forget_query_vectors
 from apps.search_quality import views
 from apps.search_quality.evaluating.measuring import evaluate
 from apps.search_quality.evaluating.runs import STALE, ask_for_run, save_run
@@ -140,6 +141,7 @@ def test_an_evaluation_that_failed_says_why_and_leaves_the_last_figures(
 
     make_golden("churned cream", "Butter")
     save(acme)
+    forget_query_vectors()
     embedder.before_batch = staticmethod(fail)
     make_member("view_goldenquery", "add_evaluationrun")
 

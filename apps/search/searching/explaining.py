@@ -13,6 +13,7 @@ from apps.search.providers import get_provider
 from apps.search.rerankers.second_look import Report
 from apps.search.searching.hybrid import WINDOW, search_keywords, search_nearest
 from apps.search.storage.pgvector.keywords.conditions import get_meant
+from apps.search.storage.pgvector.searching.query_vectors import get_query_use
 
 PERMISSION = "pgvector.view_pgvectorembedding"
 
@@ -38,12 +39,15 @@ class Explanation:
     `plan` is "exact", "hnsw", "ivfflat" or "binary", `matches` how many documents the filter left where that
     was counted, `milliseconds` the time of each stage, `places` those of the documents by their primary key.
     `reranker` is what looked a second time, "" for none, `reranker_fault` why it failed, if it did.
+    Of the `texts` that the tenant searched for by meaning in this process, `known_texts` were known already.
     """
 
     plan: str = ""
     matches: int | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
+    texts: int = 0
+    known_texts: int = 0
     reranker: str = ""
     reranker_fault: str = ""
 
@@ -67,7 +71,8 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
 
     Raises what the searches raise.
     """
-    explanation = Explanation()
+    use = get_query_use()
+    explanation = Explanation(texts=use.texts, known_texts=use.known)
     condition = compile_filter(filter)
     provider = get_provider(index_name)
     with _timed(explanation, "embed"):

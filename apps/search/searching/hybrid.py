@@ -43,7 +43,7 @@ def search_semantic(provider: PgVectorProvider, text: str, *, filter_q: Q | None
     What the text excludes is not embedded, but is a condition, as its phrases are. Raises InvalidTextError
     for a text that cannot be embedded, EmbeddingError when the embedder fails.
     """
-    vector = provider.embedder.embed_query(get_meant(text))
+    vector = provider.embed_query(get_meant(text))
     return search_nearest(provider, vector, text, filter_q=filter_q)
 
 

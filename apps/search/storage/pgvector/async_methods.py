@@ -10,6 +10,9 @@ from asgiref.sync import SyncToAsync, sync_to_async
 from django.db.models import Model, QuerySet
 
 from apps.search.documents import Document, EmbeddedDocument
+from apps.search.embedders import BaseEmbedder
+from apps.search.embedders.base import Vectors
+from apps.search.storage.pgvector.searching.query_vectors import embed_query
 from apps.search.storage.pgvector.writing.embedding import Embedding
 from tenants.context import connection
 
@@ -45,8 +48,7 @@ class AsyncMethods:
 
     async def asearch(self: Any, text: str) -> "NearestQuerySet":
         """As `search`."""
-        vector = await self._embed(lambda embedder: embedder.embed_query(text))
-        return await sync_to_async(self.nearest)(vector)
+        return await sync_to_async(self.nearest)(await self._as_vector(text))
 
     async def asearch_sources(self: Any, query: "Query", **options: Any) -> "list[SourceHit]":
         """As `search_sources`."""
@@ -61,7 +63,12 @@ class AsyncMethods:
     async def _as_vector(self: Any, query: Any) -> Any:
         if not isinstance(query, str):
             return query
-        return await self._embed(lambda embedder: embedder.embed_query(query))
+
+        def embed(embedder: BaseEmbedder) -> Vectors:
+            with self.switched():  # whose query it is
+                return embed_query(embedder, query)
+
+        return await self._embed(embed)
 
     async def _embed(self: Any, work: Callable[[Any], Any]) -> Any:
         embedder = await sync_to_async(self._get_embedder_and_disconnect)()

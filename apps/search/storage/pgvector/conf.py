@@ -30,6 +30,10 @@ class PgVectorSettings:
     # An ANN index that no search has used for so many days is dropped by `rest_vector_indexes`, and one of a
     # suspended tenant at once; the first search has it built again. None: never.
     REST_AFTER_DAYS: int | None = None
+    # Of how many queries of a tenant each process knows the vectors, 0 for none; and what those of all
+    # tenants take in its memory.
+    QUERIES: int = 1_000
+    QUERIES_MB: int = 16
 
     def __getattribute__(self, name: str) -> Any:
         """Return the value of a key."""

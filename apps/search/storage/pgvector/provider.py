@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 
 from apps.search.documents import Document
 from apps.search.embedders import BaseEmbedder, get_embedder, has_entry
+from apps.search.embedders.base import Vectors
 from apps.search.filters import compile_filter
 from apps.search.storage.pgvector.async_methods import AsyncMethods
 from apps.search.storage.pgvector.coroutines import in_thread
@@ -25,6 +26,7 @@ from apps.search.storage.pgvector.objects.source_ranking import (
     rank,
 )
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
+from apps.search.storage.pgvector.searching.query_vectors import embed_query
 from apps.search.storage.pgvector.searching.spec import SearchSpec
 from apps.search.storage.pgvector.tables.ann_index import find_dimensions
 from apps.search.storage.pgvector.tables.distance import get_metric, get_vector_type
@@ -173,8 +175,15 @@ class PgVectorProvider(AsyncMethods):
         Raises InvalidTextError (of apps.search.embedders) for a blank text or one that holds NUL bytes or
         lone surrogates, and EmbeddingError when the embedder fails.
         """
+        return self.nearest(self.embed_query(text))
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return the vector of a text to search for, shape (dimensions,), read-only.
+
+        Raises as `search`.
+        """
         with self._bound():
-            return self.nearest(self.embedder.embed_query(text))
+            return embed_query(self.embedder, text)
 
     def nearest_to(self, document_keys: Iterable[str] | str) -> NearestQuerySet:
         """Return the documents nearest to stored ones, which are left out; nothing is embedded.
