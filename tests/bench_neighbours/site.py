@@ -60,9 +60,9 @@ def let_owner_in(tenant: Tenant) -> str:
         return ApiKey.objects.issue(owner, "bench")[1]
 
 
-def read_command() -> list[str]:
-    """Return the command of the image."""
-    dockerfile = (settings.BASE_DIR / "infra" / "Dockerfile").read_text().replace("\\\n", "")
+def read_command(folder: Path | None = None) -> list[str]:
+    """Return the command of the image, of this code or that in `folder`."""
+    dockerfile = ((folder or settings.BASE_DIR) / "infra" / "Dockerfile").read_text().replace("\\\n", "")
     return json.loads(re.search(r"^CMD (\[\"gunicorn.*\])", dockerfile, re.MULTILINE)[1])
 
 
@@ -75,7 +75,7 @@ def serve(
     It serves the code in `folder`, by default this.
     """
     port = _free_port()
-    command = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command or read_command()]
+    command = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command or read_command(folder)]
     environment = os.environ | {
         "DATABASE_URL": _get_database_url(),
         "SITE_URL": f"http://localhost:{port}",

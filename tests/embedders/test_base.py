@@ -1,3 +1,4 @@
+import os
 import re
 import threading
 import time
@@ -6,7 +7,12 @@ import numpy as np
 import pytest
 
 from apps.search.embedders import BaseEmbedder, EmbeddingError, InvalidTextError
-from apps.search.embedders.weights import find_package_file, once_per_process, read_verified
+from apps.search.embedders.weights import (
+    find_package_file,
+    once_for_forks,
+    once_per_process,
+    read_verified,
+)
 
 
 class GivenVectors(BaseEmbedder):
@@ -141,6 +147,21 @@ def test_loader_that_failed_is_tried_again():
 
     assert load() == "weights"
     assert load() == "weights"
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_keeps_what_was_loaded_for_forks():
+    pids = [once_for_forks(os.getpid), once_per_process(os.getpid)]
+    own = [get_pid() for get_pid in pids]
+    read, write = os.pipe()
+
+    if not os.fork():
+        os.write(write, b"%d" % [get_pid() for get_pid in pids].count(os.getppid()))
+        os._exit(0)
+    os.wait()
+
+    assert own == [os.getpid()] * 2
+    assert os.read(read, 9) == b"1"
 
 
 @pytest.mark.parametrize("package", ["no_such_package_here", "numpy"])

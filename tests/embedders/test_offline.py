@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +103,28 @@ def test_forked_process_embeds_and_loads_anew():
         child.join()
         assert loaded == child.pid
         assert abs(found - expected).max() < 1e-4
+    """)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux counts so")
+@pytest.mark.parametrize("name", ["MiniLMEmbedder", "WordLlamaEmbedder"])
+def test_forked_processes_share_the_weights_that_were_loaded_before(name):
+    run_alone(f"""
+        import os
+        from apps.search import embedders
+        from tests.bench_http.processes import measure_memory
+        bare = measure_memory(os.getpid()).own
+        embedder = embedders.{name}()
+        embedder.load()
+        loaded = measure_memory(os.getpid()).own - bare
+        read, write = os.pipe()
+        if not os.fork():
+            embedder.embed_query("text")
+            os.write(write, b"%d" % measure_memory(os.getpid()).own)
+            os._exit(0)
+        own = int(os.read(read, 20))
+        assert os.wait()[1] == 0
+        assert own < loaded / 2, (own, loaded)
     """)
 
 

@@ -71,7 +71,7 @@ class BaseEmbedder(ABC):
     - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
 
     An instance lives as long as its process and serves all threads. Making one must be cheap, since system
-    checks do so: load weights on first use, with `weights.once_per_process`.
+    checks do so: load weights on first use, with `weights.once_per_process` or `once_for_forks`.
     """
 
     dimensions: int
@@ -124,6 +124,13 @@ class BaseEmbedder(ABC):
 
     def check_requirements(self) -> None:
         """Raise EmbeddingError saying what to install if something is missing. Cheap: loads no weights."""
+        return
+
+    def load(self) -> None:
+        """Load the weights now and use them for nothing, so that processes forked later share them.
+
+        Does nothing for an embedder that has none. Raises EmbeddingError.
+        """
         return
 
     def embed_query(self, text: str) -> Vectors:

@@ -51,6 +51,9 @@ class BaseOnnxEmbedder(BaseEmbedder):
     def check_requirements(self) -> None:
         self.onnx.check_files()
 
+    def load(self) -> None:
+        self.onnx.load()
+
     def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:
         """Return each text's vector, pooled and cut, shape (len(texts), dimensions)."""
         return np.stack(self.onnx.run(texts, self._pool))

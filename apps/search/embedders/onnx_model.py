@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .base import EmbeddingError
 from .patience import is_hurried
-from .weights import WeightsFile, once_per_process
+from .weights import WeightsFile, give_back_memory, once_for_forks, once_per_process
 
 if TYPE_CHECKING:
     import tokenizers
@@ -83,6 +83,11 @@ class OnnxModel:
         done = dict(zip(order, pool.map(run_one, order), strict=True))
         return [done[position] for position in range(len(inputs))]
 
+    def load(self) -> None:
+        """Load the model and the tokenizer of searches, and run neither. Raises EmbeddingError."""
+        self.load_tokenizer(truncated=True)
+        _load_session(self.model)
+
     def load_tokenizer(self, *, truncated: bool) -> "tokenizers.Tokenizer":
         """Return the tokenizer; `truncated`: cut at `max_tokens`. Raises EmbeddingError."""
         return _load_tokenizer(self.tokenizer, self.max_tokens if truncated else 0)
@@ -133,7 +138,7 @@ def _give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, POLITENESS)
 
 
-@once_per_process
+@once_for_forks  # a session of one thread has no other thread, and does not write to its weights
 def _load_session(model: WeightsFile) -> Any:
     import onnxruntime  # heavy, and not needed until the first text
 
@@ -141,12 +146,15 @@ def _load_session(model: WeightsFile) -> Any:
     options.intra_op_num_threads = 1
     content = model.read()
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library raises several classes of its own, which share no other base
         raise EmbeddingError(f"{model.path}: onnxruntime cannot load it: {str(error)[:300]}") from error
+    del content
+    give_back_memory()
+    return session
 
 
-@once_per_process
+@once_for_forks
 def _load_tokenizer(file: WeightsFile, max_tokens: int) -> "tokenizers.Tokenizer":
     from tokenizers import Tokenizer  # heavy, and not needed until the first text
 

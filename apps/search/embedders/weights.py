@@ -1,11 +1,13 @@
 """Finds, verifies and loads weights: files inside installed packages, or anywhere on the machine."""
 
+import ctypes
 import functools
 import hashlib
 import importlib.util
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +20,33 @@ def once_per_process[**P, T](load: Callable[P, T]) -> Callable[P, T]:
     A forked child loads anew: it has none of its parent's threads and must not share its connections.
     A failed load is tried again by the next call.
     """
+    return _once(load, os.getpid)
+
+
+def once_for_forks[**P, T](load: Callable[P, T]) -> Callable[P, T]:
+    """As once_per_process, but a forked child has what its parent loaded, in the same memory.
+
+    Only for what works without threads, locks and connections of its own, as weights do that are only read.
+    """
+    return _once(load, lambda: 0)
+
+
+def give_back_memory() -> None:
+    """Give memory that was freed back to the system, as glibc does only if it is asked (malloc_trim(3)).
+
+    A model takes far more while it is loaded than it does afterwards.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _once[**P, T](load: Callable[P, T], get_process: Callable[[], int]) -> Callable[P, T]:
     lock = threading.Lock()
     loaded: dict[tuple[object, ...], T] = {}
 
     @functools.wraps(load)
     def load_once(*args: P.args, **kwargs: P.kwargs) -> T:
-        key = (os.getpid(), args, tuple(sorted(kwargs.items())))
+        key = (get_process(), args, tuple(sorted(kwargs.items())))
         with lock:
             if key not in loaded:
                 loaded[key] = load(*args, **kwargs)

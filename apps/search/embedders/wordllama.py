@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .base import BaseEmbedder, InvalidTextError
 from .tokenizing import count_encoded, find_encoded
-from .weights import find_package_file, once_per_process
+from .weights import find_package_file, give_back_memory, once_for_forks
 
 INSTALL = "wordllama"
 WEIGHTS = "weights/l2_supercat_256.safetensors"
@@ -37,6 +37,9 @@ class WordLlamaEmbedder(BaseEmbedder):
     def check_requirements(self) -> None:
         _find_folder()
 
+    def load(self) -> None:
+        _load_model()
+
     def embed_batch(self, texts: Sequence[str]) -> npt.ArrayLike:
         """Return the mean of each text's token vectors, shape (len(texts), 256)."""
         model = _load_model()
@@ -58,10 +61,12 @@ def _find_folder() -> Path:
     return find_package_file("wordllama", WEIGHTS, install=INSTALL).parents[1]
 
 
-@once_per_process
+@once_for_forks
 def _load_model() -> Any:
     # Without cache_dir the package misses its own tokenizer (it looks in tokenizer/, but ships tokenizers/).
-    return _import_wordllama().WordLlama.load(cache_dir=_find_folder(), disable_download=True)
+    model = _import_wordllama().WordLlama.load(cache_dir=_find_folder(), disable_download=True)
+    give_back_memory()
+    return model
 
 
 def _import_wordllama() -> Any:
