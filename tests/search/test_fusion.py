@@ -1,4 +1,5 @@
 import math
+import threading
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -7,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.search.documents import Document, EmbeddedDocument
-from apps.search.embedders import InvalidTextError, validate_embedding_settings
+from apps.search.embedders import EmbeddingError, InvalidTextError, validate_embedding_settings
+from apps.search.searching import hybrid
 from apps.search.searching.fusion import fuse_ranks, fuse_scores, in_fused_order
-from apps.search.searching.hybrid import MODES, search_by_mode, search_hybrid
+from apps.search.searching.hybrid import MODES, search_by_mode, search_hybrid, search_semantic
 from apps.search.storage.pgvector import PgVectorProvider
+from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
 from tenants.context import tenant_context
 
@@ -271,3 +274,38 @@ def test_a_bad_fusion_option_is_refused(settings, options, message):
 
     assert str(caught.value).startswith("EMBEDDINGS['x']: ")
     assert message in str(caught.value)
+
+
+def test_the_text_is_embedded_while_its_words_are_looked_for(provider, monkeypatch, embedder):
+    began, counted = threading.Event(), threading.Event()
+
+    def wait(texts):
+        began.set()
+        assert counted.wait(30)
+
+    def look(*args, **options):
+        assert began.wait(30)
+        counted.set()
+        return match_keywords(*args, **options)
+
+    embedder.before_batch = staticmethod(wait)
+    monkeypatch.setattr(hybrid, "match_keywords", look)
+
+    assert keys(search_hybrid(provider, "red apple"))
+
+
+def test_what_the_embedding_thread_raises_is_raised(provider, embedder):
+    def fail(texts):
+        raise EmbeddingError("no answer")
+
+    embedder.before_batch = staticmethod(fail)
+
+    with pytest.raises(EmbeddingError, match="no answer"):
+        search_hybrid(provider, "red apple")
+
+
+@pytest.mark.parametrize(("text", "has_words"), [("apple", True), ("badger", False)])
+def test_rows_say_how_near_the_nearest_is_where_nothing_holds_a_word(provider, text, has_words):
+    scores = {row.wordless_score for row in search_hybrid(provider, text)[:3]}
+
+    assert scores == ({None} if has_words else {search_semantic(provider, text)[0].score})

@@ -21,7 +21,6 @@ from apps.search.searching.notes import (
     PHRASE_RARE,
     WEAK,
     explain_nothing,
-    is_hybrid_weak,
     is_weak,
 )
 from apps.search.searching.results import Result, search_documents, search_objects, search_page
@@ -166,10 +165,8 @@ def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, resu
     if mode == "semantic":
         nearest = max(result.score for result in results)  # not always the first, after a second look
         return WEAK if is_weak(provider, nearest) else ""
-    if mode == "hybrid":
-        with suppress(EmbeddingError), in_a_hurry():
-            return WEAK if is_hybrid_weak(provider, asked.q, asked.filter) else ""
-    return ""
+    wordless = results[0].document.wordless_score if mode == "hybrid" else None
+    return WEAK if wordless is not None and is_weak(provider, wordless) else ""
 
 
 def _find(asked: SearchRequest, mode: str, is_of_objects: bool) -> tuple[list[Result], str | None]:

@@ -1,17 +1,21 @@
 """Three ways to search one index: by meaning, by words, and by both."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connections
+from django.db.models import FloatField, Q, QuerySet, Value
 
-from apps.search.embedders import has_entry
+from apps.search.embedders import BaseEmbedder, has_entry
 from apps.search.embedders.base import Vectors
 from apps.search.searching.fusion import FUSIONS, Ranking, in_fused_order, options_of_fusion
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.keywords.conditions import find_condition, get_meant
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
+from apps.search.storage.pgvector.searching.query_vectors import embed_query
 from tenants.context import get_current_tenant
 
 MODES = ("semantic", "keyword", "hybrid")
@@ -83,7 +87,9 @@ def search_hybrid(
 
     `method` is one of FUSIONS; `weights` say how much meaning and words count. By default both are the
     space's (OPTIONS: fusion, fusion_weights), else "rrf" and 1 each. Reads both rankings at once and returns
-    a lazy queryset. Raises ValueError for a bad argument and what the two searches raise.
+    a lazy queryset. Where no document holds a word of the text, each row has the nearest one's score by
+    meaning as `wordless_score`, else None. Raises ValueError for a bad argument and what the two searches
+    raise.
     """
     with provider.switched():
         options = options_of_fusion.read(provider.space) if has_entry(provider.space) else {}
@@ -93,6 +99,29 @@ def search_hybrid(
         raise ValueError(f"There is no fusion {method!r}. Allowed: {', '.join(FUSIONS)}.")
     if window < 1:
         raise ValueError(f"window is {window!r}; it must be 1 or more.")
-    halves = [search(provider, text, filter_q=filter_q) for search in (search_semantic, search_keywords)]
-    rankings: list[Ranking] = [list(rows[:window].values_list("pk", "score")) for rows in halves]
-    return in_fused_order(provider.objects, FUSIONS[method](rankings, weights=weights))
+    by_meaning, by_words = _read_halves(provider, text, window, filter_q)
+    fused = FUSIONS[method]([by_meaning, by_words], weights=weights)
+    wordless = by_meaning[0][1] if by_meaning and not by_words else None
+    rows = in_fused_order(provider.objects, fused)
+    return rows.annotate(wordless_score=Value(wordless, FloatField()))
+
+
+def _read_halves(
+    provider: PgVectorProvider, text: str, window: int, filter_q: Q | None
+) -> tuple[Ranking, Ranking]:
+    """Return both rankings; the text is embedded in a thread of its own while its words are looked for."""
+    embedder, meant = provider.embedder, get_meant(text)  # here: the embedder may stand in the database
+    with ThreadPoolExecutor(1, "embedding") as beside:
+        vector = beside.submit(copy_context().run, _embed_beside, provider, embedder, meant)
+        by_words = search_keywords(provider, text, filter_q=filter_q)[:window]
+        worded: Ranking = list(by_words.values_list("pk", "score"))
+        by_meaning = search_nearest(provider, vector.result(), text, filter_q=filter_q)[:window]
+    return list(by_meaning.values_list("pk", "score")), worded
+
+
+def _embed_beside(provider: PgVectorProvider, embedder: BaseEmbedder, text: str) -> Vectors:
+    try:
+        with provider.switched():
+            return embed_query(embedder, text)
+    finally:
+        connections.close_all()  # this thread's, if an embedder opened any

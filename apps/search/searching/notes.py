@@ -7,7 +7,6 @@ from apps.search.embedders import OptionGroup, has_entry
 from apps.search.filters import compile_filter
 from apps.search.indexes.registry import get_noun
 from apps.search.options.values import is_number
-from apps.search.searching.hybrid import search_keywords, search_semantic
 from apps.search.storage.pgvector.keywords.bm25 import list_words
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.tables.distance import COSINE, get_metric
@@ -52,18 +51,6 @@ def is_weak(provider: PgVectorProvider, score: float) -> bool:
     """Return whether even the best document is no close match; `score` is its, of a search by meaning."""
     weak_below = get_weak_below(provider)
     return weak_below is not None and score < weak_below
-
-
-def is_hybrid_weak(provider: PgVectorProvider, text: str, filter: Mapping[str, Any] | None = None) -> bool:
-    """Return whether no document holds a word of the text and none is near; its fused scores cannot tell.
-
-    Embeds the text once more, if no document holds a word of it. Raises EmbeddingError.
-    """
-    condition = compile_filter(filter)
-    if get_weak_below(provider) is None or search_keywords(provider, text, filter_q=condition)[:1]:
-        return False
-    nearest = search_semantic(provider, text, filter_q=condition)[:1]
-    return any(is_weak(provider, row.score) for row in nearest)
 
 
 def explain_nothing(
