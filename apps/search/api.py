@@ -40,7 +40,7 @@ class SearchQuery(Schema):
 
     q: str = Field("", description=f"What to look for: 1 to {MAX_QUERY_LENGTH:,} characters.")
     index: str = Field("", description="The index to search; the default one when left out.")
-    limit: str = Field("10", description=f"How many documents: 1 to {MAX_LIMIT}.")
+    limit: str = Field("10", description=f"How many results: 1 to {MAX_LIMIT}.")
     filter: str = Field(
         "", description=FILTER_DESCRIPTION, examples=['{"lang": "en", "year": {"gte": 2020}}']
     )
@@ -51,7 +51,12 @@ class SearchQuery(Schema):
     )
     facets: str = Field("", description="Keys of the metadata, separated by commas, whose values to count.")
     explain: str = Field("", description="true: say why, to a member who may view embeddings.")
-    after: str = Field("", description="`next` of the page before, with the same `q` (semantic mode only).")
+    after: str = Field("", description="`next` of the page before; ask the same otherwise.")
+    by: str = Field(
+        "document",
+        description="What a result is. document: each document by itself. object: each object once, by its "
+        "best document; objects whose best documents have the same text are one result.",
+    )
 
 
 class SourceOut(Schema):
@@ -93,6 +98,13 @@ class ExplanationOut(Schema):
     known_texts: int = Field(description="Those among them that had been embedded before.")
 
 
+class SameOut(Schema):
+    """Another object's best document, which has the same text."""
+
+    document_key: str
+    source: SourceOut | None
+
+
 class ResultOut(Schema):
     """One document; a larger score is better. Scores of different modes cannot be compared."""
 
@@ -101,6 +113,8 @@ class ResultOut(Schema):
     content: str
     metadata: dict[str, Any]
     source: SourceOut | None
+    more: int = Field(description="By object: how many other documents of the object were found.")
+    same: list[SameOut] = Field(description="By object: the results that were folded into this one.")
     explanation: PlaceOut | None
 
 
@@ -119,7 +133,10 @@ class SearchOut(Schema):
     results: list[ResultOut]
     explanation: ExplanationOut | None
     facets: dict[str, list[FacetOut]]
-    next: str | None = Field(description="For `after`, to get the next page; null on the last one.")
+    next: str | None = Field(
+        description="For `after`, to get the next page; null on the last one. Pages by object, and those of "
+        "the modes keyword and hybrid, end with the best 1,000 documents."
+    )
 
 
 @router.get(
@@ -169,12 +186,19 @@ def _render_result(result: Result, explanation: Explanation | None) -> dict[str,
         "score": document.score,
         "content": document.content,
         "metadata": document.metadata,
-        "source": _render_source(result) if result.source else None,
+        "source": _render_source(result),
+        "more": result.more,
+        "same": [
+            {"document_key": other.document.document_key, "source": _render_source(other)}
+            for other in result.same
+        ],
         "explanation": asdict(place) if place else None,
     }
 
 
-def _render_source(result: Result) -> dict[str, str]:
+def _render_source(result: Result) -> dict[str, str] | None:
+    if result.source is None:
+        return None
     obj, named = result.source, Source.from_key(result.document.document_key)
     return {
         "model": named.model if named else "",

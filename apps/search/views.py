@@ -12,6 +12,7 @@ from apps.search.searching.answering import RefusedSearchError, answer_objects, 
 from apps.search.searching.explaining import may_explain
 from apps.search.searching.forms import SearchForm
 from apps.search.searching.narrowing import list_facets, list_parts
+from apps.search.storage.pgvector.ranking.paging import InvalidCursorError
 
 
 @search_access_required
@@ -36,8 +37,8 @@ def search(request: HttpRequest) -> HttpResponse:
             answer = answer_objects(replace(asked, explain=asked.explain and context["may_explain"]))
             context |= {"answer": answer, "facets": list_facets(asked, answer)}
             context |= tell_answered(request, asked, answer)
-        except RefusedSearchError as error:
-            form.add_error("q", str(error))
+        except (RefusedSearchError, InvalidCursorError) as error:
+            form.add_error("after" if isinstance(error, InvalidCursorError) else "q", str(error))
             status = 400
         except EmbeddingError:
             context["failure"], status = "Search cannot answer just now. Try again in a minute.", 503

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import DatabaseError, DataError, InternalError, transaction
@@ -23,7 +23,7 @@ from apps.search.searching.notes import (
     explain_nothing,
     is_weak,
 )
-from apps.search.searching.results import Result, search_documents, search_objects, search_page
+from apps.search.searching.results import Result, mark_results, search_object_page, search_page
 from apps.search.searching.shares import search_share
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection
@@ -53,6 +53,7 @@ class SearchRequest:
     explain: bool = False
     facets: Sequence[str] = ()
     after: str = ""
+    by: str = "document"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class SearchAnswer:
 
 
 def answer_documents(asked: SearchRequest) -> SearchAnswer:
-    """Search for documents, by meaning in pages.
+    """Search for documents or, if asked by "object", for objects, each by its best document; in pages.
 
     Where the embedder fails or takes more than a few seconds, the answer is found by words, and what the
     embedder said goes to the log. A later page is empty then, and its own cursor is that of the next page.
@@ -84,13 +85,15 @@ def answer_documents(asked: SearchRequest) -> SearchAnswer:
     BusyError while the tenant has too many searches at work.
     """
     with search_share(), _refusals_told():
-        return _answer(asked, is_of_objects=False)
+        return _answer(asked)
 
 
 def answer_objects(asked: SearchRequest) -> SearchAnswer:
-    """Search for objects, each by its best document; no pages. See `answer_documents` for the rest."""
+    """Search for objects, and say which words of their snippets to mark; see `answer_documents`."""
     with search_share(), _refusals_told():
-        return _answer(asked, is_of_objects=True)
+        answer = _answer(replace(asked, by="object"))
+        mark_results(answer.results, asked.q, answer.mode)
+        return answer
 
 
 def tell_answered(
@@ -115,23 +118,24 @@ def _refusals_told() -> Iterator[None]:
             raise RefusedSearchError(REFUSED) from error
 
 
-def _answer(asked: SearchRequest, *, is_of_objects: bool) -> SearchAnswer:
+def _answer(asked: SearchRequest) -> SearchAnswer:
     mode, degraded = asked.mode, ""
     try:
         with in_a_hurry(), reporting() as second_look:
-            results, cursor = _find(asked, mode, is_of_objects)
+            results, cursor = _find(asked, mode)
     except EmbeddingError as error:
         if mode == "keyword":
             raise
         logger.warning("A search in the mode %s falls back to words. %s", mode, error)
-        if asked.after and not is_of_objects:  # a list by words does not go on where one by meaning stopped
+        if asked.after:  # a list by words does not go on where one by meaning stopped
             results, cursor, degraded = [], asked.after, LATER
         else:
             mode, degraded = "keyword", REASON
             try:
                 # In a caller's transaction, a failure must not spoil the page.
                 with transaction.atomic(), reporting() as second_look:
-                    results, cursor = _find(asked, mode, is_of_objects)
+                    results, _ = _find(asked, mode)  # the next page would be of the mode that was asked for
+                    cursor = None
             except DatabaseError as failure:
                 raise error from failure
     explanation = None
@@ -169,10 +173,6 @@ def _make_note(provider: PgVectorProvider, asked: SearchRequest, mode: str, resu
     return WEAK if wordless is not None and is_weak(provider, wordless) else ""
 
 
-def _find(asked: SearchRequest, mode: str, is_of_objects: bool) -> tuple[list[Result], str | None]:
-    what = asked.q, asked.index, asked.limit, asked.filter
-    if is_of_objects:
-        return search_objects(*what, mode), None
-    if mode == "semantic":
-        return search_page(*what, asked.after or None)
-    return search_documents(*what, mode), None
+def _find(asked: SearchRequest, mode: str) -> tuple[list[Result], str | None]:
+    find = search_object_page if asked.by == "object" else search_page
+    return find(asked.q, asked.index, asked.limit, asked.filter, asked.after or None, mode)

@@ -15,6 +15,7 @@ MAX_QUERY_LENGTH = 2_000
 MAX_LIMIT = 100
 MAX_FILTER_LENGTH = 10_000
 MAX_FACETS = 10
+KINDS = ("document", "object")  # of results
 MAX_WORK = 5_000  # values in the filter, times one more than there are facets
 
 
@@ -41,8 +42,8 @@ class SearchForm(forms.Form):
     """Validates a search, and makes a SearchRequest of it. Only `q` is required.
 
     `limit` is 1 to 100, by default 10; `filter` is JSON; `mode` is semantic (the default), keyword or hybrid;
-    `after` is a cursor, in semantic mode only; `facets` are up to 10 keys, separated by commas. A
-    filter with very many values may have fewer.
+    `by` is document (the default) or object; `after` is a cursor; `facets` are up to 10 keys, separated by
+    commas. A filter with very many values may have fewer.
     """
 
     q = QueryField(
@@ -72,6 +73,7 @@ class SearchForm(forms.Form):
         error_messages={"max_length": too_long("A list of facets")},
     )
     after = forms.CharField(required=False)
+    by = forms.CharField(required=False)
 
     def get_request(self) -> SearchRequest:
         """Return what a valid form asks."""
@@ -99,11 +101,16 @@ class SearchForm(forms.Form):
             raise ValidationError(f"There is no mode {mode!r}. Allowed: {', '.join(MODES)}.")
         return mode
 
+    def clean_by(self) -> str:
+        """Accept what a result can be only; a document when nothing is given."""
+        by = self.cleaned_data["by"] or KINDS[0]
+        if by not in KINDS:
+            raise ValidationError(f"Results are not by {by!r}. Allowed: {', '.join(KINDS)}.")
+        return by
+
     def clean(self) -> dict[str, Any]:
-        """Refuse a cursor in a mode without pages, and facets of a filter that is too long for them."""
+        """Refuse facets of a filter that is too long for them."""
         data = self.cleaned_data
-        if data.get("after") and data.get("mode", "semantic") != "semantic":
-            self.add_error("after", "Only the mode semantic has pages.")
         facets, values = len(data.get("facets") or []), count_values(data.get("filter") or {})
         if facets and values * (facets + 1) > MAX_WORK:
             most = MAX_WORK // (facets + 1)

@@ -60,7 +60,7 @@ class Condition:
 
     def __init__(self, model: Any, q: Q, *, is_plain: bool) -> None:
         self.q, self._query, self._is_plain = q, Query(model), is_plain
-        self._where: Any = self._query.build_where(q)  # type: ignore[attr-defined]
+        self._where: Any = self._query.build_where(q)
         self._compiled: tuple[str, str, tuple[Any, ...]] | None = None
 
     @property

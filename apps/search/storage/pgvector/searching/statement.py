@@ -111,12 +111,14 @@ def _compose(
     distance = plan.distance_sql(vector, get_metric(model).operator, parameter)
     columns = f"{get_columns(model).sql}, {distance} AS distance"
     rows = f"SELECT {columns} FROM {table} WHERE {where} ORDER BY distance"
+    if mode in ("exact", "binary"):  # what is equally near comes in one order, however many rows are read
+        rows = f"{rows}, {pk}"
     limits = f"{'' if high is None else f' LIMIT {high - low}'} OFFSET {low}"
     if is_relaxed:
         # Each round of the scan is in order, but a later one may find nearer rows. PostgreSQL takes them all
         # for sorted, so without + 0 it would leave out the second sorting (pgvector's manual).
-        first = "" if high is None else f" LIMIT {high}"
-        return f"WITH found AS MATERIALIZED ({rows}{first}) SELECT * FROM found ORDER BY distance + 0{limits}"
+        found = rows if high is None else f"{rows} LIMIT {high}"
+        return f"WITH found AS MATERIALIZED ({found}) SELECT * FROM found ORDER BY distance + 0, {pk}{limits}"
     return rows + limits
 
 
