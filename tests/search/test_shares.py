@@ -5,8 +5,8 @@ from django.test import Client
 
 from apps.search import get_provider
 from apps.search.documents import Document
+from apps.search.searching.access import search_share
 from apps.search.searching.results import find_similar
-from apps.search.searching.shares import search_share
 from tenants.binding.shares import BusyError
 from tenants.context import tenant_context
 from tests.models_app.models import Note

@@ -15,6 +15,7 @@ from apps.search.embedders.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.rerankers.second_look import FAILED, reporting
+from apps.search.searching.access import search_share
 from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.notes import (
     PHRASE_MISSING,
@@ -24,7 +25,6 @@ from apps.search.searching.notes import (
     is_weak,
 )
 from apps.search.searching.results import Result, mark_results, search_object_page, search_page
-from apps.search.searching.shares import search_share
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection
 

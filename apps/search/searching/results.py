@@ -14,10 +14,10 @@ from apps.search.indexes.source_objects import Source, get_source_objects
 from apps.search.indexes.sources import parse_key
 from apps.search.providers import get_provider
 from apps.search.rerankers.second_look import look_again
+from apps.search.searching.access import search_share
 from apps.search.searching.hybrid import WINDOW, search_by_mode
 from apps.search.searching.plain_text import remove_marks
 from apps.search.searching.rankings import FEW, Ranking
-from apps.search.searching.shares import search_share
 from apps.search.searching.snippets import find_alike, list_candidates, make_snippet, mark_words
 from apps.search.storage.pgvector.keywords.bm25 import find_words, list_words
 from apps.search.storage.pgvector.keywords.conditions import has_phrases, without_phrases
