@@ -48,6 +48,7 @@ class UsedSpace(BaseModel):
 
 TASKS = [index_by_keys, continue_run, make_keywords]  # read by apps.operations.bundles.parts, as is EXCLUDE
 EXCLUDE = ["search_cachedvector", "search_cacheuse", "search_servicebudget"]
+EXCLUDE += ["pgvector_keywordindex", "pgvector_keywordpostings"]  # made anew from the documents
 USED_SPACES = TypeAdapter(list[UsedSpace])
 
 
@@ -80,7 +81,7 @@ def find_faults(described: Any) -> Iterable[str]:
 
 
 def after_load(*, is_copy: bool) -> str:
-    """Let a worker build the ANN indexes of the default table, which no bundle holds."""
+    """Let a worker build the ANN indexes of the default table and the postings, which no bundle holds."""
     forget_ann_indexes()
     if needs_report():
         maintain_vector_indexes.enqueue()

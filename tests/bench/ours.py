@@ -13,6 +13,7 @@ from apps.search.searching.hybrid import search_by_mode
 from apps.search.storage.pgvector.ann.builder import build_ann_index
 from apps.search.storage.pgvector.ann.report import measure_ann_index
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
+from apps.search.storage.pgvector.keywords.renewing import make_postings
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection, owner_rights
 from tests.bench.clock import seconds
@@ -78,6 +79,7 @@ class Ours:
         key = (self.provider.model, NAME, NAME, self.dimensions, len(self.documents))
         build_ann_index(*key)
         measure_ann_index(*key)
+        make_postings(self.provider.model, NAME, NAME)
         self._execute(f"VACUUM ANALYZE {self.table}")
 
     def nearest(self, vector: Any, filter: dict[str, int] | None) -> list[Any]:

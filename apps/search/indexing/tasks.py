@@ -28,8 +28,10 @@ from apps.search.storage.pgvector.ann.report import (
     report_ann_indexes,
 )
 from apps.search.storage.pgvector.ann.resting import wake_ann_index
+from apps.search.storage.pgvector.ann.status import list_tables
 from apps.search.storage.pgvector.keywords.pending import make_pending_keywords
 from apps.search.storage.pgvector.keywords.recipe import refresh_keywords
+from apps.search.storage.pgvector.keywords.renewing import care_for_all_postings
 from tenants.context import tenant_context
 from tenants.queue.retries import PASSING_ERRORS, drop_lost_session
 from tenants.queue.rows import SCHEMA_KEY
@@ -180,14 +182,15 @@ def resume_run(run: IndexRun) -> None:
 
 @task(priority=BULK)
 def maintain_vector_indexes() -> int:
-    """Build, rebuild and drop the tenant's ANN indexes where that pays; return how many changed.
+    """Build, rebuild and drop the tenant's ANN indexes and postings where that pays; return how many changed.
 
     Raises AnnIndexError, once all others are dealt with, when some could not be changed.
     """
     outcomes = [fault for _, fault in carry_out(report_ann_indexes())]
+    postings = care_for_all_postings(list_tables())
     if faults := [fault for fault in outcomes if fault]:
         raise AnnIndexError("\n".join(faults))
-    return len(outcomes)
+    return len(outcomes) + postings
 
 
 @task(priority=BULK)

@@ -73,6 +73,8 @@ def test_the_manifest_comes_first_and_says_what_is_inside(bundle, acme):
     assert manifest["tenant"]["domains"] == ["acme.localhost"]
     assert manifest["left_out"] == [
         "django_session",
+        "pgvector_keywordindex",
+        "pgvector_keywordpostings",
         "search_cachedvector",
         "search_cacheuse",
         "search_servicebudget",

@@ -122,3 +122,57 @@ class PgVectorEmbedding(BasePgVectorEmbedding):
     """The default table. Its vectors may have any length, so it can hold several spaces."""
 
     vector = VectorField()
+
+
+class KeywordIndex(models.Model):
+    """What a large index of a table keeps for its searches by words; see keywords/postings.py.
+
+    `generation` is that of its postings, 0 before there are any, and `base` is subtracted from their rows'
+    keys. `documents` and `words` are how many they hold. Rows are written with `mark`; those that hold one of
+    the tsquery `marks` were written after the postings.
+    """
+
+    table_name = models.CharField(max_length=63, db_collation="C")
+    space = models.CharField(max_length=50, db_collation="C")
+    index_name = models.CharField(max_length=100, db_collation="C")
+    generation = models.BigIntegerField(default=0)
+    base = models.BigIntegerField(default=0)
+    documents = models.BigIntegerField(default=0)
+    words = models.BigIntegerField(default=0)
+    mark = models.CharField(max_length=50)
+    marks = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["table_name", "space", "index_name"], name="pgvector_keywordindex_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table_name}:{self.space}:{self.index_name}"
+
+
+class KeywordPostings(models.Model):
+    """The documents of a part of an index that hold a lexeme; `entries` has eight bytes for each.
+
+    Big-endian: 4 bytes key of the row, less the index's base; 2 bytes length in words; 1 byte how often it
+    has the lexeme as a whole token; 1 byte not used.
+    """
+
+    # PostgreSQL would look the index up for each of many thousand rows.
+    index = models.ForeignKey(KeywordIndex, models.CASCADE, db_index=False, db_constraint=False)
+    generation = models.BigIntegerField()
+    lexeme = models.TextField(db_collation="C")
+    part = models.IntegerField()
+    entries = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["index", "generation", "lexeme", "part"], name="pgvector_keywordpostings_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.lexeme}"

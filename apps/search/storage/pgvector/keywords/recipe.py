@@ -30,6 +30,15 @@ LOOK_UP = """
         ) END
 """
 VERSION = "3"  # of what is below, for the names of recipes
+# Where postings are kept (see postings.py), a row is marked with when its words were made: a lexeme without a
+# position, which holds blanks as no text's does. This tsquery finds every mark.
+MARKED = "''words new '':*"
+MARK_SQL = """coalesce((
+    SELECT mark FROM pgvector_keywordindex
+    WHERE table_name = %s AND pgvector_keywordindex.space = {space}
+        AND pgvector_keywordindex.index_name = {index_name}
+    FOR KEY SHARE
+), '')::tsvector"""
 
 # Nobody sees these: soft hyphens, joiners, marks of direction, variation selectors.
 INVISIBLE = "".join(
@@ -218,6 +227,14 @@ def get_recipe(language: str | None = None) -> KeywordRecipe:
     return KeywordRecipe(language or get_current_tenant().search_language, unaccent, collation)
 
 
+def mark_of(space: str = "%s", index_name: str = "%s") -> str:
+    """Return the SQL of the mark for rows that are written now, an empty tsvector where none is wanted.
+
+    Its parameters are the table and, unless trusted SQL is given for them, the space and the index name.
+    """
+    return MARK_SQL.format(space=space, index_name=index_name)
+
+
 def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda count: None) -> int:
     """Make the keywords of the rows that another recipe made; return how many there were.
 
@@ -226,7 +243,13 @@ def refresh_keywords(rows: QuerySet, progress: Callable[[int], object] = lambda 
     1,000 rows, so it can be stopped and started again; `progress` is called with the number of rows of each.
     """
     recipe = get_recipe()
-    keywords = RawSQL(recipe.lexemes("content"), [recipe.language], SearchVectorField())  # noqa: S611 - a recipe has constants only
+    table = rows.model._meta.db_table
+    row = connection.ops.quote_name(table)
+    keywords = RawSQL(  # noqa: S611 - a recipe has constants only
+        f"{recipe.lexemes('content')} || {mark_of(f'{row}.space', f'{row}.index_name')}",
+        [recipe.language, table],
+        SearchVectorField(),
+    )
     stale = rows.exclude(keyword_recipe=str(recipe)).order_by("document_key")  # as writing locks them
     refreshed = 0
     # All of their keys at once: to find the next 1,000 each time would read all the others again.

@@ -22,7 +22,7 @@ from apps.search.storage.pgvector.ann.making_way import (
 )
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.keywords.pending import keywords_pending, may_wait
-from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
+from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe, mark_of
 from apps.search.storage.pgvector.tables.vectors import VectorCheck
 from apps.search.storage.pgvector.writing import copying
 from apps.search.storage.pgvector.writing.copying import STAGE, STAGED
@@ -202,7 +202,9 @@ class Writer:
         if is_empty:
             take(Lock.FIRST_ROWS, self._get_lock_name(), shared=True, until_commit=True)
         recipe = PENDING if waits else get_recipe()
-        sql, params = self._insert_sql(recipe, on_conflict), [*self.key, recipe.language, str(recipe)]
+        mark = [] if waits else [self.model._meta.db_table, *self.key]
+        params = [*self.key, recipe.language, *mark, str(recipe)]
+        sql = self._insert_sql(recipe, on_conflict)
         if waits and on_conflict != "error" and is_empty:
             # Another transaction may write one of the keys meanwhile; then it is an upsert after all.
             with suppress(IntegrityError), transaction.atomic():
@@ -242,10 +244,11 @@ class Writer:
     def _insert_sql(self, recipe: KeywordRecipe, on_conflict: str) -> str:
         """The INSERT; of equal keys the last one wins where rows are updated, else the first."""
         order = "DESC" if on_conflict == "update" else "ASC"
+        mark = "" if recipe is PENDING else f" || {mark_of()}"
         return (
             f"INSERT INTO {self.table} AS t ({', '.join(self.columns)}) "
             f"SELECT %s, %s, document_key, content, metadata, vector::{self.vector_type}, "
-            f"{recipe.lexemes('content')}, %s FROM ("
+            f"{recipe.lexemes('content')}{mark}, %s FROM ("
             f'SELECT DISTINCT ON (document_key COLLATE "C") * FROM {STAGE} '
             f'ORDER BY document_key COLLATE "C", ctid {order}) stage'
         )
