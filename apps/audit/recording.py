@@ -17,8 +17,14 @@ from tenants.tracing import get_request_id
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("who", "what", "on", "whose", "address")
 LONGEST = 1_000  # characters of a value; somebody may sign in with a name of a megabyte
+COLUMNS = {
+    "who": 300,
+    "what": 100,
+    "on": LONGEST + 1,
+    "whose": 63,
+    "address": 100,
+}  # and how long each may be
 BATCH = 5_000  # rows that are deleted at once
 
 
@@ -29,7 +35,7 @@ def keep_deed(deed: dict[str, object], request: HttpRequest | None, **kwargs: An
     the operators' log then if there is no TENANT_ROLES: PostgreSQL finds their table behind the tenant's.
     """
     values = {name: _shorten(value) for name, value in deed.items() if value not in ("", None)}
-    columns = {name: values.pop(name)[: _get_length(name)] for name in COLUMNS if name in values}
+    columns = {name: values.pop(name)[:longest] for name, longest in COLUMNS.items() if name in values}
     if request is not None:
         columns.setdefault("address", get_client_address(request))
     try:
@@ -60,7 +66,3 @@ def prune() -> int:
 def _shorten(value: object) -> str:
     text = str(value).replace("\0", "\\0").encode(errors="backslashreplace").decode()
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def _get_length(column: str) -> int | None:
-    return Deed._meta.get_field(column).max_length

@@ -65,16 +65,22 @@ def list_tables(schema):
         return [name for (name,) in cursor.fetchall()]
 
 
+AUDIT_LOG = "audit_deed"
+
+
 def read_rows(schema):
-    """Return all rows of each table; a migration's time of application is left out."""
-    return {table: _read_table(schema, table) for table in list_tables(schema)}
+    """Return all rows of each table; a migration's time of application is left out, and the audit log.
+
+    To make, export or import a tenant is a deed.
+    """
+    return {table: _read_table(schema, table) for table in list_tables(schema) if table != AUDIT_LOG}
 
 
 def read_next_values(schema):
     """Return what each sequence gives next, and use it up."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = %s", [schema])
-        names = sorted(name for (name,) in cursor.fetchall())
+        names = sorted(name for (name,) in cursor.fetchall() if not name.startswith(AUDIT_LOG))
         values = {}
         for name in names:
             cursor.execute("SELECT nextval(format('%%I.%%I', %s, %s)::regclass)", [schema, name])
