@@ -225,7 +225,7 @@ CACHES = {
     "default": {
         "BACKEND": "tenants.binding.memory_cache.TenantLocMemCache",
         "KEY_FUNCTION": "django_tenants.cache.make_key",
-        "OPTIONS": {"MAX_ENTRIES": 20_000},  # of all tenants; a full cache forgets some, even rate limits
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # of all tenants; a full cache forgets some
     }
 }
 

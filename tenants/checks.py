@@ -234,7 +234,7 @@ def _has_another_home(model: type[Model]) -> bool:
 
 @register(Tags.caches)
 def check_caches(**kwargs: Any) -> list[CheckMessage]:
-    """W002: cache.clear() in one tenant must leave the other tenants' values and rate limits alone."""
+    """W002: cache.clear() in one tenant must leave the other tenants' values alone."""
     hint = (
         "Use tenants.binding.memory_cache.TenantLocMemCache or tenants.binding.redis_cache.TenantRedisCache. "
         "Where nothing calls clear(), silence this."

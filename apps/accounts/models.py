@@ -1,4 +1,4 @@
-"""Accounts and API keys. They carry no tenant: each lives in the schema of the tenant it belongs to."""
+"""Accounts, API keys and counts of tries. They carry no tenant: each lives in the schema of its tenant."""
 
 import secrets
 from datetime import timedelta
@@ -148,3 +148,20 @@ class ApiKey(models.Model):
         if self.last_used_at is None or self.last_used_at <= now - USE_NOTED_EVERY:
             ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
             self.last_used_at = now
+
+
+class TryCount(models.Model):
+    """How often somebody tried something in one period of a rate limit (access/rate_limits.py).
+
+    The table is unlogged: counting writes no log to disk, and a server that crashed begins with zero.
+    """
+
+    key = models.CharField(max_length=200, primary_key=True)
+    times = models.IntegerField()
+    ends_at = models.DateTimeField(db_index=True)  # the period
+
+    class Meta:
+        default_permissions = ()  # nobody administers them
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.times}"

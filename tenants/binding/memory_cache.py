@@ -12,7 +12,7 @@ class EmptiedByTenant(BaseCache):
     """Mixed into a cache that lists its keys, and whose KEY_FUNCTION begins each with the schema."""
 
     def clear(self) -> None:
-        """Remove the bound tenant's values, its rate limits among them; with no tenant bound, all values.
+        """Remove the bound tenant's values; with no tenant bound, all values.
 
         Raises UnseenError for a cache that does not list the tenant's keys.
         """

@@ -1,6 +1,5 @@
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 
 from tenants.context import tenant_context
 
@@ -60,6 +59,4 @@ def admin_client(client, acme, admin_member):
 
 @pytest.fixture
 def limit(settings):
-    cache.clear()
-    yield lambda **rates: setattr(settings, "RATE_LIMITS", rates)
-    cache.clear()
+    return lambda **rates: setattr(settings, "RATE_LIMITS", rates)

@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
@@ -14,40 +12,56 @@ from apps.accounts.access.rate_limits import (
     list_scopes,
 )
 from apps.accounts.checks import check_rate_limits
+from apps.accounts.models import TryCount
 from tenants.context import tenant_context
 
 DAY = 86_400
 
 
-def test_the_limit_ends_with_its_period(monkeypatch, limit):
+@pytest.fixture
+def clock(monkeypatch):
     class Clock:
-        now = 1_000_000.0
+        now = 1_000_000.0  # 40 seconds into a minute
 
         @classmethod
         def time(cls):
             return cls.now
 
     monkeypatch.setattr(rate_limits, "time", Clock)
+    return Clock
+
+
+def test_the_limit_ends_with_its_period(db, clock, limit):
     limit(sign_in="1/m")
 
     waits = [count("sign_in", "me")[0], count("sign_in", "me")[0]]
-    Clock.now += waits[1]
+    clock.now += waits[1]
 
-    assert waits == [0, 20]  # 1,000,000 is 40 seconds into a minute
+    assert waits == [0, 20]
     assert count("sign_in", "me")[0] == 0
 
 
-def test_threads_together_do_not_exceed_the_limit(limit):
-    limit(sign_in="10/d")
+def test_counts_that_have_ended_go_and_others_stay(in_acme, clock, limit):
+    limit(sign_in="1/m", api="1/d")
+    count("api", "me")
+    for number in range(5):
+        count("sign_in", f"client {number}")
+    clock.now += 60
 
-    with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(lambda _: count("sign_in", "me")[0], range(80)))
+    for number in range(3):
+        count("sign_in", f"later client {number}")
 
-    assert sum(wait == 0 for wait in waits) == 10
+    scopes = sorted(key.partition(":")[0] for key in TryCount.objects.values_list("key", flat=True))
+    assert scopes == ["api", "sign_in", "sign_in", "sign_in"]
 
 
-def test_the_limits_keep_apart_in_a_cache_that_knows_no_tenants(acme, globex, settings, limit):
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+def test_counting_writes_no_log_to_disk(acme, in_acme, column):
+    tables = column("SELECT relpersistence FROM pg_class WHERE relname = 'accounts_trycount'")
+
+    assert set(tables) == {"u"}
+
+
+def test_the_limits_of_tenants_are_apart(acme, globex, limit):
     limit(sign_in="1/d")
 
     waits = []

@@ -5,7 +5,6 @@ import pytest
 from django.core.cache import cache
 from fakeredis import TcpFakeServer
 
-from apps.accounts.access.rate_limits import count
 from tenants.checks import check_caches
 from tenants.context import tenant_context
 from tenants.provisioning.caches import UnseenError, erase_cached, list_cached
@@ -57,18 +56,6 @@ def test_a_tenant_empties_the_cache_for_itself_only(acme, globex, clear):
         clear()
 
     assert [read(acme), read(globex), cache.get("greeting")] == [None, "globex", "public"]
-
-
-def test_a_tenant_lifts_nobody_elses_rate_limits(acme, globex, settings):
-    settings.RATE_LIMITS = {"sign_in": "1/d"}
-    with tenant_context(globex):
-        count("sign_in", "me")
-
-    with tenant_context(acme):
-        cache.clear()
-
-    with tenant_context(globex):
-        assert count("sign_in", "me")[0] > 0
 
 
 def test_without_a_tenant_the_whole_cache_is_emptied(acme, globex):

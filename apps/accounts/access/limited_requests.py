@@ -1,7 +1,9 @@
 """Which requests have a limit: signing in, new passwords, links to set one, and the JSON API."""
 
+import asyncio
 from collections.abc import Iterator
-from contextvars import ContextVar
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from django.apps import apps
@@ -13,6 +15,7 @@ from ninja.throttling import BaseThrottle
 from apps.accounts.access.rate_limits import count, describe_wait, get_client_address, take_back
 from apps.accounts.conf import conf
 from apps.accounts.fields import normalise_email
+from tenants.context import connection
 
 Try = tuple[str, str]  # what has a limit (rate_limits.list_scopes), and who tries
 
@@ -56,7 +59,7 @@ class ApiThrottle(BaseThrottle):
 
     def allow_request(self, request: HttpRequest) -> bool:
         """Count the call; return whether it may go on."""
-        self._wait.set(count(*_get_caller(request))[0])
+        self._wait.set(_count_anywhere(*_get_caller(request)))
         return not self._wait.get()
 
     def wait(self) -> float | None:
@@ -68,6 +71,23 @@ def forgive_tries(request: HttpRequest) -> None:
     """Uncount what this request has counted: it was no failure."""
     for key in getattr(request, "counted_tries", []):
         take_back(key)
+
+
+def _count_anywhere(scope: str, who: str) -> int:
+    """Return the seconds to wait. Async operations count in the event loop, where Django refuses queries."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return count(scope, who)[0]
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(copy_context().run, _count_and_close, scope, who).result()
+
+
+def _count_and_close(scope: str, who: str) -> int:
+    try:
+        return count(scope, who)[0]
+    finally:
+        connection.close()
 
 
 def _list_tries(request: HttpRequest) -> Iterator[Try]:

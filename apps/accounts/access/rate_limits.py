@@ -1,27 +1,41 @@
-"""How often somebody may try something, counted in Django's cache and apart for each tenant.
+"""How often somebody may try something, counted in the database and apart for each tenant.
 
 Each period of a rate has a counter of its own, which ends with it: at most twice the rate fits into any time
-as long as the period. A cache that several processes share adds in one step, so no attempt is missed.
+as long as the period. PostgreSQL adds in one statement, so the count is exact whatever the number of threads,
+processes and machines (docs/decisions/0047-tries-are-counted-in-the-database.md).
 """
 
 import math
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F
 from django.http import HttpRequest
 from ninja.throttling import SimpleRateThrottle
 
 from apps.accounts.conf import conf
+from apps.accounts.models import TryCount
 from tenants.context import connection
 
 PREFIX = "RATE_LIMIT_"
 IPV6_NETWORK = 64  # bits: a household or server gets as many addresses as it likes in one such network
+# Each count also removes up to two that have ended, so that the table stays as small as what is counted now.
+COUNT = """
+    WITH ended AS (
+        DELETE FROM accounts_trycount WHERE key IN (
+            SELECT key FROM accounts_trycount WHERE ends_at <= %(now)s
+            ORDER BY ends_at LIMIT 2 FOR UPDATE SKIP LOCKED
+        )
+    )
+    INSERT INTO accounts_trycount AS counted (key, times, ends_at) VALUES (%(key)s, 1, %(ends_at)s)
+    ON CONFLICT (key) DO UPDATE SET times = counted.times + 1 RETURNING times
+"""
 _WITH_PORT = re.compile(r'"?(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[\d.]+))(?::\w+)?"?')  # quotes as in Forwarded
 
 
@@ -71,24 +85,19 @@ def count(scope: str, who: str) -> tuple[int, str]:
     if rate is None:
         return 0, ""
     now = time.time()
-    period = int(now // rate.seconds)
-    # The cache's KEY_FUNCTION names the schema, too; this holds in a cache that was set up without it.
-    person = sha256(f"{connection.schema_name}:{who}".encode(errors="replace")).hexdigest()
-    key = f"rate:{scope}:{rate.seconds}:{period}:{person}"
-    cache.add(key, 0, rate.seconds)
-    try:
-        times = cache.incr(key)
-    except ValueError:  # a full cache threw it out at once
-        times = 1
-    return (math.ceil((period + 1) * rate.seconds - now) if times > rate.times else 0), key
+    ends_at = (now // rate.seconds + 1) * rate.seconds
+    person = sha256(who.encode(errors="replace")).hexdigest()
+    key = f"{scope}:{rate.seconds}:{ends_at:.0f}:{person}"
+    moments = {"now": datetime.fromtimestamp(now, UTC), "ends_at": datetime.fromtimestamp(ends_at, UTC)}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, {"key": key, **moments})
+        (times,) = cursor.fetchone()
+    return (math.ceil(ends_at - now) if times > rate.times else 0), key
 
 
 def take_back(key: str) -> None:
     """Uncount a try, because it is not of the kind that the limit is for."""
-    try:
-        cache.decr(key)
-    except ValueError:  # the period is over
-        return
+    TryCount.objects.filter(key=key).update(times=F("times") - 1)
 
 
 def get_client_address(request: HttpRequest) -> str:

@@ -72,6 +72,7 @@ def test_the_manifest_comes_first_and_says_what_is_inside(bundle, acme):
     assert not {"id", "state", "schema_name", "created_at"} & manifest["tenant"]["fields"].keys()
     assert manifest["tenant"]["domains"] == ["acme.localhost"]
     assert manifest["left_out"] == [
+        "accounts_trycount",
         "django_session",
         "pgvector_keywordindex",
         "pgvector_keywordpostings",
