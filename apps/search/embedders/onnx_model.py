@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from apps.search.endpoints.patience import is_hurried
+
 from .base import EmbeddingError
-from .patience import is_hurried
 from .weights import WeightsFile, give_back_memory, once_for_forks, once_per_process
 
 if TYPE_CHECKING:
@@ -59,10 +60,9 @@ class OnnxModel:
     ) -> list[T]:
         """Return what `reduce` makes of the output for each text or pair of texts, in their order.
 
-        The output has no axis for the batch: it is of shape (tokens, numbers) or (numbers,). A single text is
-        run by the caller's thread; several by threads that give way to others unless the caller is in a
-        hurry, so that indexing does not hold up searches. Raises EmbeddingError, also for a text that has not
-        begun at the `deadline`, a value of time.monotonic().
+        The output has no axis for the batch: it is of shape (tokens, numbers) or (numbers,). `run_each` says
+        which threads run the texts. Raises EmbeddingError, also for a text that has not begun at the
+        `deadline`, a value of time.monotonic().
         """
         tokenizer, session = self.load_tokenizer(truncated=True), _load_session(self.model)
         feeds, output = _read_inputs(self.model, session), self._find_output(session)
@@ -75,13 +75,7 @@ class OnnxModel:
             arrays = {name: np.array([FEEDS[name](tokens)], dtype=kind) for name, kind in feeds.items()}
             return reduce(session.run([output], arrays)[0][0])
 
-        if len(inputs) == 1:
-            return [run_one(0)]
-        # The longest first: the threads are done at about the same time.
-        order = sorted(range(len(inputs)), key=lambda position: -_measure(inputs[position]))
-        pool = _open_pool(self.threads or _count_processors(), is_polite=not is_hurried())
-        done = dict(zip(order, pool.map(run_one, order), strict=True))
-        return [done[position] for position in range(len(inputs))]
+        return run_each([_measure(given) for given in inputs], run_one, threads=self.threads)
 
     def load(self) -> None:
         """Load the model and the tokenizer of searches, and run neither. Raises EmbeddingError."""
@@ -103,6 +97,20 @@ class OnnxModel:
             known = ", ".join(names)
             raise EmbeddingError(f"{self.model.path}: there is no output {self.output!r}; it has {known}.")
         return self.output or names[0]
+
+
+def run_each[T](sizes: Sequence[int], run_one: Callable[[int], T], *, threads: int) -> list[T]:
+    """Return what `run_one` makes of each position in `sizes`, the lengths of texts; the longest begin first.
+
+    A single one is run by the caller's thread; several by `threads` others, 0: one for each processor. They
+    give way to everything else unless the caller is in a hurry, so that indexing does not hold up searches.
+    """
+    if len(sizes) == 1:
+        return [run_one(0)]
+    order = sorted(range(len(sizes)), key=lambda position: -sizes[position])
+    pool = _open_pool(threads or _count_processors(), is_polite=not is_hurried())
+    done = dict(zip(order, pool.map(run_one, order), strict=True))
+    return [done[position] for position in range(len(sizes))]
 
 
 def _measure(given: Input) -> int:

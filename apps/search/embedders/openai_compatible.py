@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from apps.search.endpoints.endpoint import read_retry_after, require_key, require_url, shorten
+from apps.search.endpoints.patience import HURRIED_TIMEOUT, is_hurried
 from apps.search.endpoints.pausing import Pause
 from apps.search.options.values import require_bool, require_int, require_seconds, require_text
 
 from .base import BaseEmbedder, EmbeddingError, EmbeddingUnavailableError
-from .patience import HURRIED_TIMEOUT, is_hurried
 from .tokenizing import BYTES_PER_TOKEN
 from .weights import find_package_file, once_per_process
 

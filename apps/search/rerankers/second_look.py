@@ -14,7 +14,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.search.embedders import EmbeddingError, OptionGroup, has_entry
-from apps.search.embedders.patience import in_a_hurry
+from apps.search.endpoints.patience import in_a_hurry
 from apps.search.storage.pgvector.keywords.conditions import get_meant
 from apps.search.storage.pgvector.provider import PgVectorProvider
 

@@ -11,7 +11,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 from apps.search.embedders import EmbeddingError
-from apps.search.embedders.patience import in_a_hurry
+from apps.search.endpoints.patience import in_a_hurry
 from apps.search.filters import compile_filter, count_all_facets
 from apps.search.providers import get_provider
 from apps.search.rerankers.second_look import FAILED, reporting
