@@ -281,10 +281,9 @@ def test_api_says_what_is_wrong_with_a_cursor(ask):
     assert (response.status_code, response.json()) == (422, {"errors": {"after": [message]}})
 
 
-def test_api_has_pages_in_one_mode_only(ask):
-    response = ask(after="nonsense", mode="keyword")
+@pytest.mark.parametrize("mode", ["keyword", "hybrid"])
+def test_api_refuses_what_is_no_cursor_in_every_mode(ask, mode):
+    response = ask(after="nonsense", mode=mode)
 
-    assert (response.status_code, response.json()) == (
-        422,
-        {"errors": {"after": ["Only the mode semantic has pages."]}},
-    )
+    [message] = response.json()["errors"]["after"]
+    assert (response.status_code, message[:33]) == (422, "This is no cursor of this search;")
