@@ -12,6 +12,9 @@ from tenants.context import connection
 
 logger = logging.getLogger(__name__)
 
+# An answer does not wait for the disk (PostgreSQL's manual, "Asynchronous Commit"): a crash may lose the last
+# notes, and nothing else. Sent with the statement, it holds for this alone.
+NO_WAIT = "SET LOCAL synchronous_commit = off; "
 # One statement, so one round trip and one commit. The query's own row is no candidate for the deletion: one
 # statement may not delete and update a row.
 NOTE_SQL = """
@@ -39,9 +42,10 @@ def note_search(index_name: str, query: str, mode: str) -> None:
     table = connection.ops.quote_name(RecentQuery._meta.db_table)
     # Inside a transaction, a failure without a savepoint would fail all that follows.
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
+    prefix = "" if connection.in_atomic_block else NO_WAIT  # a caller's transaction stays as safe as it is
     try:
         with savepoint, connection.cursor() as cursor:
-            cursor.execute(NOTE_SQL.format(table=table), values)
+            cursor.execute(prefix + NOTE_SQL.format(table=table), values)
     except Error as error:
         logger.warning("A search could not be noted in the log: %s.", type(error).__name__)
 

@@ -2,6 +2,7 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connection
 
+from apps.search_quality import recent
 from apps.search_quality.models import RecentQuery
 from apps.search_quality.recent import list_recent, list_recent_texts, note_search
 from tenants.context import owner_rights, tenant_context
@@ -127,3 +128,29 @@ def test_a_log_of_no_number_of_rows_is_a_system_check(settings, value):
     errors = [error for error in run_checks() if error.id == "quality.E001"]
 
     assert [error.msg for error in errors] == [f"SEARCH_LOG: {value!r} is not a number of rows."]
+
+
+class Outside:
+    """The connection of a request, which is in no transaction; that of a test is."""
+
+    in_atomic_block = False
+
+    def __getattr__(self, name):
+        return getattr(connection, name)
+
+
+def test_a_note_does_not_wait_for_the_disk_unless_a_transaction_of_the_caller_does(in_acme, monkeypatch):
+    statements = []
+
+    def watch(execute, sql, *rest):
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(watch):
+        note_search("notes", "moon", "keyword")
+        monkeypatch.setattr(recent, "connection", Outside())
+        note_search("notes", "moon", "keyword")
+
+    noted = [sql for sql in statements if "INSERT INTO" in sql]
+    assert [sql.startswith("SET LOCAL synchronous_commit = off; ") for sql in noted] == [False, True]
+    assert [known.times for known in list_recent("notes")] == [2]
