@@ -13,9 +13,9 @@ from apps.search.storage.pgvector.ann.builder import (
     AnnIndexBusyError,
     build_ann_index,
     drop_ann_index,
-    is_busy,
 )
 from apps.search.storage.pgvector.ann.recall import measure_recall
+from apps.search.storage.pgvector.ann.status import is_busy
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.tables import ann_index

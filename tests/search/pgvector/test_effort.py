@@ -87,12 +87,46 @@ def test_what_no_effort_reaches_is_told(in_acme, measured):
     measured.update(dict.fromkeys((64, *recall.EFFORTS), 0.5))
     provider = fill(MANY, dimensions=DIMENSIONS)
 
-    care()
+    done = [care() for _ in range(4)]
 
     (status,) = report_ann_indexes()
+    assert done == [[("build", "")], [("rebuild", "")], [("rebuild", "")], []]
     assert find(provider).ef_search == 1_000
     assert (status.action, status.misses_target) == ("none", True)
     assert status.why == "in use; even the largest effort finds 0.500 of the nearest rows, not 0.97"
+
+
+def test_where_no_effort_suffices_the_graph_becomes_denser(in_acme, globex, measured):
+    with tenant_context(globex):
+        fill(MANY, dimensions=DIMENSIONS)
+        care()
+    measured.update(dict.fromkeys((64, *recall.EFFORTS), 0.5))
+    provider = fill(MANY, dimensions=DIMENSIONS)
+    care()
+    (before,) = report_ann_indexes()
+    measured.clear()
+
+    care()
+
+    (after,) = report_ann_indexes()
+    assert (before.action, before.m) == ("rebuild", 32)
+    assert before.why.startswith(
+        "even the largest effort finds 0.500 of the nearest rows, not 0.97; a denser"
+    )
+    assert read_options(find(provider).name) == [
+        ("acme", ["m=32", "ef_construction=128"]),
+        ("globex", ["m=16", "ef_construction=64"]),
+    ]
+    assert (after.action, after.m, find(provider).ef_search) == ("none", 32, 64)
+
+
+def read_options(name):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relnamespace::regnamespace::text, reloptions FROM pg_class WHERE relname = %s ORDER BY 1",
+            [name],
+        )
+        return cursor.fetchall()
 
 
 def test_searches_try_as_hard_as_was_measured(in_acme):

@@ -29,24 +29,18 @@ from apps.search.storage.pgvector.tables.ann_index import (
 )
 from apps.search.storage.pgvector.tables.left_out import cast_sql, digest_sql, left_out_sql
 from tenants.context import connection, get_current_schema, owner_rights
-from tenants.locks import Lock, find_held, give_back, take
+from tenants.locks import Lock, give_back, take
 
+M, CANDIDATES = 16, 4  # pgvector's defaults: neighbours of a node, and times as many looked at in the build
 ROW_OVERHEAD = 800  # bytes of the graph for a row beside its vector: 708 measured with m=16, and a reserve
 # A concurrent build waits for the transactions that began before it; a long one is no reason to fail soon.
 PATIENCE = "10min"
 LASTING = ("space", "index_name", "dimensions")  # of what is noted down, while it rests
-BUSY = "a worker is working on it"
 SESSION = {"statement_timeout": "0", "lock_timeout": PATIENCE}
 SHARE = 32  # megabytes of the memory that PostgreSQL wants to have for each process of a build
 ALLOWED = """
     SELECT pg_size_bytes(current_setting('maintenance_work_mem')) / 1048576,
         current_setting('max_parallel_maintenance_workers')::integer
-"""
-# A build waits for other transactions first and last; between, it reads the table.
-PROGRESS = """
-    SELECT p.phase, 100 * p.blocks_done / nullif(p.blocks_total, 0)
-    FROM pg_stat_progress_create_index p JOIN pg_class c ON c.oid = p.index_relid
-    WHERE c.relnamespace = to_regnamespace(%s) AND c.relname = ANY(%s)
 """
 COMMENT = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 VALIDITY = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
@@ -57,17 +51,18 @@ class AnnIndexBusyError(RuntimeError):
 
 
 def build_ann_index(
-    model: Any, space: str, index_name: str, dimensions: int, rows: int, *, anew: bool = False
+    model: Any, space: str, index_name: str, dimensions: int, rows: int, *, anew: bool = False, m: int = M
 ) -> None:
     """Build the ANN index of (space, index_name) in a table that declares none; leave a valid one as it is.
 
-    `anew` replaces a valid one, which serves searches until then. Asks for memory according to `rows`, which
-    is about how many there are, up to PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. Drops what a failed build left
-    behind, before and after. Raises AnnIndexBusyError when another session works on it, and django.db.Error
-    when PostgreSQL cannot build it, for example because the vectors have several lengths.
+    `anew` replaces a valid one, which serves searches until then. `m` is how many neighbours each node of its
+    graph has (Malkov and Yashunin 2018, section 4). Asks for memory according to `rows`, which is about how
+    many there are, up to PGVECTOR["MAINTENANCE_WORK_MEM_MB"]. Drops what a failed build left behind, before
+    and after. Raises AnnIndexBusyError when another session works on it, and django.db.Error when PostgreSQL
+    cannot build it, for example because the vectors have several lengths.
     """
     name = get_ann_index_name(space, index_name, dimensions)
-    with _working_on(name, _get_memory(rows, dimensions)):
+    with _working_on(name, _get_memory(rows, dimensions, m)):
         if _is_valid(name) and not anew:
             return
         _drop(name + UNFINISHED, name + COPIES + UNFINISHED)
@@ -77,12 +72,13 @@ def build_ann_index(
             "index_name": index_name,
             "dimensions": dimensions,
             "rows": rows,
+            "m": m,
             "built_at": timezone.now().isoformat(),
         }
         try:
             for kind in (COPIES, "") if left_out else ("",):
                 new = name + kind + UNFINISHED
-                _create(new, _create_sql(model, new, space, index_name, dimensions, left_out))
+                _create(new, _create_sql(model, new, space, index_name, dimensions, left_out, m))
         except Error:
             if not connection.in_atomic_block:
                 # An invalid ANN index serves no search, but costs every write and may refuse it.
@@ -146,25 +142,8 @@ def rest_ann_index(model: Any, name: str, size: int) -> None:
         _drop(name + COPIES, name)
 
 
-def is_busy(name: str) -> bool:
-    """Return whether another session builds or drops the ANN index of that name right now."""
-    return bool(find_held(Lock.ANN_INDEX, [get_lock_name(name)], by_others=True))
-
-
-def describe_work(name: str) -> str:
-    """Return what another session does to the ANN index of that name, and how far it is, or ""."""
-    if not is_busy(name):
-        return ""
-    names = [name + ending for ending in (UNFINISHED, COPIES + UNFINISHED, "_ccnew")]
-    with owner_rights(), connection.cursor() as cursor:  # another role sees nothing of it
-        cursor.execute(PROGRESS, [connection.ops.quote_name(get_current_schema()), names])
-        phase, percent = cursor.fetchone() or ("", None)
-    parts = [BUSY, phase, "" if percent is None else f"{percent} %"]
-    return ", ".join(part for part in parts if part)
-
-
 def _create_sql(
-    model: Any, name: str, space: str, index_name: str, dimensions: int, left_out: list[str]
+    model: Any, name: str, space: str, index_name: str, dimensions: int, left_out: list[str], m: int
 ) -> sql.Composed:
     """The ANN index that statement.py uses, or the index of the rows that it leaves out."""
     column = connection.ops.quote_name(model._meta.get_field("vector").column)
@@ -176,6 +155,7 @@ def _create_sql(
         using = f"hnsw (({cast_sql(column, cast)}) halfvec_cosine_ops)"
         if get_mode(dimensions) == "binary":
             using = f"hnsw ((binary_quantize({column})::{cast}) bit_hamming_ops)"
+        using += f" WITH (m = {m:d}, ef_construction = {CANDIDATES * m:d})"
         condition = f" AND NOT ({copied})" if left_out else ""
     return sql.SQL("CREATE INDEX{} {} ON {} USING {} WHERE space = {} AND index_name = {}{}").format(
         sql.SQL(_concurrently()),
@@ -245,9 +225,9 @@ def _execute(statement: str | sql.Composed, *parts: sql.Composable) -> None:
         cursor.execute(composed.as_string(cursor.connection))
 
 
-def _get_memory(rows: int, dimensions: int) -> int:
+def _get_memory(rows: int, dimensions: int, m: int = M) -> int:
     """Return the megabytes in which the graph fits; one that does not fit takes far longer to build."""
-    return min(conf.MAINTENANCE_WORK_MEM_MB, ceil(estimate_size(rows, dimensions) / 2**20))
+    return min(conf.MAINTENANCE_WORK_MEM_MB, ceil(estimate_size(rows, dimensions, m) / 2**20))
 
 
 @contextmanager
@@ -287,10 +267,10 @@ def _allow(megabytes: int) -> None:
         _execute(f"{_set()} maintenance_work_mem = '{megabytes}MB'")
 
 
-def estimate_size(rows: int, dimensions: int) -> int:
-    """Return the bytes of a new graph of the default table, rather too many than too few."""
+def estimate_size(rows: int, dimensions: int, m: int = M) -> int:
+    """Return the bytes of a new graph of the default table, rather too many than too few; see `m` above."""
     vector_bytes = dimensions * 2 if get_mode(dimensions) == "hnsw" else dimensions // 8
-    return rows * (vector_bytes + ROW_OVERHEAD)
+    return rows * (vector_bytes + ROW_OVERHEAD * m // M)
 
 
 def get_lock_name(name: str) -> str:

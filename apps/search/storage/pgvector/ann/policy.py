@@ -6,9 +6,9 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 from pgvector.django import IvfflatIndex
 
-from apps.search.storage.pgvector.ann.builder import describe_work, estimate_size
+from apps.search.storage.pgvector.ann.builder import M, estimate_size
 from apps.search.storage.pgvector.ann.copies import has_new_copies
-from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, make_status
+from apps.search.storage.pgvector.ann.status import AnnIndexStatus, StoredAnnIndex, describe_work, make_status
 from apps.search.storage.pgvector.conf import conf
 from apps.search.storage.pgvector.searching.tuning import get_recall
 from apps.search.storage.pgvector.tables.ann_index import UNFINISHED as ENDING
@@ -16,6 +16,10 @@ from apps.search.storage.pgvector.tables.ann_index import Effort, get_declared_a
 
 GROWN = 1.5  # so many times more rows, and searches may have to try harder
 MISSED = "in use; even the largest effort finds {0.recall:.3f} of the nearest rows, not {0.target:g}"
+SPARSE = (
+    "even the largest effort finds {0.recall:.3f} of the nearest rows, not {0.target:g}; a denser graph may"
+)
+MOST_M = 64  # of a graph: twice as dense twice
 FEWER = 2  # dropped only at so many times fewer rows, lest it come and go with every document
 OUTGROWN = 10  # IVFFlat's centres are those of the rows it was built on; so many times more, and they mislead
 UNFINISHED = "its build did not end: it serves no search, but costs every write"
@@ -44,18 +48,25 @@ def judge(status: AnnIndexStatus, stored: StoredAnnIndex | None) -> AnnIndexStat
         return replace(
             status, action="build", why=f"from {conf.INDEX_ROWS:,} rows on, an ANN index is quicker"
         )
-    status = replace(status, mode=get_mode(status.dimensions) if stored.is_valid else "invalid", size=size)
+    mode = get_mode(status.dimensions) if stored.is_valid else "invalid"
+    status = replace(status, mode=mode, size=size, m=int(stored.about.get("m", M)))
     if status.rows < get_fewest_rows():
         return replace(status, action="drop", why=f"exact search is quick below {get_fewest_rows():,} rows")
     if not stored.is_valid:
         return replace(status, action="rebuild", why=UNFINISHED)
     if not stored.about.get("is_unit"):
         return replace(status, action="rebuild", why=OLD)
-    if _is_bloated(size, status.rows, status.dimensions):
+    if _is_bloated(size, status.rows, status.dimensions, status.m):
         return replace(status, action="rebuild", why=EMPTIED)
     if has_new_copies(status, stored.about.get("left_out", [])):
         return replace(status, action="rebuild", why=COPIED)
-    return _judge_effort(replace(status, why="in use"), stored)
+    status = _judge_effort(replace(status, why="in use"), stored)
+    effort = Effort.read(stored.about)
+    if status.misses_target and effort and status.m < MOST_M:
+        return replace(
+            status, action="rebuild", why=SPARSE.format(effort), misses_target=False, m=2 * status.m
+        )
+    return status
 
 
 def judge_resting(status: AnnIndexStatus, resting: StoredAnnIndex) -> AnnIndexStatus:
@@ -126,10 +137,10 @@ def _judge_effort(status: AnnIndexStatus, stored: StoredAnnIndex) -> AnnIndexSta
     return status
 
 
-def _is_bloated(size: int, rows: int, dimensions: int) -> bool:
+def _is_bloated(size: int, rows: int, dimensions: int, m: int = M) -> bool:
     """Whether an HNSW index has the size of one of far more rows.
 
     pgvector keeps the entries of deleted rows until VACUUM, which relinks the graph and takes many times as
     long as to build it anew, and never makes the file smaller.
     """
-    return size - SMALL > BLOATED * estimate_size(rows, dimensions)
+    return size - SMALL > BLOATED * estimate_size(rows, dimensions, m)

@@ -137,7 +137,7 @@ def _act(status: AnnIndexStatus) -> None:
         # Later, each row that still waits for its words would cost an insertion into the ANN index.
         make_pending_keywords(status.model, status.space, status.index_name)
         key = (status.model, status.space, status.index_name, status.dimensions)
-        build_ann_index(*key, status.rows, anew=status.action == "rebuild")
+        build_ann_index(*key, status.rows, anew=status.action == "rebuild", m=status.m)
     measure_ann_index(status.model, status.space, status.index_name, status.dimensions, status.rows)
 
 

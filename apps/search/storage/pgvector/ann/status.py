@@ -8,8 +8,10 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Count
 
+from apps.search.storage.pgvector.ann.builder import M, get_lock_name
 from apps.search.storage.pgvector.models import BasePgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import (
+    COPIES,
     RESTING,
     UNFINISHED,
     find_dimensions,
@@ -18,6 +20,7 @@ from apps.search.storage.pgvector.tables.ann_index import (
     parse_comment,
 )
 from tenants.context import connection, get_current_schema, owner_rights
+from tenants.locks import Lock, find_held
 
 OWN_NAME = re.compile(rf"pgvector_[0-9a-f]{{16}}_hnsw({UNFINISHED}|{RESTING})?")
 # By name, which the catalog has an index for; a thousand tenants have many thousand tables.
@@ -33,6 +36,15 @@ USED_AT = "greatest(pg_stat_get_lastscan(c.oid), (SELECT stats_reset FROM pg_sta
 KNOWS_SCANS = 160_000
 
 
+# A build waits for other transactions first and last; between, it reads the table.
+PROGRESS = """
+    SELECT p.phase, 100 * p.blocks_done / nullif(p.blocks_total, 0)
+    FROM pg_stat_progress_create_index p JOIN pg_class c ON c.oid = p.index_relid
+    WHERE c.relnamespace = to_regnamespace(%s) AND c.relname = ANY(%s)
+"""
+BUSY = "a worker is working on it"
+
+
 @dataclass(frozen=True)
 class AnnIndexStatus:
     """One index of one space: how it is searched, and what should change about its ANN index.
@@ -41,7 +53,7 @@ class AnnIndexStatus:
     `table_rows`. `mode` is "exact", "hnsw", "ivfflat", "binary", "building", "resting" or "invalid".
     `recall` is recall@10 against an exact search, None where it was not measured. `action` is "none",
     "build", "drop", "rebuild" or "measure", and `why` is the reason. `misses_target` says that no effort
-    reaches the recall aimed at.
+    reaches the recall aimed at. `m` is how dense the graph is, or is to become.
     """
 
     schema: str
@@ -58,6 +70,7 @@ class AnnIndexStatus:
     action: str = "none"
     why: str = ""
     misses_target: bool = False
+    m: int = M
 
     @property
     def label(self) -> str:
@@ -121,3 +134,20 @@ def list_ann_indexes(model: Any) -> dict[str, StoredAnnIndex]:
             for name, is_valid, size, comment, used_at in cursor.fetchall()
             if (name == declared.name if declared else OWN_NAME.fullmatch(name))
         }
+
+
+def is_busy(name: str) -> bool:
+    """Return whether another session builds or drops the ANN index of that name right now."""
+    return bool(find_held(Lock.ANN_INDEX, [get_lock_name(name)], by_others=True))
+
+
+def describe_work(name: str) -> str:
+    """Return what another session does to the ANN index of that name, and how far it is, or ""."""
+    if not is_busy(name):
+        return ""
+    names = [name + ending for ending in (UNFINISHED, COPIES + UNFINISHED, "_ccnew")]
+    with owner_rights(), connection.cursor() as cursor:  # another role sees nothing of it
+        cursor.execute(PROGRESS, [connection.ops.quote_name(get_current_schema()), names])
+        phase, percent = cursor.fetchone() or ("", None)
+    parts = [BUSY, phase, "" if percent is None else f"{percent} %"]
+    return ", ".join(part for part in parts if part)
