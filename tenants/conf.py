@@ -65,6 +65,8 @@ class TenantSettings(AppSettings):
     REQUEST_STATEMENT_TIMEOUT: float = 10
     OPERATORS_STATEMENT_TIMEOUT: float = 60
     REQUEST_ID_HEADER: str = ""  # in which a proxy hands over its id of a request; "": none does
+    SCHEDULES: bool = True  # whether workers begin the periodic tasks that are due
+    TASK_RESULT_DAYS: float = 14  # days for which the result of a finished task is kept
     TENANT_PROVISIONING: Mapping[str, bool] = {}  # {"TEMPLATE": False}: every new tenant is migrated
 
 

@@ -211,6 +211,20 @@ class ProvisioningTemplate(models.Model):
         return f"{self.fingerprint[:8]} of {self.made_at:%Y-%m-%d %H:%M}"
 
 
+class ScheduledRun(models.Model):
+    """When a periodic task is due next: one row for each, however many tenants there are."""
+
+    name = models.CharField(max_length=200, primary_key=True)  # the dotted path of its function
+    due_at = models.DateTimeField()
+    began_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["due_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name}, due {self.due_at:%Y-%m-%d %H:%M}"
+
+
 class DeletionReport(models.Model):
     """What was looked at after a tenant's deletion, and what was found (apps.operations.deletion).
 

@@ -49,8 +49,8 @@ FIXED_NAMES = {
 }
 KNOWN_NAMES = {  # of files that Django, Python or the house finds by name
     *("__init__", "__main__", "admin", "api", "apps", "asgi", "bundle", "checks", "conf", "doctor", "forms"),
-    *("isolation", "managers", "models", "navigation", "operators", "settings", "tasks", "urls"),
-    *("urls_public", "views", "wsgi"),
+    *("isolation", "managers", "models", "navigation", "operators", "schedules", "settings", "tasks"),
+    *("urls", "urls_public", "views", "wsgi"),
 }
 MOST_FILES = 12
 

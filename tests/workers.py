@@ -68,7 +68,8 @@ def start_worker():
             "--no-startup-delay",
             *options,
         ]
-        environment = os.environ | {"DATABASE_URL": get_test_database_url()} | variables
+        # The database is kept between runs: by then, all periodic tasks are due.
+        environment = os.environ | {"DATABASE_URL": get_test_database_url(), "SCHEDULES": "False"} | variables
         process = subprocess.Popen(command, cwd=project_settings.BASE_DIR, env=environment)
         processes.append(process)
         return process

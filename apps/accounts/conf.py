@@ -21,6 +21,7 @@ class AccountSettings(AppSettings):
     RATE_LIMIT_API_ANONYMOUS: str = "60/m"  # from one client address where nobody is signed in
     RATE_LIMITS: Mapping[str, str] | None = None  # scope -> rate, in place of all those above
 
+    DEAD_KEY_DAYS: float = 90  # for how many days an API key is kept that has expired or was revoked
     SESSION_IDLE_MINUTES: float = 480  # until somebody who asks for nothing is signed out; 0: never
 
     # Names of addresses that cost what a call of the API costs, beside the `limited_pages` of AppConfigs.

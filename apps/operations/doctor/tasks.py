@@ -11,11 +11,15 @@ from django.utils import timezone
 from django_tasks_db.models import get_date_max
 
 from apps.operations.doctor.finding import Finding, Level, Scope
+from tenants.conf import conf
 from tenants.locks import Lock, count_held
+from tenants.models import ScheduledRun
+from tenants.periodic.schedule import list_schedules
 from tenants.queue.rows import find_rows
 from tenants.queue.worker import find_orphans, recover_orphans
 
 PATIENCE = timedelta(minutes=5)  # for a ready task to be begun
+OVERDUE = timedelta(hours=1)  # of a periodic task that nobody begins
 FAILURES = timedelta(days=1)
 WORKER = "manage.py db_worker"
 SHOWN = 5  # kinds of failed tasks that are named
@@ -29,6 +33,8 @@ def check(scope: Scope) -> Iterable[Finding]:
     yield from _check_waiting(tasks)
     yield from _check_failed(tasks)
     yield from _check_orphans(tasks)
+    if scope.is_whole and conf.SCHEDULES:
+        yield from _check_schedules()
 
 
 def _check_waiting(tasks: Any) -> Iterator[Finding]:
@@ -57,3 +63,10 @@ def _check_orphans(tasks: Any) -> Iterator[Finding]:
     if count := len(find_orphans(tasks)):
         message = f"{count} run for ever: their workers are dead."
         yield Finding(Level.WARNING, "tasks", message, f"{WORKER}, which recovers them", recover_orphans)
+
+
+def _check_schedules() -> Iterator[Finding]:
+    late = ScheduledRun.objects.filter(name__in=list_schedules(), due_at__lt=timezone.now() - OVERDUE)
+    for run in late:
+        message = f"{run.name} was due at {run.due_at:%Y-%m-%d %H:%M} UTC, and no worker has begun it."
+        yield Finding(Level.WARNING, "periodic tasks", message, WORKER)

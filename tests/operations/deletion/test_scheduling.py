@@ -6,6 +6,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from apps.operations.deletion.deleting import delete_due
+from apps.operations.deletion.schedules import delete_overdue_tenants
 from apps.operations.deletion.scheduling import keep_tenant, schedule_deletion
 from tenants.context import tenant_context
 from tenants.models import DeletionReport, Tenant
@@ -170,3 +171,16 @@ def test_deletion_and_rescue_are_recorded(acme, deeds):
         f'"schedule deletion" whose=acme after={scheduled[0].rpartition("after=")[2]}',
         "keep whose=acme",
     ]
+
+
+def test_a_deletion_whose_task_was_lost_is_written_again_once_it_is_due(acme, globex):
+    for tenant in (acme, globex):
+        schedule_deletion(tenant, days=1)
+    DBTaskResult.objects.all().delete()
+    Tenant.objects.filter(pk=acme.pk).update(delete_after=timezone.now() - timedelta(minutes=1))
+
+    delete_overdue_tenants()
+    delete_overdue_tenants()
+
+    task = DBTaskResult.objects.get()
+    assert (task.task_path, task.args_kwargs["args"]) == (DELETE, [acme.pk])
