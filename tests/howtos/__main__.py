@@ -62,7 +62,8 @@ def write(block, folder):
         (path,) = folder.glob(block.title.replace("...", "*"))
         imports, _, operations = block.text.partition("operations = [\n")
         operation = operations.splitlines()[-2].strip()
-        text = path.read_text().replace("\n    ]\n", f"\n        {operation}\n    ]\n")  # the last list
+        before, end, after = path.read_text().rpartition("\n    ]\n")  # of the operations
+        text = f"{before}\n        {operation}{end}{after}"
         path.write_text(re.sub(r"^(?=class Migration)", imports, text, flags=re.MULTILINE))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
