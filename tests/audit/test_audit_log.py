@@ -15,6 +15,7 @@ from apps.operations.doctor.finding import Scope
 from apps.operations.doctor.roles import check
 from tenants.audit import record
 from tenants.context import owner_rights, tenant_context
+from tenants.periodic.schedule import Where, list_schedules
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.life_cycle import suspend
 from tests.optional import needs
@@ -217,6 +218,12 @@ def test_deeds_of_operators_go_with_all(acme, settings, capsys):
     call_command("prune_audit", all=True)
 
     assert capsys.readouterr().out.startswith("public: 1 deeds deleted\n")
+
+
+def test_old_deeds_go_by_themselves():
+    schedule = list_schedules()["apps.audit.recording.prune"]
+
+    assert schedule.where == Where.EVERYWHERE
 
 
 def test_without_a_limit_all_deeds_are_kept(acme, settings, capsys):
