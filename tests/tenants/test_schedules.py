@@ -42,8 +42,12 @@ def schedule(db, monkeypatch):
 
     def make(work=look, where=Where.TENANTS, every=HOUR):
         made = Schedule(work, every, where)
-        for module in ("dispatching", "schedule"):
-            monkeypatch.setattr(f"tenants.periodic.{module}.list_schedules", lambda: {made.name: made})
+        for module in (
+            "tenants.periodic.dispatching",
+            "tenants.periodic.schedule",
+            "apps.operations.doctor.tasks",
+        ):
+            monkeypatch.setattr(f"{module}.list_schedules", lambda: {made.name: made})
         return ScheduledRun.objects.create(name=made.name, due_at=timezone.now() + every / 2)
 
     seen.clear()
