@@ -7,7 +7,7 @@ from django.conf import settings
 
 # Each with what is about it in tests/, which is not collected where the app is left out.
 OPTIONAL = {
-    "apps.audit": ["audit"],
+    "apps.audit": ["audit", "operations/bundles/test_audit_carried.py"],
     "apps.operations.fleet": ["operations/fleet"],
     "apps.operations.bundles": ["operations/bundles", "search_switching/test_switch_carried.py"],
     "apps.operations.isolation": ["operations/isolation"],

@@ -18,7 +18,6 @@ from tenants.context import owner_rights, tenant_context
 from tenants.periodic.schedule import Where, list_schedules
 from tenants.postgresql.role_names import get_role_name
 from tenants.provisioning.life_cycle import suspend
-from tests.optional import needs
 
 ACME = {"host": "acme.localhost"}
 EXPORT = "/admin/audit/deed/export."
@@ -237,20 +236,3 @@ def test_without_a_limit_all_deeds_are_kept(acme, settings, capsys):
 def test_an_unknown_schema_is_refused(db):
     with pytest.raises(CommandError, match="nope"):
         call_command("prune_audit", schema="nope")
-
-
-@needs("apps.operations.bundles")
-def test_a_bundle_takes_the_log_along(acme, tmp_path):
-    from apps.operations.bundles.exporting import export_tenant
-    from apps.operations.bundles.importing import import_tenant
-
-    with tenant_context(acme):
-        record("issue key", "one")
-    export_tenant(acme, tmp_path / "b.tar.gz")
-
-    changes = {"name": "Copy", "subdomain": "copy"}
-    copy = import_tenant(tmp_path / "b.tar.gz", changes=changes).tenant
-
-    assert read_deeds(copy)[-1] == read_deeds(acme)[-1]
-    with tenant_context(copy), pytest.raises(ProgrammingError, match="permission denied"):
-        Deed.objects.all().delete()
