@@ -20,11 +20,13 @@ from apps.search.searching.explaining import Explanation, explain_search
 from apps.search.searching.notes import (
     PHRASE_MISSING,
     PHRASE_RARE,
+    UNREAD,
     WEAK,
     explain_nothing,
     is_weak,
 )
 from apps.search.searching.results import Result, mark_results, search_object_page, search_page
+from apps.search.storage.pgvector.keywords.pending import left_unread
 from apps.search.storage.pgvector.provider import PgVectorProvider
 from tenants.context import connection
 
@@ -145,13 +147,14 @@ def _answer(asked: SearchRequest) -> SearchAnswer:
             explanation.add_second_look(second_look)
     provider = get_provider(asked.index)
     note = "" if asked.after else _make_note(provider, asked, mode, results)
+    unread = UNREAD if mode != "semantic" and left_unread(provider.model) else ""
     rows = provider.objects.filter(compile_filter(asked.filter))
     return SearchAnswer(
         results=results,
         space=provider.space,
         mode=mode,
         degraded=degraded,
-        note=" ".join(filter(None, [note, FAILED if second_look.fault else ""])),
+        note=" ".join(filter(None, [note, unread, FAILED if second_look.fault else ""])),
         next=cursor,
         explanation=explanation,
         facets={

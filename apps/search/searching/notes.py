@@ -12,6 +12,7 @@ from apps.search.storage.pgvector.provider import PgVectorProvider
 from apps.search.storage.pgvector.tables.distance import COSINE, get_metric
 from tenants.context import get_current_tenant
 
+UNREAD = "Many documents were written just now: a search by words finds few of them for some minutes."
 WEAK = "No close match. These are the nearest."
 NOT_INDEXED = "No {} is indexed here yet. A worker reads new ones, mostly within seconds."
 NO_WORDS = (

@@ -10,10 +10,13 @@ from apps.search import get_provider
 from apps.search.documents import Document, DuplicateDocumentError, EmbeddedDocument
 from apps.search.indexing.batches import index_objects
 from apps.search.indexing.tasks import make_keywords
+from apps.search.searching.answering import SearchRequest, answer_documents
 from apps.search.searching.hybrid import search_by_mode
+from apps.search.searching.notes import UNREAD
 from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.ann.report import carry_out, report_ann_indexes
 from apps.search.storage.pgvector.keywords import bm25 as keywords
+from apps.search.storage.pgvector.keywords import postings
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.keywords.pending import (
     find_pending,
@@ -21,6 +24,7 @@ from apps.search.storage.pgvector.keywords.pending import (
     make_pending_keywords,
 )
 from apps.search.storage.pgvector.keywords.recipe import PENDING, get_recipe, refresh_keywords
+from apps.search.storage.pgvector.keywords.renewing import make_postings
 from apps.search.storage.pgvector.models import PgVectorEmbedding
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
 from tenants.context import get_current_tenant, tenant_context
@@ -231,7 +235,28 @@ def test_filters_and_hybrid_search_take_in_rows_that_wait():
     assert hybrid.first().document_key == "cafe"
 
 
-def test_of_very_many_rows_that_wait_all_are_found(monkeypatch):
+@pytest.mark.parametrize("has_postings", [False, True])
+def test_of_very_many_rows_that_wait_a_search_reads_some_and_says_so(monkeypatch, has_postings):
+    monkeypatch.setattr(keywords, "READ", 10)
+    monkeypatch.setattr(postings, "READ", 10)
+    provider = get_provider("notes")
+    add({"early": "apple pie"}, provider)
+    if has_postings:
+        postings.forget_postings()
+        assert make_postings(provider.model, provider.space, provider.index_name)
+    add(numbered(30, "apple"), provider)
+    asked = SearchRequest("apple", "notes", limit=50, mode="keyword")
+    before = [find_keys("apple", provider), answer_documents(asked).note]
+
+    make_pending_keywords(provider.model, provider.space, provider.index_name)
+    after = [find_keys("apple", provider), answer_documents(asked).note]
+
+    assert (len(before[0]), before[1]) == (11, UNREAD)
+    assert "early" in before[0]
+    assert (len(after[0]), after[1]) == (31, "")
+
+
+def test_of_many_rows_that_wait_all_are_found(monkeypatch):
     monkeypatch.setattr(keywords, "COUNTED", 10)
     add(numbered(60, "apple") | {"rare": "apple pear"})
     before = find("apple pear")

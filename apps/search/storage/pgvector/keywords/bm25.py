@@ -18,9 +18,9 @@ from apps.search.options.texts import find_bad_character
 from apps.search.storage.pgvector.keywords.conditions import Split, find_condition, split_query
 from apps.search.storage.pgvector.keywords.keyword_rows import KeywordQuerySet
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds
-from apps.search.storage.pgvector.keywords.pending import find_pending, words_of
+from apps.search.storage.pgvector.keywords.pending import READ, find_pending, note_unread, words_of
 from apps.search.storage.pgvector.keywords.postings import QUOTED, Best, find_best
-from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, get_recipe
+from apps.search.storage.pgvector.keywords.recipe import KeywordRecipe, get_recipe
 from apps.search.storage.pgvector.keywords.score import Bm25, Weighed, get_factor, weigh
 from tenants.context import connection
 from tenants.postgresql.estimates import ESTIMATE_ROWS
@@ -32,7 +32,7 @@ SAMPLE = 100  # documents whose length is averaged
 
 COUNTING_SQL = r"""
     WITH waiting AS MATERIALIZED (
-        SELECT {words} AS words FROM (SELECT content FROM ({waiting}) AS rows LIMIT {counted}) AS rows
+        SELECT pk, {words} AS words FROM ({waiting}) AS rows (pk, content)
     ), lexemes AS MATERIALIZED (
         SELECT positions[1] AS place, weights[1] = 'D' AS is_whole,
             cardinality(positions) AS repeats, ({quoted})::tsquery AS query
@@ -44,7 +44,9 @@ COUNTING_SQL = r"""
         array_agg((SELECT count(*) FROM ({holding}) AS holding) ORDER BY place),
         array_agg((SELECT count(*) FROM waiting WHERE waiting.words @@ lexemes.query) ORDER BY place),
         (SELECT count(*) FROM waiting),
-        (SELECT count(*) FROM ({waiting}) AS all_waiting),
+        (SELECT count(*) FROM ({all_waiting}) AS all_waiting),
+        (SELECT array_agg(pk) FROM waiting
+            WHERE EXISTS (SELECT FROM lexemes WHERE waiting.words @@ lexemes.query)),
         (SELECT count(*) FROM ({everything}) AS everything),
         (SELECT avg((SELECT sum(cardinality(positions)) FROM unnest(words)))
             FROM ({sample}) AS sample (words)),
@@ -61,8 +63,8 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery; an --option
     is a word. A text that has only blanks, stop words or exclusions finds nothing. One query counts how rare
     the words are among `rows`; the result is lazy. Common words, which 5,000 rows or more hold, only rank
-    where the rarer ones find 1,000 rows. Finds rows that wait for their keywords (see pending.py) like all
-    others, only more slowly; where more than 5,000 wait, a part of them tells how rare the words are.
+    where the rarer ones find 1,000 rows. Finds rows that wait for their keywords, too, but reads at most 200
+    of them (see pending.py).
 
     Where the index has postings (see postings.py), three quick queries find the first rows. They tell how
     rare words are in the whole index, whatever filters `rows` has, and every row that matches is ranked.
@@ -77,11 +79,10 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     words = words_of(recipe)
     if found.condition:
         rows = rows.filter(found.condition)
-    # The index finds those that wait, too, by the lexeme that stands for their words.
-    indexed = Q(Holds(F("keywords"), AnyLexeme.of([*found.finding, PENDING.language])))
-    is_made = ~Q(keyword_recipe=str(PENDING))
-    matching = rows.filter(indexed & (is_made | Q(Holds(words, AnyLexeme.of(found.finding)))))
-    ranked = matching.annotate(score=Bm25.of(found.weighed, words)).order_by("-score", "pk")
+    matching = Q(Holds(F("keywords"), AnyLexeme.of(found.finding)))
+    if found.waiting:
+        matching |= Q(pk__in=found.waiting)
+    ranked = rows.filter(matching).annotate(score=Bm25.of(found.weighed, words)).order_by("-score", "pk")
     return KeywordQuerySet.of(ranked, rows, best) if best else ranked
 
 
@@ -111,11 +112,15 @@ def find_words(words: Collection[str], text: str, language: str) -> set[str]:
 
 
 class Found(NamedTuple):
-    """A query's lexemes with their weights, those of them that find, and the condition on rows."""
+    """A query's lexemes with their weights, those of them that find, and the condition on rows.
+
+    `waiting` are the keys of the rows found that wait for their words.
+    """
 
     weighed: Weighed
     finding: list[str]
     condition: Q | None
+    waiting: list[Any]
 
 
 def _look_up(rows: QuerySet, text: str, recipe: KeywordRecipe) -> tuple[Found | None, Best | None]:
@@ -131,7 +136,7 @@ def _look_up(rows: QuerySet, text: str, recipe: KeywordRecipe) -> tuple[Found | 
         if not len(best.keys):
             return None, None
         condition = find_condition(text, recipe.language)
-    return Found(best.weighed, best.weighed.lexemes, condition), best
+    return Found(best.weighed, best.weighed.lexemes, condition, best.waiting), best
 
 
 def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
@@ -142,13 +147,13 @@ def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
         return None
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        lexemes, whole, repeats, made, waiting, seen, all_waiting, total, length, estimate, condition = (
-            cursor.fetchone()
-        )
+        row = cursor.fetchone()
+    lexemes, whole, repeats, made, held, seen, all_waiting, waiting, total, length, estimate, condition = row
+    note_unread(rows.model, all_waiting > seen)
     if not lexemes or not total:
         return None
     share = all_waiting / max(seen, 1)
-    counts = [min(COUNTED, one + round(other * share)) for one, other in zip(made, waiting, strict=True)]
+    counts = [min(COUNTED, one + round(other * share)) for one, other in zip(made, held, strict=True)]
     if total == COUNTED:
         total = max(total, estimate, all_waiting)
     weights = weigh(counts, total, list(map(get_factor, repeats, whole)))
@@ -157,12 +162,13 @@ def _count(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> Found | None:
     finding = list(rare) if sum(rare.values()) >= ENOUGH else lexemes
     weighed = Weighed(lexemes, weights, float(max(length or 1, 1)))
     holds = Q(Holds(words_of(recipe), AnyLexeme(Value(condition)))) if condition else None
-    return Found(weighed, finding, holds)
+    return Found(weighed, finding, holds, waiting or [])
 
 
 def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[str, list[Any]]:
     queries = {
-        "waiting": find_pending(rows).values("content"),
+        "waiting": find_pending(rows).values("pk", "content")[:READ],
+        "all_waiting": find_pending(rows).values("pk")[:COUNTED],
         "holding": rows.filter(Holds("keywords", RawSQL("lexemes.query", ()))).values("pk")[:COUNTED],
         "everything": rows.values("pk")[:COUNTED],
         "sample": rows.order_by("document_key").values_list(words_of(recipe))[:SAMPLE],
@@ -173,13 +179,12 @@ def _counting_sql(rows: QuerySet, split: Split, recipe: KeywordRecipe) -> tuple[
         text=recipe.lexemes("%s"),
         quoted=QUOTED,
         condition=recipe.condition("%s"),
-        counted=COUNTED,
         limit=MAX_LEXEMES,
         estimate=ESTIMATE_ROWS,
         **{name: own for name, (own, _) in compiled.items()},
     )
     params: list[Any] = [recipe.language, *compiled["waiting"][1], recipe.language, split.wanted]
-    for name in ("holding", "waiting", "everything", "sample"):
+    for name in ("holding", "all_waiting", "everything", "sample"):
         params += compiled[name][1]
     table = connection.ops.quote_name(rows.model._meta.db_table)
     return sql, [*params, table, recipe.language, split.condition]

@@ -1,9 +1,10 @@
 """Rows that were written without their words, and how a search by words finds them meanwhile.
 
 To make and index a document's words takes three times as long as everything else about it. So a write of many
-rows leaves that to the receivers of `keywords_pending`. Meanwhile a search makes the words of the waiting
-rows by itself: it is slower, but finds the same. Where an ANN index takes new rows, no row waits: the ANN
-index costs more than the words, and would take each row twice.
+rows leaves that to the receivers of `keywords_pending`. Meanwhile a search makes the words of at most 200
+waiting rows by itself, which takes as long as the rest of it; the others are found once their words are made.
+Where an ANN index takes new rows, no row waits: the ANN index costs more than the words, and would take each
+row twice.
 """
 
 from typing import Any
@@ -17,8 +18,13 @@ from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds, Lexe
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe, refresh_keywords
 from apps.search.storage.pgvector.tables.ann_index import find_ann_index
 from tenants.context import connection, get_current_schema, owner_rights
+from tenants.memory import TenantMemory
 
+READ = 200  # waiting rows that a search reads: some 40 microseconds each
 LEFT_BEHIND = 0.1  # of a table's rows; to vacuum for fewer would take longer than it saves
+
+TTL, MAX_KNOWN = 60, 10_000  # seconds, and answers that a process keeps, of all tenants together
+_unread: TenantMemory[bool] = TenantMemory(seconds=TTL, size=MAX_KNOWN)
 
 # Sent by the table's model with `space` and `index_name`, in the transaction that wrote the rows.
 keywords_pending = Signal()
@@ -56,6 +62,18 @@ def make_pending_keywords(model: Any, space: str, index_name: str) -> int:
 def find_pending(rows: QuerySet) -> QuerySet:
     """Return the rows that wait, which the index of the words finds."""
     return rows.filter(Holds(F("keywords"), AnyLexeme(Value(PENDING.language))))
+
+
+def note_unread(model: Any, is_unread: bool) -> None:
+    """Remember whether the last search by words of this process, in this table, left waiting rows unread."""
+    key = model._meta.db_table
+    _unread.forget(key)
+    _unread.get(key, lambda: is_unread)
+
+
+def left_unread(model: Any) -> bool:
+    """Return whether the last search by words of this process, in this table, left waiting rows unread."""
+    return _unread.get(model._meta.db_table, lambda: False)
 
 
 def words_of(recipe: KeywordRecipe) -> Case:

@@ -15,9 +15,10 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import Exact
 from psycopg import Cursor
 from psycopg.pq import Format
+from psycopg.sql import quote as literal
 
 from apps.search.storage.pgvector.keywords.lexemes import AnyLexeme, Holds
-from apps.search.storage.pgvector.keywords.pending import words_of
+from apps.search.storage.pgvector.keywords.pending import READ, note_unread, words_of
 from apps.search.storage.pgvector.keywords.recipe import PENDING, KeywordRecipe
 from apps.search.storage.pgvector.keywords.score import (
     DIGITS,
@@ -40,7 +41,12 @@ READ_SQL = """
         SELECT lexeme, positions[1] AS place, cardinality(positions) AS repeats, weights[1] = 'D' AS is_whole
         FROM unnest({text}) ORDER BY place LIMIT {limit}
     )
-    SELECT kept.base, kept.documents, kept.words, kept.marks, {quoted}, repeats, is_whole,
+    SELECT kept.base, kept.documents, kept.words, kept.marks,
+        ARRAY(
+            SELECT {pk} FROM {schema}.{table}
+            WHERE space = %s AND index_name = %s AND keywords @@ {pending}::tsquery LIMIT {waiting}
+        ),
+        {quoted}, repeats, is_whole,
         ARRAY(
             SELECT entries FROM {schema}.pgvector_keywordpostings AS postings
             WHERE postings.index_id = kept.id AND postings.generation = kept.generation
@@ -61,7 +67,8 @@ class Best:
     """All documents that hold a lexeme of a query, with their scores.
 
     `keys` and `scores` are arrays of the same length, in no order. `late` are the keys of those that were
-    written after the postings; of all others, a row that fits the tsquery `marks` was, too.
+    written after the postings; of all others, a row that fits the tsquery `marks` was, too. `waiting` are
+    those that wait for their words.
     """
 
     weighed: Weighed
@@ -69,6 +76,7 @@ class Best:
     scores: np.ndarray
     late: frozenset[int]
     marks: str
+    waiting: list[int]
 
     def top(self, count: int) -> tuple[list[int], list[float]]:
         """Return the keys and scores of the best, equal scores by key."""
@@ -126,10 +134,13 @@ def find_best(rows: QuerySet, text: str, recipe: KeywordRecipe, most_lexemes: in
     found = _read(rows.model, index, text, recipe, most_lexemes)
     if not found:
         return None
-    base, documents, words, marks = found[0][:4]
+    base, documents, words, marks, waiting = found[0][:5]
+    note_unread(rows.model, len(waiting) > READ)
     lexemes = [lexeme for *_, lexeme, _, _, _ in found]
     entries = [np.frombuffer(b"".join(parts), dtype=">u8").astype(np.uint64) for *_, parts in found]
-    late_keys, late_counts, late_lengths = _read_late(rows.model, index, lexemes, marks, recipe)
+    late_keys, late_counts, late_lengths = _read_late(
+        rows.model, index, lexemes, marks, waiting[:READ], recipe
+    )
     held = [len(each) + int((late > 0).sum()) for each, late in zip(entries, late_counts.T, strict=True)]
     factors = [get_factor(repeats, is_whole) for *_, repeats, is_whole, _ in found]
     weights = weigh(held, documents + len(late_keys), factors)
@@ -144,43 +155,51 @@ def find_best(rows: QuerySet, text: str, recipe: KeywordRecipe, most_lexemes: in
         keys = np.concatenate([keys[is_current], late_keys])
         scores = np.concatenate([scores[is_current], late_scores])
     scores = np.round(scores, DIGITS)
-    return Best(weighed, keys, scores, frozenset(late_keys.tolist()), marks)
+    late = frozenset(late_keys.tolist())
+    return Best(weighed, keys, scores, late, marks, [key for key in waiting if key in late])
 
 
 def _read(
     model: Any, index: tuple[str, str], text: str, recipe: KeywordRecipe, most_lexemes: int
 ) -> list[tuple[Any, ...]]:
+    quote = connection.ops.quote_name
     sql = READ_SQL.format(
         text=recipe.lexemes("%s::text"),
         quoted=QUOTED,
         limit=most_lexemes,
-        schema=connection.ops.quote_name(connection.schema_name),
+        schema=quote(connection.schema_name),
+        table=quote(model._meta.db_table),
+        pk=quote(model._meta.pk.column),
+        pending=literal(PENDING.language),
+        waiting=READ + 1,
     )
     with connection.cursor() as cursor:
         # Binds on the server, which alone sends binary results: of bytes in hexadecimal there would be twice
         # as many.
         cursor.cursor = Cursor(cursor.connection)
         cursor.cursor.format = Format.BINARY
-        cursor.execute(sql, [recipe.language, text, model._meta.db_table, *index])
+        cursor.execute(sql, [recipe.language, text, *index, model._meta.db_table, *index])
         return cursor.fetchall()
 
 
 def _read_late(
-    model: Any, index: tuple[str, str], lexemes: list[str], marks: str, recipe: KeywordRecipe
+    model: Any,
+    index: tuple[str, str],
+    lexemes: list[str],
+    marks: str,
+    waiting: list[int],
+    recipe: KeywordRecipe,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the rows that the postings lack: their keys, how often each has each lexeme, and their lengths."""
-    anything, words = AnyLexeme.of(lexemes), words_of(recipe)
-    late = AnyLexeme.of([f"({marks}) & ({' | '.join(lexemes)})", PENDING.language])
-    is_made = ~Q(keyword_recipe=str(PENDING))
-    rows = model.objects.filter(
-        Q(Holds(F("keywords"), late)) & (is_made | Q(Holds(words, anything))),
-        space=index[0],
-        index_name=index[1],
-    )
-    found = list(rows.values_list("pk", Counts.of(lexemes, words)))
+    late = Q(Holds(F("keywords"), AnyLexeme.of([f"({marks}) & ({' | '.join(lexemes)})"])))
+    if waiting:
+        late |= Q(pk__in=waiting)
+    rows = model.objects.filter(late, space=index[0], index_name=index[1])
+    found = list(rows.values_list("pk", Counts.of(lexemes, words_of(recipe))))
     keys = np.array([key for key, _ in found], dtype=np.int64)
     numbers = np.array([counts for _, counts in found], dtype=float).reshape(len(found), 1 + len(lexemes))
-    return keys, numbers[:, 1:], numbers[:, 0]
+    holds = numbers[:, 1:].any(axis=1)
+    return keys[holds], numbers[holds, 1:], numbers[holds, 0]
 
 
 def _score_entries(entries: list[np.ndarray], weighed: Weighed) -> tuple[np.ndarray, np.ndarray]:
