@@ -129,7 +129,7 @@ def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
     waiting = find_pending(rows).count()
     stale = rows.exclude(keyword_recipe__in=[str(PENDING), str(get_recipe())]).count()
     messages = {
-        f"{waiting:,} documents wait for their keywords; searches by words are slow.": waiting,
+        f"{waiting:,} documents wait for their keywords; searches by words read few of them.": waiting,
         f"{stale:,} documents have keywords of another language or an earlier version; searches by words may "
         "miss them.": stale,
     }

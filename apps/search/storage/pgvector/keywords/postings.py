@@ -134,13 +134,12 @@ def find_best(rows: QuerySet, text: str, recipe: KeywordRecipe, most_lexemes: in
     found = _read(rows.model, index, text, recipe, most_lexemes)
     if not found:
         return None
-    base, documents, words, marks, waiting = found[0][:5]
-    note_unread(rows.model, len(waiting) > READ)
+    base, documents, words, marks, given = found[0][:5]
+    note_unread(rows.model, len(given) > READ)
+    waiting = given[:READ]
     lexemes = [lexeme for *_, lexeme, _, _, _ in found]
     entries = [np.frombuffer(b"".join(parts), dtype=">u8").astype(np.uint64) for *_, parts in found]
-    late_keys, late_counts, late_lengths = _read_late(
-        rows.model, index, lexemes, marks, waiting[:READ], recipe
-    )
+    late_keys, late_counts, late_lengths = _read_late(rows.model, index, lexemes, marks, waiting, recipe)
     held = [len(each) + int((late > 0).sum()) for each, late in zip(entries, late_counts.T, strict=True)]
     factors = [get_factor(repeats, is_whole) for *_, repeats, is_whole, _ in found]
     weights = weigh(held, documents + len(late_keys), factors)
