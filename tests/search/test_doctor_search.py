@@ -218,8 +218,8 @@ def test_documents_that_wait_for_their_keywords_are_counted_and_a_task_is_writte
     (task,) = DBTaskResult.objects.all()
     assert finding.level == Level.INFO
     assert finding.message == (
-        "space 'default', index 'default': 4 documents wait for their keywords; searches by words read few of "
-        "them."
+        "space 'default', index 'default': 4 documents wait for their keywords; searches by words read few "
+        "of them."
     )
     assert finding.fix == "manage.py doctor --schema=acme --fix, and a worker"
     assert (remark, task.task_path.rsplit(".")[-1]) == (
