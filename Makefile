@@ -57,7 +57,7 @@ lint: setup ## Style, types, and what bandit, detect-secrets and pip-audit find
 	$(PY) -m mypy
 	$(PY) -m tests.scan
 
-eval: setup ## How well each mode of search finds known items; about two minutes
+eval: setup ## How well each mode of search finds known items, in eight languages; some ten minutes
 	@test -d tests/eval || { echo "There is nothing to measure: tests/eval was removed with the example."; exit 1; }
 	$(PY) -m tests.eval
 

@@ -16,7 +16,7 @@ EMBEDDINGS = {
     "fast": {
         "BACKEND": "apps.search.embedders.wordllama.WordLlamaEmbedder",
         "MODEL": "pgvector.PgVectorEmbedding",
-        "OPTIONS": {"fusion": "minmax"},
+        "OPTIONS": {"fusion_weights": (0.35, 0.65)},
     },
     "custom": {"BACKEND": MINILM, "MODEL": "notes.NoteEmbedding", "OPTIONS": {}},
 }

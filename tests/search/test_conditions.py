@@ -76,8 +76,8 @@ def test_words_of_another_tenant_are_no_condition_here(provider, globex, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_conditions_are_in_the_language_of_the_providers_tenant(acme, globex, provider, mode):
-    globex.search_language = "simple"
+def test_conditions_are_in_the_language_of_the_providers_tenant(acme, globex, provider, monkeypatch, mode):
+    monkeypatch.setattr(globex, "search_language", "simple")
     with tenant_context(globex):
         # "dog" is another form of "dogs" in English only.
         found = keys(search_by_mode(PgVectorProvider(tenant=acme), "cats -dog", mode))

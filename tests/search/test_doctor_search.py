@@ -244,6 +244,24 @@ def test_keywords_of_another_recipe_are_counted_and_made_anew(acme):
     assert made == 2
 
 
+def test_documents_in_other_languages_than_the_embedders_are_told(acme, globex, monkeypatch):
+    monkeypatch.setattr(HashingEmbedder, "languages", ("en",), raising=False)
+    for tenant, texts in (
+        (acme, ["検索エンジン", "倒排索引", "hello"]),
+        (globex, ["hello", "there", "倒排索引"]),
+    ):
+        with tenant_context(tenant):
+            PgVectorProvider().add(
+                EmbeddedDocument(f"d{number}", text, {}, [1.0] * 8) for number, text in enumerate(texts)
+            )
+
+    finding = find_only("acme")
+
+    assert finding.level == Level.INFO
+    assert "2 of 3 documents are in other languages than the embedder knows (en)" in finding.message
+    assert find("globex") == []
+
+
 def test_an_index_that_few_rows_need_is_only_mentioned(acme, fill_acme):
     provider = fill_acme(MANY)
     carry_out_in(acme)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from apps.search.documents import Document, EmbeddedDocument
 from apps.search.embedders import EmbeddingError, InvalidTextError, validate_embedding_settings
+from apps.search.options.languages import CODES, is_foreign
 from apps.search.searching import hybrid
 from apps.search.searching.fusion import fuse_ranks, fuse_scores, in_fused_order
 from apps.search.searching.hybrid import MODES, search_by_mode, search_hybrid, search_semantic
@@ -16,6 +17,7 @@ from apps.search.storage.pgvector import PgVectorProvider
 from apps.search.storage.pgvector.keywords.bm25 import match_keywords
 from apps.search.storage.pgvector.tables.queryset import EmbeddingQuerySet
 from tenants.context import tenant_context
+from tenants.models import SEARCH_LANGUAGES
 
 SCORES = st.floats(-1e6, 1e6)
 
@@ -206,6 +208,66 @@ def test_weights_decide_which_half_counts(embedder, in_acme, method):
     by_words = search_hybrid(provider, "apple", method=method, weights=(0.01, 1))
 
     assert (keys(by_meaning)[0], keys(by_words)[0]) == ("meant", "said")
+
+
+def test_scores_are_fused_unless_told_otherwise(provider):
+    usual = list(search_hybrid(provider, "red apple").values_list("document_key", "score"))
+
+    told = search_hybrid(provider, "red apple", method="minmax", weights=(1, 1), window=100)
+    by_ranks = search_hybrid(provider, "red apple", method="rrf")
+    assert usual == list(told.values_list("document_key", "score"))
+    assert usual != list(by_ranks.values_list("document_key", "score"))
+
+
+@pytest.mark.parametrize(
+    ("languages", "search_language", "query", "weights"),
+    [
+        (None, "german", "apple", (1, 1)),
+        (("en",), "english", "apple", (1, 1)),
+        (("en",), "simple", "apple", (1, 1)),
+        (("en",), "german", "apple", (0.15, 0.85)),
+        (("en", "de"), "german", "apple", (1, 1)),
+        (("en",), "english", "apple 検索 検索 検索", (0.15, 0.85)),
+    ],
+)
+def test_words_count_more_in_a_language_that_the_embedder_does_not_know(
+    provider, acme, embedder, monkeypatch, languages, search_language, query, weights
+):
+    known = embedder()
+    known.languages = languages
+    provider = PgVectorProvider(embedder=known)
+    monkeypatch.setattr(acme, "search_language", search_language)
+
+    with tenant_context(acme):
+        usual = dict(search_hybrid(provider, query).values_list("document_key", "score"))
+        told = dict(search_hybrid(provider, query, weights=weights).values_list("document_key", "score"))
+        other = dict(search_hybrid(provider, query, weights=(0.5, 2)).values_list("document_key", "score"))
+
+    assert usual == told
+    assert usual != other
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "foreign"),
+    [
+        ("hello", "english", False),
+        ("hello", "simple", False),
+        ("hallo", "german", True),
+        ("привет", "english", True),
+        ("привет", "simple", True),
+        ("搜索 with pgvector", "english", False),
+        ("索引和倒排列表怎么用 SQL", "english", True),
+        ("4711", "english", False),
+        ("", "german", False),
+    ],
+)
+def test_a_script_or_the_search_language_tells_a_foreign_text(text, language, foreign):
+    assert is_foreign(text, ["en"], language) is foreign
+    assert not is_foreign(text, None, language)
+
+
+def test_every_search_language_has_a_code():
+    assert set(CODES) == set(SEARCH_LANGUAGES) - {"simple"}
 
 
 def test_query_of_stop_words_is_searched_by_meaning_alone(provider):

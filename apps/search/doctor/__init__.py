@@ -14,6 +14,7 @@ from apps.search.doctor.stored import (
     check_cut,
     check_declared,
     check_keywords,
+    check_languages,
     check_length,
     describe_left_over,
 )
@@ -88,6 +89,7 @@ def _check_tenant(tenant: Any) -> Iterator[Finding]:
             if status.space == tenant.space:
                 yield from check_chunks(status)
                 yield from check_cut(status)
+                yield from check_languages(status, tenant)
         yield from check_ann_index(status, care)
 
 

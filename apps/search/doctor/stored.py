@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Func, IntegerField
+from django.db.models.functions import Left
 from psycopg import sql
 
 from apps.operations.doctor.finding import Finding, Level, write_sql
@@ -13,6 +14,7 @@ from apps.search.doctor.work import enqueue_in
 from apps.search.embedders import EmbeddingError
 from apps.search.indexes.sources import ModelSource, get_sources
 from apps.search.indexing.tasks import make_keywords
+from apps.search.options.languages import is_foreign
 from apps.search.providers import get_provider
 from apps.search.spaces.space import get_space
 from apps.search.storage.pgvector.ann.status import AnnIndexStatus
@@ -21,7 +23,8 @@ from apps.search.storage.pgvector.keywords.recipe import PENDING, get_recipe
 from apps.search.storage.pgvector.tables.ann_index import get_declared_ann_index
 from tenants.context import connection
 
-LONGEST = 100  # documents whose tokens are counted
+LONGEST = 100  # documents whose tokens are counted, or whose languages are guessed
+BEGINNING = 500  # characters of a document that tell its language
 LENGTH = Func("vector", function="vector_dims", output_field=IntegerField())
 OPERATOR_CLASS = """
     SELECT o.opcname FROM pg_index i JOIN pg_opclass o ON o.oid = i.indclass[0]
@@ -127,7 +130,7 @@ def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
     """Yield how many documents wait for their keywords, and how many have those of another recipe."""
     rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
     waiting = find_pending(rows).count()
-    stale = rows.exclude(keyword_recipe__in=[str(PENDING), str(get_recipe())]).count()
+    stale = rows.exclude(keyword_recipe__in=["", str(PENDING), str(get_recipe())]).count()
     messages = {
         f"{waiting:,} documents wait for their keywords; searches by words read few of them.": waiting,
         f"{stale:,} documents have keywords of another language or an earlier version; searches by words may "
@@ -139,6 +142,25 @@ def check_keywords(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
             arguments = status.model._meta.label_lower, status.space, status.index_name
             mend = partial(enqueue_in, tenant, make_keywords, *arguments)
             yield Finding(Level.INFO, status.schema, f"{_name(status)}: {message}", fix, mend)
+
+
+def check_languages(status: AnnIndexStatus, tenant: Any) -> Iterator[Finding]:
+    """Look whether most of some documents are in languages that the space's embedder was not trained for."""
+    try:
+        languages = get_space(status.space).embedder.languages
+    except ImproperlyConfigured:  # check_settings() has complained of it
+        return
+    rows = status.model.objects.filter(space=status.space, index_name=status.index_name)
+    texts = list(rows.order_by("pk").values_list(Left("content", BEGINNING), flat=True)[:LONGEST])
+    foreign = sum(is_foreign(text, languages, tenant.search_language) for text in texts)
+    if languages and foreign > len(texts) / 2:
+        message = (
+            f"{_name(status)}: {foreign} of {len(texts)} documents are in other languages than the embedder "
+            f"knows ({', '.join(languages)}), so searches by meaning find little. In hybrid searches words "
+            "count more."
+        )
+        fix = "Serve the tenant from a space whose embedder knows them: docs/how-to/another-embedder.md"
+        yield Finding(Level.INFO, status.schema, message, fix)
 
 
 def describe_left_over(status: AnnIndexStatus, tenant: Any) -> Finding:

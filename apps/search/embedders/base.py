@@ -68,6 +68,8 @@ class BaseEmbedder(ABC):
     - `is_worth_caching`: whether finding a stored vector is quicker than making it again.
     - `weak_below`: the cosine similarity below which not even the best document is a close match to a query;
       None where nobody has measured it.
+    - `languages`: those that the model was trained for, as codes of ISO 639-1; None where it knows many, or
+      nobody has said. Hybrid search trusts it less outside of them, and doctor says so.
     - `max_words`: about how many words of a text are read, a hint for chunking; None when there is no limit.
 
     An instance lives as long as its process and serves all threads. Making one must be cheap, since system
@@ -78,6 +80,7 @@ class BaseEmbedder(ABC):
     model_id: str
     max_words: int | None = None
     weak_below: float | None = None
+    languages: tuple[str, ...] | None = None
     is_worth_caching: bool = True
 
     def __init__(self, *, query_prefix: str = "", document_prefix: str = "", batch_size: int = 32) -> None:

@@ -37,6 +37,7 @@ class MiniLMEmbedder(BaseOnnxEmbedder):
     dimensions = 384
     model_id = "all-MiniLM-L6-v2-onnx-int8:384"
     max_words = 180
+    languages = ("en",)
     weak_below = 0.28  # the demo's 20 golden queries have 0.29 and more, 27 of 30 strange ones less
 
     def __init__(self, *, threads: int = 0, **options: Unpack[EmbedderOptions]) -> None:

@@ -11,10 +11,11 @@ from django.http import HttpRequest
 from apps.search.filters import compile_filter
 from apps.search.providers import get_provider
 from apps.search.rerankers.second_look import Report
-from apps.search.searching.hybrid import WINDOW, search_keywords, search_nearest
+from apps.search.searching.hybrid import search_keywords, search_nearest
 from apps.search.storage.pgvector.keywords.conditions import get_meant
 from apps.search.storage.pgvector.searching.query_vectors import get_query_use
 
+PLACES = 100  # documents of each list whose place is told
 PERMISSION = "pgvector.view_pgvectorembedding"
 
 
@@ -78,10 +79,10 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
     with _timed(explanation, "embed"):
         vector = provider.embedder.embed_query(get_meant(text))
     with _timed(explanation, "semantic"):
-        nearest = search_nearest(provider, vector, text, filter_q=condition)[:WINDOW]
+        nearest = search_nearest(provider, vector, text, filter_q=condition)[:PLACES]
         semantic = {row.pk: (rank, row.distance) for rank, row in enumerate(nearest, 1)}
     with _timed(explanation, "keyword"):
-        worded = search_keywords(provider, text, filter_q=condition)[:WINDOW]
+        worded = search_keywords(provider, text, filter_q=condition)[:PLACES]
         keyword = {row.pk: (rank, row.score) for rank, row in enumerate(worded, 1)}
     explanation.plan, explanation.matches = nearest.plan.mode, nearest.plan.matches
     missing = (None, None)

@@ -6,6 +6,7 @@ Equal scores are ordered by id, so that equal input gives equal output.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from django.db.models import BooleanField, F, FloatField, Func, QuerySet, Value
 
@@ -35,14 +36,18 @@ def fuse_ranks(
 
 
 def fuse_scores(
-    rankings: Sequence[Ranking], weights: Sequence[float] | None = None
+    rankings: Sequence[Ranking],
+    weights: Sequence[float] | None = None,
+    floors: Sequence[float | None] | None = None,
 ) -> list[tuple[int, float]]:
-    """Return the weighted sum of scores, after scaling each ranking's to 0 (its last) to 1 (its first).
+    """Return the weighted sum of scores, after scaling each ranking's to 0 (its floor) to 1 (its first).
 
-    An id that a ranking lacks gets 0 from it; when all scores of a ranking are equal, each becomes 1. Raises
-    ValueError for weights that do not fit.
+    A ranking's floor is its last score, unless `floors` has a number for it. An id that a ranking lacks gets
+    0 from it; when all scores of a ranking equal its floor, each becomes 1. Raises ValueError for weights
+    that do not fit.
     """
-    return _add([_to_unit(dict(reversed(ranking))) for ranking in rankings], weights)
+    parts = zip(rankings, floors or [None] * len(rankings), strict=True)
+    return _add([_to_unit(dict(reversed(ranking)), floor) for ranking, floor in parts], weights)
 
 
 class AmongIds(Func):
@@ -82,21 +87,26 @@ def _check(weights: Sequence[float] | None, count: int) -> Sequence[float]:
     return weights
 
 
-def _to_unit(scores: dict[int, float]) -> dict[int, float]:
+def _to_unit(scores: dict[int, float], floor: float | None) -> dict[int, float]:
     if not scores:
         return {}
-    lowest, highest = min(scores.values()), max(scores.values())
+    lowest, highest = min(scores.values()) if floor is None else floor, max(scores.values())
     if lowest == highest:
         return dict.fromkeys(scores, 1.0)
     return {pk: (score - lowest) / (highest - lowest) for pk, score in scores.items()}
 
 
-FUSIONS: dict[str, Callable[..., list[tuple[int, float]]]] = {"rrf": fuse_ranks, "minmax": fuse_scores}
+# Of two rankings, by meaning and by words. Without any of the words a document has the score 0 by words, and
+# even the last of those that have one is better. By meaning, no score says that nothing is in common.
+FUSIONS: dict[str, Callable[..., list[tuple[int, float]]]] = {
+    "rrf": fuse_ranks,
+    "minmax": partial(fuse_scores, floors=(None, 0.0)),
+}
 
 
 def check_fusion_options(options: Mapping[str, object]) -> None:
     """Raise ValueError, naming the option, its value and what is allowed, for a bad fusion option."""
-    fusion, weights = options.get("fusion", "rrf"), options.get("fusion_weights", (1, 1))
+    fusion, weights = options.get("fusion", "minmax"), options.get("fusion_weights", (1, 1))
     if fusion not in FUSIONS:
         raise ValueError(f"fusion is {fusion!r}; allowed: {', '.join(FUSIONS)}.")
     is_pair = isinstance(weights, list | tuple) and len(weights) == 2
