@@ -135,6 +135,31 @@ def test_a_page_is_one_query(in_acme, django_assert_num_queries):
         search.page(3, first.next)
 
 
+@pytest.mark.parametrize("size", [3, 8, 10])
+def test_pages_through_the_index_hold_all_that_are_equally_near(in_acme, size):
+    provider = PgVectorProvider()
+    provider.add(make_documents([number // 4 for number in range(400)]))
+    build_ann_index(PgVectorEmbedding, provider.space, provider.index_name, 8, 400)
+    forget_ann_indexes()
+
+    first = provider.nearest(QUERY).page(size)
+    second = provider.nearest(QUERY).page(size, first.next)
+
+    forget_ann_indexes()
+    expected = in_order(provider.nearest(QUERY).order_by("distance", "pk")[:40])
+    assert pks_of([*first.rows, *second.rows]) == pks_of(expected)[: 2 * size]
+
+
+def test_the_first_page_needs_no_query_of_djangos(in_acme):
+    provider = fill(20)
+
+    with CaptureQueriesContext(connection) as queries:
+        provider.nearest(QUERY).page(5)
+
+    of_django = [' AS "distance"' in each["sql"] for each in queries if "distance" in each["sql"]]
+    assert of_django == [False]
+
+
 def test_pages_go_through_the_index_and_go_on_when_it_is_gone(in_acme):
     provider = fill(6_000, dimensions=16)
     query = make_vectors(1, 16, seed=1)[0]

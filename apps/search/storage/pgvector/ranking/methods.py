@@ -12,6 +12,7 @@ from apps.search.storage.pgvector.coroutines import in_thread
 from apps.search.storage.pgvector.ranking.diversity import SIMILARITIES, diversify
 from apps.search.storage.pgvector.ranking.paging import Cursor, Page, read_cursor, write_cursor
 from apps.search.storage.pgvector.tables.ann_index import get_cast
+from apps.search.storage.pgvector.tables.plan import Plan
 
 
 class RankingMethods:
@@ -70,6 +71,13 @@ class RankingMethods:
         require_int("size", size, minimum=1)
         spec = self._get_spec()
         owner = (str(self._get_schema()), spec.space, spec.index_name)
+        if after is None and self._spec and not self._is_sliced():
+            first = self[: size + 1]
+            found = sorted(first, key=lambda row: (row.distance, row.pk))
+            # Of rows that are equally near, an ANN index may have left out those with smaller keys.
+            is_whole = len(found) <= size or found[size - 1].distance < found[size].distance
+            if is_whole or first.plan.mode == "exact":
+                return _cut(found, size, first.plan, owner)
         # all(): this search stays one to which nothing was added
         rows = self.all().order_by("distance", "pk")
         if after is not None:
@@ -80,11 +88,14 @@ class RankingMethods:
             rows.query.conditions += len(rows.query.where.children) - conditions
             rows.query.fixed_cast = get_cast(spec.dimensions) if cursor.is_cast else ""
         page = rows[: size + 1]
-        found = list(page)
-        if len(found) <= size:
-            return Page(found, None)
-        last = found[size - 1]
-        cursor = Cursor(last.distance, last.pk, is_cast=bool(page.plan.cast))
-        return Page(found[:size], write_cursor(cursor, owner))
+        return _cut(list(page), size, page.plan, owner)
 
     adiverse, apage = in_thread(diverse), in_thread(page)
+
+
+def _cut(found: list[Any], size: int, plan: Plan, owner: tuple[str, ...]) -> Page:
+    if len(found) <= size:
+        return Page(found, None)
+    last = found[size - 1]
+    cursor = Cursor(last.distance, last.pk, is_cast=bool(plan.cast))
+    return Page(found[:size], write_cursor(cursor, owner))
