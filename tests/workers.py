@@ -14,9 +14,13 @@ from django.db import connection
 from tenants.queue.worker import RecoveringWorker
 
 PATIENCE = 60  # seconds until a test gives up; nothing is asserted about time
-# pg_locks shows the whole server's, those of other workers' tests among them; not all name a database.
+# pg_locks shows the whole server's, those of other workers' tests among them. Not all name a database, and
+# pg_stat_activity, which does, stays as it is until the transaction ends.
 LOCKS_HERE = """
-    (SELECT pg_locks.* FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database())
+    (SELECT * FROM pg_locks WHERE pid IN (
+        SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE datname = current_database()
+    )) AS locks
 """
 
 
