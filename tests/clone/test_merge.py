@@ -43,7 +43,7 @@ def release(template):
     version = tomllib.loads((template / "pyproject.toml").read_text())["project"]["version"]
     edit(template / "pyproject.toml", f'\nversion = "{version}"', f'\nversion = "{NEXT}"')
     edit(template / "pyproject.toml", f'tag = "v{version}"', f'tag = "v{NEXT}"')
-    edit(template / "pyproject.toml", '    "wordllama>=', '    "zstandard>=1",\n    "wordllama>=')
+    edit(template / "pyproject.toml", '    "zxcvbn>=', '    "zstandard>=1",\n    "zxcvbn>=')
     edit(template / "CHANGELOG.md", "## [Unreleased]\n", f"## [Unreleased]\n\n## [{NEXT}] - 2030-01-01\n")
     lock = template / "requirements" / "base.txt"
     lock.write_text(lock.read_text().replace("django==", "django==6.1.99 # was "))
