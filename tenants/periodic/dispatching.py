@@ -69,7 +69,7 @@ def _write(schedule: Schedule, now: datetime) -> int:
         run_in_public.using(run_after=now).enqueue(schedule.name)
         count += 1
     if Where.TENANTS in schedule.where:
-        slices = list(batched(list_active().values_list("pk", flat=True), SLICE, strict=False))
+        slices = list(batched(list_active().values_list("pk", flat=True), SLICE))
         for number, pks in enumerate(slices):
             later = schedule.every / 2 / len(slices) * number
             run_in_tenants.using(run_after=now + later).enqueue(schedule.name, pks[0], pks[-1])

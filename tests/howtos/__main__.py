@@ -48,8 +48,9 @@ def run_commands(page, commands, here, there):
     for command in commands:
         if is_left_out(page, command):
             continue
+        if page == FROM_A_CLONE and command.endswith("articles zero"):
+            carry_out("new-app.md", here)  # as its part 4 says
         if page == FROM_A_CLONE and command.startswith("git rm"):
-            carry_out("new-app.md", here)
             edit(here.folder / "project" / "settings.py", EXAMPLE, "")
         is_there = page == "bundles.md" and "import_tenant" in command and "--subdomain" not in command
         (there if is_there else here).run(command)
