@@ -56,7 +56,7 @@ def test_the_task_keeps_the_indexes_and_may_run_twice(acme, globex):
         provider.prune_to(["k1", "k2"])
     changed += [maintain_vector_indexes.call(**{SCHEMA_KEY: schema}) for schema in ("acme", "globex")]
 
-    assert changed == [1, 0, 1, 0]
+    assert [count > 0 for count in changed] == [True, False, True, False]  # postings count, too
     assert (found, nearest.plan.mode) == (10, "hnsw")
 
 
