@@ -91,6 +91,7 @@ class ExplanationOut(Schema):
 
     plan: str
     matches: int | None
+    missed_recall: float | None = Field(description="Of the nearest, if searches find fewer than wanted.")
     milliseconds: dict[str, float]
     reranker: str = Field(description="What looked a second time at the best results; empty: nothing.")
     reranker_fault: str = Field(description="Why the second look failed, if it did.")

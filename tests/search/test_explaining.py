@@ -4,6 +4,8 @@ from django.contrib.auth.models import Permission
 
 from apps.search.indexing.batches import rebuild_index
 from apps.search.searching.explaining import explain_search
+from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
+from apps.search.storage.pgvector.tables.plan import Plan
 from tenants.context import tenant_context
 from tests.models_app.models import Note
 
@@ -51,6 +53,20 @@ def test_the_api_explains_to_a_member_with_the_permission(client, allowed, acme)
     first = answer["results"][0]["explanation"]
     assert first["semantic_rank"] == 1
     assert first["distance"] == pytest.approx(1 - answer["results"][0]["score"], abs=1e-6)
+
+
+def test_the_api_and_the_page_say_when_searches_find_less_than_aimed_at(client, allowed, acme, monkeypatch):
+    sign_in(client, acme, allowed)
+    query = {"q": "sea tides", "explain": "true"}
+    before = client.get("/api/search", query, headers=AT_ACME).json()["explanation"]
+    plan = Plan("hnsw", missed_recall=0.93)
+    monkeypatch.setattr(NearestQuerySet, "plan", property(lambda rows: plan))
+
+    after = client.get("/api/search", query, headers=AT_ACME).json()["explanation"]
+    page = client.get("/search/", {"q": "sea tides", "explain": "on"}, headers=AT_ACME).content.decode()
+
+    assert (before["missed_recall"], after["missed_recall"]) == (None, 0.93)
+    assert "Such searches find 0.93 of the nearest documents, fewer than wanted." in page
 
 
 def test_the_api_explains_to_nobody_else(client, member, acme):

@@ -39,12 +39,14 @@ class Explanation:
 
     `plan` is "exact", "hnsw", "ivfflat" or "binary", `matches` how many documents the filter left where that
     was counted, `milliseconds` the time of each stage, `places` those of the documents by their primary key.
+    `missed_recall` is the share of the nearest that such searches find, where that is less than aimed at.
     `reranker` is what looked a second time, "" for none, `reranker_fault` why it failed, if it did.
     Of the `texts` that the tenant searched for by meaning in this process, `known_texts` were known already.
     """
 
     plan: str = ""
     matches: int | None = None
+    missed_recall: float | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     places: dict[int, Place] = field(default_factory=dict)
     texts: int = 0
@@ -85,6 +87,7 @@ def explain_search(text: str, index_name: str, filter: Mapping[str, Any] | None 
         worded = search_keywords(provider, text, filter_q=condition)[:PLACES]
         keyword = {row.pk: (rank, row.score) for rank, row in enumerate(worded, 1)}
     explanation.plan, explanation.matches = nearest.plan.mode, nearest.plan.matches
+    explanation.missed_recall = nearest.plan.missed_recall
     missing = (None, None)
     for pk in semantic | keyword:
         explanation.places[pk] = Place(*semantic.get(pk, missing), *keyword.get(pk, missing))

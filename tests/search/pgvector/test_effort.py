@@ -96,6 +96,19 @@ def test_what_no_effort_reaches_is_told(in_acme, measured):
     assert status.why == "in use; even the largest effort finds 0.500 of the nearest rows, not 0.97"
 
 
+def test_a_search_knows_what_it_misses(in_acme, measured):
+    provider = fill(MANY, dimensions=DIMENSIONS)
+    care()
+    plans = [provider.nearest(QUERY)[:5]]
+    list(plans[0])
+    note(provider, 1_000, recall=0.93)
+    plans.append(provider.nearest(QUERY)[:5])
+
+    list(plans[1])
+
+    assert [rows.plan.missed_recall for rows in plans] == [None, 0.93]
+
+
 def test_where_no_effort_suffices_the_graph_becomes_denser(in_acme, globex, measured):
     with tenant_context(globex):
         fill(MANY, dimensions=DIMENSIONS)

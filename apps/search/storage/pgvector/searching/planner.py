@@ -57,7 +57,7 @@ def choose_plan(spec: Any, *, limit: int | None, is_filtered: bool, get_matching
             effort = min(effort, MAX_EF_SEARCH)
         if matches is not None or effort != usual:  # a search that sets nothing can be prepared
             tuning["ef_search"] = effort
-    return Plan(index.mode, index.cast, tuning, matches, index.left_out, index.is_unit)
+    return Plan(index.mode, index.cast, tuning, matches, index.left_out, index.is_unit, index.missed_recall)
 
 
 def _count(rows: Rows, index: AnnIndex) -> int:

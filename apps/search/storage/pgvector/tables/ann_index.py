@@ -70,7 +70,8 @@ class AnnIndex:
     has, as PostgreSQL remembers; `has_statistics` says whether PostgreSQL can estimate how many rows a filter
     on metadata leaves. `ef_search` is the effort that reaches the recall aimed at, None where that was not
     measured. `left_out` are the digests of the vectors that it leaves out (see left_out.py), and `is_unit`
-    says that it scales vectors to length 1. `matches` remembers how many rows conditions leave, about, as
+    says that it scales vectors to length 1. `missed_recall` is what was measured where no effort reaches the
+    recall aimed at. `matches` remembers how many rows conditions leave, about, as
     long as this answer is believed.
     """
 
@@ -84,6 +85,7 @@ class AnnIndex:
     ef_search: int | None = None
     left_out: tuple[str, ...] = ()
     is_unit: bool = True
+    missed_recall: float | None = None
     matches: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -180,7 +182,18 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         ends = [keys.order_by("space", "index_name").first(), keys.order_by("-space", "-index_name").first()]
         is_shared = any(end not in (None, (space, index_name)) for end in ends)
         lists, ef_search = get_lists(declared), _get_ef_search(about)
-        return AnnIndex(declared.name, mode, "", lists, is_shared, rows or -1, has_statistics, ef_search)
+        missed = _get_missed_recall(about)
+        return AnnIndex(
+            declared.name,
+            mode,
+            "",
+            lists,
+            is_shared,
+            rows or -1,
+            has_statistics,
+            ef_search,
+            missed_recall=missed,
+        )
     if dimensions is None:
         return None
     name = get_ann_index_name(space, index_name, dimensions)
@@ -198,12 +211,18 @@ def _look_up(model: Any, space: str, index_name: str, dimensions: int | None) ->
         ef_search=_get_ef_search(about),
         left_out=tuple(about.get("left_out", ())),
         is_unit=bool(about.get("is_unit")),
+        missed_recall=_get_missed_recall(about),
     )
 
 
 def _get_ef_search(about: dict[str, Any]) -> int | None:
     effort = Effort.read(about)
     return effort.ef_search if effort else None
+
+
+def _get_missed_recall(about: dict[str, Any]) -> float | None:
+    effort = Effort.read(about)
+    return None if effort is None or effort.is_met else effort.recall
 
 
 def parse_comment(comment: str | None) -> dict[str, Any]:

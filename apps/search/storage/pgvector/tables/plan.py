@@ -15,7 +15,8 @@ class Plan:
     same distances as that ANN index. `tuning` are the parameters of the ANN search, and `matches` is how many
     rows a filter leaves, where that was counted. `is_unit` says that the ANN index scales vectors to length 1
     before it casts them. `left_out` are the digests of the vectors that the ANN index
-    leaves out (see left_out.py): their rows are read beside it.
+    leaves out (see left_out.py): their rows are read beside it. `missed_recall` is the share of the nearest
+    rows that searches through it find, where that is less than aimed at.
     """
 
     mode: str = "exact"
@@ -24,6 +25,7 @@ class Plan:
     matches: int | None = None
     left_out: tuple[str, ...] = ()
     is_unit: bool = True
+    missed_recall: float | None = None
 
     def distance_sql(self, column: str, operator: str, vector: str) -> str:
         """Return the distance between a column and a vector, an expression, as SQL."""
