@@ -63,7 +63,7 @@ def match_keywords(rows: QuerySet, text: str, language: str) -> QuerySet:
     A "phrase in quotes" must be there, a -word or -"phrase" must not, as in websearch_to_tsquery; an --option
     is a word. A text that has only blanks, stop words or exclusions finds nothing. One query counts how rare
     the words are among `rows`; the result is lazy. Common words, which 5,000 rows or more hold, only rank
-    where the rarer ones find 1,000 rows. Finds rows that wait for their keywords, too, but reads at most 200
+    where the rarer ones find 1,000 rows. Finds rows that wait for their keywords, too, but reads at most 100
     of them (see pending.py).
 
     Where the index has postings (see postings.py), three quick queries find the first rows. They tell how

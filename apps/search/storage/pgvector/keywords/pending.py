@@ -1,7 +1,7 @@
 """Rows that were written without their words, and how a search by words finds them meanwhile.
 
 To make and index a document's words takes three times as long as everything else about it. So a write of many
-rows leaves that to the receivers of `keywords_pending`. Meanwhile a search makes the words of at most 200
+rows leaves that to the receivers of `keywords_pending`. Meanwhile a search makes the words of at most 100
 waiting rows by itself, which takes as long as the rest of it; the others are found once their words are made.
 Where an ANN index takes new rows, no row waits: the ANN index costs more than the words, and would take each
 row twice.
@@ -20,7 +20,7 @@ from apps.search.storage.pgvector.tables.ann_index import find_ann_index
 from tenants.context import connection, get_current_schema, owner_rights
 from tenants.memory import TenantMemory
 
-READ = 200  # waiting rows that a search reads: some 40 microseconds each
+READ = 100  # waiting rows that a search reads: some 40 microseconds each
 LEFT_BEHIND = 0.1  # of a table's rows; to vacuum for fewer would take longer than it saves
 
 TTL, MAX_KNOWN = 60, 10_000  # seconds, and answers that a process keeps, of all tenants together
