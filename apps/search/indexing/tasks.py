@@ -204,7 +204,7 @@ def wake_vector_index(model_label: str, name: str) -> None:
 def rest_vector_indexes() -> int:
     """Let the ANN indexes of all quiet and suspended tenants rest; return the bytes that are free now.
 
-    For a timer: written while no tenant is bound, once a day.
+    Written once a day, while no tenant is bound (see schedules.py).
     """
     return sum(size for _, size in rest_everywhere())
 
