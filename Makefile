@@ -33,7 +33,7 @@ $(VENV)/installed: $(LOCK)
 	@install -m 600 .env.example .env
 
 test: setup ## All tests, in an order by chance, by as many workers as processors; WORKERS=0 for none
-	$(PY) -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadgroup
+	$(PY) -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile
 
 test-alone: setup ## Each file of the tests in a process of its own; SAMPLE=4 for some of them
 	$(PY) -m tests.alone $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))

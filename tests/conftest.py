@@ -25,15 +25,6 @@ else:
 
 
 collect_ignore = [path for app in list_left_out() for path in OPTIONAL[app]]
-# Databases, servers and runs that many tests share. With several workers, one of them makes each.
-DEAR_FIXTURES = {"fleet_database", "found", "make_house", "shared_top", "twins"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        for name in DEAR_FIXTURES.intersection(getattr(item, "fixturenames", [])):
-            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.hookimpl(wrapper=True)
