@@ -16,7 +16,7 @@ from django.conf import settings
 
 from tests.clone.repositories import PERSON
 
-ANSWERS = {"delete_tenant": "acme\n"}
+ANSWERS = {"delete_tenant": "Acme\n"}
 # What has no end runs until the page ends.
 ENDLESS = {"runserver": "runserver {port} --noreload", "db_worker": "db_worker --no-reload --interval 0.2"}
 WAIT = 120  # seconds until a server listens

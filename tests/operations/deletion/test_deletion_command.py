@@ -60,7 +60,7 @@ def test_a_tenant_is_kept(acme, run):
 def test_another_name_deletes_nothing(acme, answer, typed, options, schemas):
     answer(typed)
 
-    with pytest.raises(CommandError, match=r"That is not its name; nothing was deleted\."):
+    with pytest.raises(CommandError, match=f"{typed!r} is not its name, 'Acme'; nothing was deleted"):
         call_command("delete_tenant", "acme", *options)
 
     acme.refresh_from_db()

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         except EOFError as error:
             raise CommandError("Nobody answers; nothing was deleted. To go on unasked: --noinput") from error
         if answer != tenant.name:
-            raise CommandError("That is not its name; nothing was deleted.")
+            raise CommandError(f"{answer!r} is not its name, {tenant.name!r}; nothing was deleted.")
 
     def _delete_row(self, tenant: Tenant) -> None:
         """Delete a row that is broken. No schema, role, task or file is its own, so no other thing goes."""
