@@ -60,6 +60,11 @@ def test_poolings_differ_and_each_is_what_its_name_says():
         assert np.allclose(vector, expected / np.linalg.norm(expected), atol=1e-5), pooling
 
 
+def test_the_languages_of_a_model_are_told():
+    assert make_embedder(languages=["en", "de"]).languages == ("en", "de")
+    assert make_embedder().languages is None
+
+
 def test_a_cut_vector_is_the_beginning_of_the_whole_one_at_length_one():
     whole = make_embedder().embed_query("text")
 
@@ -125,6 +130,8 @@ def test_missing_files_are_found_by_the_checks_and_before_any_text():
         ({"model_path": 5}, "model_path must be the path of a file, not 5."),
         ({"tokenizer_path": " "}, "tokenizer_path must be the path of a file, not ' '."),
         ({"model_sha256": "8199be6f"}, "model_sha256 must be the 64 digits that `sha256sum` prints"),
+        ({"languages": "en"}, "languages is 'en'; allowed: a list of codes such as 'en', or None."),
+        ({"languages": ["English"]}, "languages is \\['English'\\]; allowed: a list of codes"),
         ({"pooling": "max"}, "pooling is 'max'; allowed are: mean, cls, last, none."),
         ({"dimensions": 0}, "dimensions must be a whole number of at least 1, not 0."),
         ({"matryoshka": 1}, "matryoshka must be True or False, not 1."),

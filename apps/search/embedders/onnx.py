@@ -16,6 +16,7 @@ from .tokenizing import count_encoded, find_encoded
 from .weights import WeightsFile
 
 SHA256 = re.compile("[0-9a-f]{64}")
+LANGUAGE = re.compile("[a-z]{2}")  # ISO 639-1
 WORDS_PER_TOKEN = 0.7  # of English prose, names and marks included
 
 type Numbers = npt.NDArray[Any]
@@ -90,6 +91,7 @@ class OnnxEmbedder(BaseOnnxEmbedder):
       whose output is one vector for each text.
     - `output`: the name of the model's output; by default the first.
     - `max_tokens`: how many tokens of a text are read, the model's own marks counted.
+    - `languages`: those that the model was trained for, such as `["en", "de"]`; None where it knows many.
     - `threads`: how many texts are worked on at once; 0: one for each processor.
 
     Every vector is scaled to length 1, whether the model does it or not.
@@ -107,6 +109,7 @@ class OnnxEmbedder(BaseOnnxEmbedder):
         matryoshka: bool = False,
         output: str = "",
         max_tokens: int = 512,
+        languages: Sequence[str] | None = None,
         threads: int = 0,
         **options: Unpack[EmbedderOptions],
     ) -> None:
@@ -116,6 +119,11 @@ class OnnxEmbedder(BaseOnnxEmbedder):
             allowed = ", ".join((*POOLINGS, "none"))
             raise ValueError(f"pooling is {pooling!r}; allowed are: {allowed}.")
         self.dimensions = require_int("dimensions", dimensions, minimum=1)
+        if languages is not None and not (
+            isinstance(languages, list | tuple) and all(LANGUAGE.fullmatch(str(code)) for code in languages)
+        ):
+            raise ValueError(f"languages is {languages!r}; allowed: a list of codes such as 'en', or None.")
+        self.languages = tuple(languages) if languages else None
         self.pooling, self.is_cut = pooling, require_bool("matryoshka", matryoshka)
         self.onnx = OnnxModel(
             require_file("model", model_path, model_sha256),
