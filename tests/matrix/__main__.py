@@ -28,23 +28,27 @@ EVERYTHING = "everything"
 ONE_MORE = "one-more"
 VARIANTS = {app: [app] for app in OPTIONAL} | {EVERYTHING: list(OPTIONAL), ONE_MORE: []}
 IGNORED = shutil.ignore_patterns(".git", ".venv*", ".postgres", "var", "site", ".*_cache", ".hypothesis")
-# A quick choice of the tests of all that stays, and of each app's isolation: whole folders take too long.
+# A quick choice of the tests of all that stays: whole folders take too long.
 TESTS = [
     "tests/matrix",
     "tests/test_api.py",
-    "tests/demo",
     "tests/test_home.py",
     "tests/test_layers.py",
     "tests/test_settings.py",
     "tests/pages/test_all_are_visited.py",
-    "tests/accounts/test_account_page.py",
-    "tests/accounts/test_admin_rights.py",
-    "tests/articles/test_pages.py",
     "tests/operations/bundles/test_parts.py",
     "tests/operations/deletion/test_proof.py",
     "tests/operations/doctor/test_doctor.py",
-    "tests/operations/fleet/test_migrate_schemas.py",
     "tests/operations/isolation/test_isolation.py",
+    "tests/recipes",
+]
+# Tests of a feature each: two in turn, those that name an app that is left out, and all without any of them.
+FEATURES = [
+    "tests/demo",
+    "tests/accounts/test_account_page.py",
+    "tests/accounts/test_admin_rights.py",
+    "tests/articles/test_pages.py",
+    "tests/operations/fleet/test_migrate_schemas.py",
     "tests/operations/isolation/test_no_leak.py",
     "tests/search/test_indexing.py",
     "tests/search/test_sources.py",
@@ -53,7 +57,6 @@ TESTS = [
     "tests/search_switching/test_switch_command.py",
     "tests/tenants/test_no_crossing.py",
     "tests/tenants/test_task_backend.py",
-    "tests/recipes",
 ]
 
 
@@ -89,11 +92,22 @@ class Variant:
 
     def list_tests(self):
         about = [f"tests/{path}" for app in self.left_out for path in OPTIONAL[app]]
+        turn = 2 * list(VARIANTS).index(self.name)
+        in_turn = [FEATURES[(turn + step) % len(FEATURES)] for step in range(2)]
+        features = [
+            path for path in FEATURES if self.name == EVERYTHING or path in in_turn or self.concerns(path)
+        ]
         return [
             path
-            for path in TESTS
+            for path in TESTS + features
             if (self.folder / path).exists() and not any(path.startswith(each) for each in about)
         ]
+
+    def concerns(self, path):
+        """Return whether tests name an app that is left out, as a package or as a folder."""
+        place = settings.BASE_DIR / path
+        texts = [each.read_text() for each in ([place] if place.is_file() else place.rglob("*.py"))]
+        return any(app in text or app.replace(".", "/") in text for app in self.left_out for text in texts)
 
     def run(self, *arguments):
         """Run Python in the copy; return whether it succeeds."""
