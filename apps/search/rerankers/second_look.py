@@ -125,7 +125,7 @@ def _rerank(provider: PgVectorProvider, chosen: ChosenReranker, text: str, rows:
             among = provider.objects.filter(pk__in=[row.pk for row in rows])
             vectors = dict(among.values_list("pk", "vector"))
             try:
-                vector = provider.embedder.embed_query(meant)
+                vector = provider.embed_query(meant)  # which the search has just embedded
             except EmbeddingError as error:
                 raise RerankError(f"The query has no vector. {error}") from error
         candidates = [

@@ -17,10 +17,12 @@ WITH members AS (
     WHERE pg_depend.deptype <> 'n'
 )
 """
+# An object's name without the schema's; a short schema's name may end another name, as `t` ends `result.id`.
+BARE = r"regexp_replace(identity, '(?<![[:alnum:]_])' || quote_ident(current_schema()) || '\.', '', 'g')"
 # A toast table's name is a number.
 OBJECT_NAMES = f"""
 {OBJECTS}
-SELECT type || ' ' || replace(identity, quote_ident(current_schema()) || '.', '')
+SELECT type || ' ' || {BARE}
 FROM objects CROSS JOIN LATERAL pg_identify_object(classid, objid, 0)
 WHERE type <> 'toast table'
 """  # noqa: S608 - constants alone
@@ -28,7 +30,7 @@ WHERE type <> 'toast table'
 # Properties that the statements do not set: where they differ, a replay would lose something.
 PROPERTIES = f"""
 {OBJECTS}
-SELECT concat_ws(' ', 'comment on', replace(identity, quote_ident(current_schema()) || '.', ''), description)
+SELECT concat_ws(' ', 'comment on', {BARE}, description)
 FROM pg_description JOIN objects ON (classid, objid) = (classoid, objoid)
 CROSS JOIN LATERAL pg_identify_object(classoid, objoid, objsubid)
 UNION ALL

@@ -149,6 +149,12 @@ def test_a_session_that_dies_in_the_replay_is_followed_by_migrating(committed, t
         committed(delete_tenant, tenant)
 
 
+def test_a_schema_whose_name_ends_others_is_replayed(make, warnings):
+    make("t")  # which is how many a name ends, such as django_tasks_db_dbtaskresult
+
+    assert warnings() == []
+
+
 def test_the_switch_turns_the_template_off(make, settings, twins, warnings):
     ProvisioningTemplate.objects.update(statements="SELECT 1/0")
     settings.TENANT_PROVISIONING = {"TEMPLATE": False}
