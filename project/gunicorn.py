@@ -6,6 +6,9 @@ when it is used, and a fork has none of them.
 """
 
 import gc
+import logging
+import os
+import sys
 from typing import Any
 
 preload_app = True
@@ -22,3 +25,17 @@ def on_starting(server: Any) -> None:
     load_embedders()
     gc.collect()
     gc.freeze()  # the collector would write into every object that the workers share
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """End a worker at once, with the status that gunicorn gives it.
+
+    Importing onnxruntime begins a thread, which a fork does not have. The library waits for that thread when
+    a process ends in the usual way, and so hangs or crashes.
+    """
+    error = sys.exc_info()[1]
+    status = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 0
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
