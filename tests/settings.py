@@ -6,6 +6,7 @@ import os
 os.environ["SITE_URL"] = "http://localhost:8000"
 
 from project.settings import *  # noqa: F403
+from project.settings import EMBEDDINGS as CHOSEN
 from project.settings import INSTALLED_APPS, TENANT_APPS
 
 TENANT_APPS = [*TENANT_APPS, "tests.models_app"]
@@ -20,4 +21,6 @@ EMBEDDINGS = {
     },
     "custom": {"BACKEND": MINILM, "MODEL": "notes.NoteEmbedding", "OPTIONS": {}},
 }
+if "openai" in CHOSEN:  # in a worker that a test starts
+    EMBEDDINGS["openai"] = CHOSEN["openai"]
 SEARCH_DEFAULT_INDEX = "notes"
