@@ -9,7 +9,7 @@ from tenants.models import Tenant
 from tenants.postgresql.role_names import are_roles_used
 from tenants.provisioning.roles import create_role, drop_roles, list_roles
 from tenants.provisioning.schemas import list_schemas
-from tenants.queue.guarding import guard_queue
+from tenants.queue.guarding import guard_queue, is_queue_guarded
 
 
 class Command(BaseCommand):
@@ -40,7 +40,8 @@ class Command(BaseCommand):
         elif not options["repair"]:
             self.stdout.write(self.style.SUCCESS(f"{len(tenants)} tenants, each with its role."))
         else:
-            guard_queue()
+            if not is_queue_guarded():  # to guard it waits for everybody who is at the queue
+                guard_queue()
             for tenant in tenants.values():
                 create_role(tenant)
             drop_roles(left_over)

@@ -16,7 +16,7 @@ from apps.search.storage.pgvector.ann.builder import (
 )
 from apps.search.storage.pgvector.ann.recall import measure_recall
 from apps.search.storage.pgvector.ann.status import is_busy
-from apps.search.storage.pgvector.models import PgVectorEmbedding
+from apps.search.storage.pgvector.models import KeywordIndex, KeywordPostings, PgVectorEmbedding
 from apps.search.storage.pgvector.searching.nearest import NearestQuerySet
 from apps.search.storage.pgvector.tables import ann_index
 from apps.search.storage.pgvector.tables.ann_index import forget_ann_indexes, get_ann_index_name
@@ -61,7 +61,8 @@ def _run_in_scratch(function):
     execute(f"CREATE SCHEMA {SCRATCH}")
     try:
         with connection.schema_editor() as editor:
-            editor.create_model(PgVectorEmbedding)
+            for model in (PgVectorEmbedding, KeywordIndex, KeywordPostings):
+                editor.create_model(model)
         return function()
     finally:
         execute(f"DROP SCHEMA {SCRATCH} CASCADE")
