@@ -15,9 +15,9 @@ SECTION = re.compile(
     r"^### (?P<library>[\w-]+) `(?P<bound><[\d.]+)`\n(?P<table>.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
 )
 ROW = re.compile(r"\| `(?P<where>[^`]+)` \| .+ \| `(?P<test>test_\w+)` \|")
-# super()._name and other._name; Django documents _meta and the two managers.
+# super()._name and other._name; Django documents _meta and the two managers, Python documents os._exit.
 PRIVATE = re.compile(
-    r"super\(\)\._[a-z]|\b(?!self\b|cls\b)\w+\._(?!meta\b|base_manager\b|default_manager\b)[a-z]"
+    r"super\(\)\._[a-z]|\b(?!self\b|cls\b|os\._exit\b)\w+\._(?!meta\b|base_manager\b|default_manager\b)[a-z]"
 )
 OWN_PRIVATES = {"apps/search_own_spaces/embedder.py"}  # it extends an embedder of ours
 
