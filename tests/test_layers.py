@@ -182,7 +182,7 @@ def test_there_are_modules_to_judge_in_every_room(house):
     rooms = {get_rule(module)[0] for module in house.paths if "." in module}
 
     plain = {room for room in RULES if not room.endswith(".*")}
-    assert plain - rooms <= {"project.demo", "apps.articles"}
+    assert plain - rooms <= {"project.demo", "apps.articles", "apps.audit"}  # which may be left out
     assert any(room.startswith("apps.operations.") for room in rooms)
 
 
