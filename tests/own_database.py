@@ -1,5 +1,6 @@
 """A database of its own for what makes many tenants, so that no running worker takes their tasks."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -29,11 +30,15 @@ def own_database(label: str) -> Iterator[str]:
     with _exit_if_refused():
         _execute(f'CREATE DATABASE "{name}"')
     _switch(name)
+    audit = logging.getLogger("audit")
+    level = audit.level
+    audit.setLevel(logging.WARNING)  # figures are wanted, not a line for each tenant
     try:
         with _exit_if_refused():
             call_command("migrate_schemas", shared=True, verbosity=0)
         yield name
     finally:
+        audit.setLevel(level)
         _switch(before)
         _execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         _drop_roles(get_group_name(name))
