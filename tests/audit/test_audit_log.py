@@ -64,7 +64,9 @@ def test_what_operators_do_stands_in_theirs(operator, acme):
 
     operator.post("/admin/tenants/tenant/", form, headers={"host": "localhost"})
 
+    page = operator.get("/admin/audit/deed/", headers={"host": "localhost"}).content.decode()
     deed = Deed.objects.get(what="suspend")
+    assert '<td class="field-whose">acme</td>' in page
     assert (deed.who, deed.whose) == ("operator:operator@example.com", "acme")
     assert "suspend" not in " ".join(read_deeds(acme))
 
